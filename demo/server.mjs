@@ -1,0 +1,45 @@
+import { fileURLToPath } from 'node:url'
+import { build } from 'vite'
+import { startFaultyLive } from './server/faulty-live.mjs'
+import { createPageServer } from './server/page.mjs'
+
+/**
+ * Builds the demo's page and starts everything on 127.0.0.1: the page, the live server, and the proxies between them.
+ *
+ * @param {{ port?: number }} [options] `port`: 0 (the default) takes a free one; a port that is in use does so, too.
+ * @returns {Promise<{ url: string, close: () => Promise<void> }>}
+ */
+export async function startDemo({ port = 0 } = {}) {
+  await build({ configFile: fileURLToPath(new URL('vite.config.ts', import.meta.url)), logLevel: 'warn' })
+  const live = await startFaultyLive()
+  const server = createPageServer(fileURLToPath(new URL('dist', import.meta.url)), live)
+  await listen(server, port)
+  return {
+    url: `http://127.0.0.1:${Object(server.address()).port}/`,
+    async close() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+      await live.close()
+    },
+  }
+}
+
+/**
+ * @param {import('node:http').Server} server
+ * @param {number} port
+ * @returns {Promise<void>}
+ */
+function listen(server, port) {
+  return new Promise((resolve, reject) => {
+    /** @param {NodeJS.ErrnoException} error */
+    const failed = (error) => {
+      if (error.code === 'EADDRINUSE' && port !== 0) resolve(listen(server, 0))
+      else reject(error)
+    }
+    server.once('error', failed)
+    server.listen(port, '127.0.0.1', () => {
+      server.off('error', failed)
+      resolve()
+    })
+  })
+}

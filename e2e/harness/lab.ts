@@ -1,0 +1,125 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { createLiveServer, Rejected, type LiveServer, type LiveServerOptions } from 'holdfast/server'
+import { createFaultProxy, type FaultProxy } from 'holdfast/testing'
+import { serveFiles } from './static-files.ts'
+
+/** A message the server's handler was called with. */
+export interface Applied {
+  readonly id: string
+  readonly data: string
+  readonly mayRepeat: boolean
+}
+
+/** A live server on a port of its own, as one process of a deployment would be. */
+interface Node {
+  readonly live: LiveServer
+  readonly http: Server
+}
+
+/** The whole scene of a test: a page server, a live server that can be replaced, and the fault proxy between the browser and it. */
+export interface Lab {
+  /** Address of the probe page. It does not go through the proxy, so that a page can be loaded while the network is cut. */
+  readonly pageUrl: string
+  /** Address for `connect`. */
+  readonly liveUrl: string
+  readonly proxy: FaultProxy
+  /** The live server of now. */
+  readonly live: LiveServer
+  /** What the app's own database holds for each channel: all that took effect, in order. Survives restarts of the live server. */
+  readonly database: Map<string, string[]>
+  /** Every call of the handler, in order. */
+  readonly applied: Applied[]
+  /** Writes to the database, then publishes. */
+  publish(channel: string, ...data: string[]): Promise<void>
+  /** Ends the live server without a word, as a crash would, and starts one that remembers nothing. */
+  crashServer(): Promise<void>
+  /** Closes the live server gracefully and starts another. */
+  restartServer(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Starts a scene. Messages that contain `reject` are rejected; everything else is written and published on its channel. */
+export async function openLab(options: LiveServerOptions = {}): Promise<Lab> {
+  const database = new Map<string, string[]>()
+  const applied: Applied[] = []
+  const rows = (channel: string): string[] => {
+    const known = database.get(channel) ?? []
+    database.set(channel, known)
+    return known
+  }
+
+  const startNode = async (): Promise<Node> => {
+    const live = createLiveServer({
+      allowedOrigins: '*',
+      snapshot: (channel) => [...rows(channel)],
+      onMessage: ({ id, channel, data, mayRepeat }, { publish }) => {
+        const text = String(data)
+        applied.push({ id, data: text, mayRepeat })
+        if (text.includes('reject')) throw new Rejected('the text asks for it')
+        rows(channel).push(text)
+        publish(channel, text)
+        return { took: text }
+      },
+      ...options,
+    })
+    const http = createServer()
+    live.attach(http, { path: '/live' })
+    http.listen(0, '127.0.0.1')
+    await once(http, 'listening')
+    return { live, http }
+  }
+  const portOf = (server: Server): number => (server.address() as AddressInfo).port
+
+  let node = await startNode()
+  const pages = serveFiles(fileURLToPath(new URL('../dist', import.meta.url)))
+  pages.listen(0, '127.0.0.1')
+  await once(pages, 'listening')
+  const proxy = await createFaultProxy({ target: { host: '127.0.0.1', port: portOf(node.http) } })
+  const ended: Node[] = []
+
+  const replace = async (): Promise<void> => {
+    ended.push(node)
+    node = await startNode()
+    proxy.target = { host: '127.0.0.1', port: portOf(node.http) }
+  }
+  const end = async ({ live, http }: Node): Promise<void> => {
+    await live.close({ drainMs: 0 })
+    http.closeAllConnections()
+    http.close()
+  }
+
+  return {
+    pageUrl: `http://127.0.0.1:${portOf(pages)}/`,
+    liveUrl: proxy.url('/live'),
+    proxy,
+    get live() {
+      return node.live
+    },
+    database,
+    applied,
+    async publish(channel, ...data) {
+      for (const text of data) {
+        rows(channel).push(text)
+        await node.live.publish(channel, text)
+      }
+    },
+    async crashServer() {
+      await replace()
+      proxy.cutAll()
+    },
+    async restartServer() {
+      const old = node
+      await replace()
+      await old.live.close({ drainMs: 1_000 })
+    },
+    async close() {
+      await proxy.close()
+      await Promise.all([node, ...ended].map(end))
+      pages.closeAllConnections()
+      pages.close()
+    },
+  }
+}

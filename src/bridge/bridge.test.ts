@@ -1,0 +1,188 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { Clock } from '../core/ports.ts'
+import { DEFAULT_OUTBOX, DEFAULT_RECONNECT } from '../core/settings.ts'
+import type { AttachRequest, HubApi, Result, TabApi } from './contract.ts'
+import { serveTab } from './hub-end.ts'
+import { openHubPort } from './tab-end.ts'
+
+const ID = 'AAAAAAAAAAAAAAAAAAAAAA'
+const message = { id: ID, channel: 'agents', json: '{"a":1}', atMs: 5 }
+const request: AttachRequest = {
+  bridge: 1,
+  tab: ID,
+  lock: 'lock',
+  settings: { url: 'wss://a/live', user: null, reconnect: DEFAULT_RECONNECT, outbox: DEFAULT_OUTBOX, hiddenDelayMs: 1_000 },
+  visible: true,
+  canAuthenticate: false,
+  channels: [{ channel: 'agents', position: { epoch: ID, offset: 3, id: ID } }],
+  watchesOutbox: false,
+  offers: [message],
+  unsettled: [ID],
+}
+
+class TestClock implements Clock {
+  readonly timers = new Set<() => void>()
+  nowMs = (): number => 0
+  setTimer(_delayMs: number, run: () => void): () => void {
+    this.timers.add(run)
+    return () => this.timers.delete(run)
+  }
+  fire(): void {
+    for (const run of this.timers) run()
+  }
+}
+
+const never = new Promise<never>(() => {})
+const ok: Result<null> = { ok: true, value: null }
+const closers: (() => void)[] = []
+afterEach(() => {
+  for (const close of closers.splice(0)) close()
+})
+
+function pair(hub: Partial<HubApi> = {}, tab: Partial<TabApi> = {}) {
+  const { port1, port2 } = new MessageChannel()
+  const clock = new TestClock()
+  const seen: [string, unknown[]][] = []
+  const api = new Proxy({} as HubApi, {
+    get: (_target, name: keyof HubApi) =>
+      hub[name] ??
+      ((...args: unknown[]) => {
+        seen.push([name, args])
+        return Promise.resolve(ok)
+      }),
+  })
+  const served = serveTab(port1, api, { clock })
+  const opened = openHubPort(
+    port2,
+    { deliver: () => Promise.resolve(null), credential: () => Promise.resolve({ ok: true, value: 'key' }), ...tab },
+    { clock, deadlineMs: 10_000 },
+  )
+  closers.push(() => opened.close({ code: 'closed', message: '' }), served.close)
+  return { ...opened, served, clock, seen, port1, port2 }
+}
+
+describe('a port between tab and hub', () => {
+  it('[TB1] carries calls in both directions at once', async () => {
+    const delivered = vi.fn(() => Promise.resolve(null))
+    const { hub, served, seen } = pair({ ping: () => Promise.resolve({ ok: true, value: { instance: ID } }) }, { deliver: delivered })
+    const [pong, attached, given, credential] = await Promise.all([
+      hub.ping(),
+      hub.attach(request),
+      served.tab.deliver({ errors: [] }),
+      served.tab.credential(),
+    ])
+    expect(pong).toEqual({ ok: true, value: { instance: ID } })
+    expect(attached).toEqual(ok)
+    expect(given).toEqual(ok)
+    expect(delivered).toHaveBeenCalledWith({ errors: [] })
+    expect(credential).toEqual({ ok: true, value: 'key' })
+    expect(seen).toEqual([['attach', [request]]])
+  })
+
+  it('[TB1] keeps the order of calls', async () => {
+    const { hub, seen } = pair()
+    await Promise.all([hub.subscribe([]), hub.send([message]), hub.unsubscribe(['a']), hub.retry(ID, ID)])
+    expect(seen.map(([name]) => name)).toEqual(['subscribe', 'send', 'unsubscribe', 'retry'])
+  })
+
+  it('[TB2] answers hub-timeout after the deadline and leaves no timer behind', async () => {
+    const { hub, clock } = pair({ ping: () => never })
+    const pending = hub.ping()
+    clock.fire()
+    expect(await pending).toMatchObject({ ok: false, error: { code: 'hub-timeout' } })
+    await hub.detach()
+    expect(clock.timers.size).toBe(0)
+  })
+
+  it('[TB2] gives a tab a deadline for the credential but none for a delivery', async () => {
+    const { served, clock } = pair({}, { credential: () => never, deliver: () => never })
+    const credential = served.tab.credential()
+    const delivery = served.tab.deliver({})
+    expect(clock.timers.size).toBe(1)
+    clock.fire()
+    expect(await credential).toMatchObject({ ok: false, error: { code: 'hub-timeout' } })
+    served.close()
+    expect(await delivery).toMatchObject({ ok: false, error: { code: 'closed' } })
+  })
+
+  it('[TB3] settles everything in flight and every later call when closed', async () => {
+    const { hub, close, clock } = pair({ send: () => never, ping: () => never })
+    const pending = [hub.send([message]), hub.ping()]
+    close({ code: 'hub-failed', message: 'gone' })
+    const gone = { ok: false, error: { code: 'hub-failed', message: 'gone' } }
+    expect(await Promise.all(pending)).toEqual([gone, gone])
+    expect(await hub.ping()).toEqual(gone)
+    expect(clock.timers.size).toBe(0)
+  })
+
+  it('[TB4] carries errors as data', async () => {
+    const error = { code: 'outbox-full', message: 'full' } as const
+    const { hub } = pair({ send: () => Promise.resolve({ ok: false, error }) })
+    expect(await hub.send([message])).toEqual({ ok: false, error })
+  })
+
+  it('[TB4] answers hub-failed when the hub throws', async () => {
+    const { hub } = pair({
+      ping: () => {
+        throw new TypeError('oops')
+      },
+    })
+    expect(await hub.ping()).toEqual({ ok: false, error: { code: 'hub-failed', message: 'TypeError: oops' } })
+  })
+
+  it.each<[keyof HubApi, unknown[]]>([
+    ['attach', []],
+    ['attach', [{ ...request, tab: 'x' }]],
+    ['attach', [{ ...request, lock: '' }]],
+    ['attach', [{ ...request, settings: { ...request.settings, url: 'http://a' } }]],
+    ['attach', [{ ...request, settings: { ...request.settings, reconnect: { ...DEFAULT_RECONNECT, jitter: 2 } } }]],
+    ['attach', [{ ...request, settings: { ...request.settings, outbox: { ...DEFAULT_OUTBOX, durability: 'none' } } }]],
+    ['attach', [{ ...request, channels: [{ channel: 'a b', position: null }] }]],
+    ['attach', [{ ...request, channels: [{ channel: 'a', position: { epoch: ID, offset: -1, id: '' } }] }]],
+    ['attach', [{ ...request, offers: [{ ...message, id: 7 }] }]],
+    ['attach', [{ ...request, unsettled: 'all' }]],
+    ['subscribe', ['agents']],
+    ['unsubscribe', [[1]]],
+    ['send', [null]],
+    ['send', [[{ ...message, json: '{"a":' }]]],
+    ['send', [[{ ...message, json: '1},{"n":2' }]]],
+    ['send', [[{ ...message, json: `${'['.repeat(61)}${']'.repeat(61)}` }]]],
+    ['sendVolatile', [[{ ...message, channel: '' }]]],
+    ['cancel', [{}]],
+    ['retry', [ID]],
+    ['discard', [5]],
+    ['signal', ['explode']],
+  ])('[TB5] refuses %s with wrong arguments before the hub sees them (%#)', async (name, args) => {
+    const { hub, seen } = pair()
+    const answer = await (hub[name] as (...args: unknown[]) => Promise<Result<unknown>>)(...args)
+    expect(answer).toMatchObject({ ok: false, error: { code: 'protocol' } })
+    expect(seen).toEqual([])
+  })
+
+  it('[TB5] hands the hub only fields of the contract', async () => {
+    const { hub, seen } = pair()
+    await hub.send([{ ...message, extra: 1 } as typeof message])
+    expect(seen).toEqual([['send', [[message]]]])
+  })
+
+  it.each([
+    { type: 'GET', path: ['ping'] },
+    { type: 'SET', path: ['__proto__', 'polluted'], value: { type: 'RAW', value: 1 } },
+    { type: 'APPLY', path: ['constructor'], argumentList: [] },
+    { type: 'APPLY', path: ['ping', 'constructor'], argumentList: [] },
+    { type: 'APPLY', path: ['ping'], argumentList: [{ type: 'HANDLER', name: 'proxy', value: 1 }] },
+    { type: 'APPLY', path: 5 },
+    { type: 'CONSTRUCT', path: ['ping'], argumentList: [] },
+    { type: 'ENDPOINT' },
+    { type: 'RELEASE' },
+    { type: 'RAW', argumentList: 5 },
+    'text',
+    null,
+  ])('[TB5] ignores %j on the port and goes on', async (raw) => {
+    const { hub, port2, seen } = pair()
+    port2.postMessage(typeof raw === 'object' && raw !== null ? { id: 'x', ...raw } : raw)
+    expect(await hub.ping()).toEqual(ok)
+    expect(seen).toEqual([['ping', []]])
+    expect(({} as { polluted?: number }).polluted).toBeUndefined()
+  })
+})

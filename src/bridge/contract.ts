@@ -1,0 +1,166 @@
+import type { Disagreement } from '../core/outbox.ts'
+import type { Fate, NewMessage } from '../core/ports.ts'
+import type { ConnectionState } from '../core/public-state.ts'
+import type { HubSettings } from '../core/settings.ts'
+import type { ErrorData } from '../protocol/errors.ts'
+import type { Cursor, Id, ResetReason } from '../protocol/messages.ts'
+
+/**
+ * What tab and hub say to each other over one `MessagePort`, as Comlink calls in both directions. Plain data only: no proxies, no thrown errors,
+ * no callbacks. The page and the hub are written against this file and never against each other.
+ */
+
+/** Version of this contract. A hub refuses a tab of another one with `version`. */
+export const BRIDGE_VERSION = 1
+
+/** Outcome of a call; errors cross as data. */
+export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: ErrorData }
+
+/** A channel a tab wants, and how far it has been given messages; `null` for a newcomer. */
+export interface TabPosition {
+  readonly channel: string
+  readonly position: Cursor | null
+}
+
+/** A tab introduces itself, or states anew where it is (after a page came back, or to a new hub). Replaces all it said before. */
+export interface AttachRequest {
+  readonly bridge: number
+  readonly tab: Id
+  /** Name of a Web Lock this tab already holds until it dies. */
+  readonly lock: string
+  readonly settings: HubSettings
+  readonly visible: boolean
+  /** Whether this tab can be asked for a credential. */
+  readonly canAuthenticate: boolean
+  readonly channels: readonly TabPosition[]
+  /** Whether the tab wants {@link OutboxView}s. */
+  readonly watchesOutbox: boolean
+  /** Messages handed to an earlier hub that did not answer, oldest first. They are taken in before the tab's next `send`. */
+  readonly offers: readonly NewMessage[]
+  /** Ids of queued messages whose final fate the tab still waits for. */
+  readonly unsettled: readonly Id[]
+}
+
+/** What the hub answers. */
+export interface AttachAnswer {
+  readonly bridge: number
+  /** Random per worker start: another one means another hub, even behind the same port. */
+  readonly instance: Id
+  /** Name of a Web Lock the hub holds until it dies. */
+  readonly lock: string
+}
+
+/** What became of each message of a `send`, in order: queued, or already ended under this id. */
+export type SendAnswer = { readonly queued: true } | { readonly ended: Fate } | { readonly error: ErrorData }
+
+/** What happens to a page. `suspended`: it will not run (frozen, or in the back–forward cache); nothing is posted to it until it attaches again. */
+export type TabSignal = 'visible' | 'hidden' | 'online' | 'offline' | 'suspended' | 'retry' | 'watch-outbox' | 'unwatch-outbox'
+
+/** What a tab may ask of the hub. Every call may be made again; none throws. */
+export interface HubApi {
+  attach(request: AttachRequest): Promise<Result<AttachAnswer>>
+  subscribe(channels: readonly TabPosition[]): Promise<Result<null>>
+  unsubscribe(channels: readonly string[]): Promise<Result<null>>
+  /** Answers when the messages are in the outbox for good. */
+  send(messages: readonly NewMessage[]): Promise<Result<readonly SendAnswer[]>>
+  /** Sends at once or not at all: `not-connected` when there is no connection. */
+  sendVolatile(messages: readonly NewMessage[]): Promise<Result<null>>
+  /** `already-sent` when it may have left, `not-found` when it is not held. */
+  cancel(id: Id): Promise<Result<null>>
+  /** Queues the parked message again, under `newId`. */
+  retry(id: Id, newId: Id): Promise<Result<null>>
+  /** Forgets a parked message. */
+  discard(id: Id): Promise<Result<null>>
+  signal(signal: TabSignal): Promise<Result<null>>
+  ping(): Promise<Result<{ readonly instance: Id }>>
+  detach(): Promise<Result<null>>
+}
+
+/** What the hub may ask of a tab. */
+export interface TabApi {
+  /** Hands over what is new. The return is the credit for the next batch. */
+  deliver(batch: Delivery): Promise<null>
+  /** A fresh credential from the app. */
+  credential(): Promise<Result<string | null>>
+}
+
+/** Everything that is new for one tab since the last batch; absent means unchanged. */
+export interface Delivery {
+  readonly state?: ConnectionState
+  readonly channels?: readonly ChannelDelivery[]
+  readonly fates?: readonly (Fate | { readonly id: Id; readonly fate: 'sent' })[]
+  readonly outbox?: OutboxView
+  readonly restarts?: readonly OutboxRestart[]
+  /** Storage or another part of the hub failed in a way no call could tell. */
+  readonly errors?: readonly ErrorData[]
+}
+
+/** What is new in one channel. To be handled in the order of the fields. */
+export interface ChannelDelivery {
+  readonly channel: string
+  /** Set on every delivery that moves the tab: where it is after the messages. */
+  readonly position?: Cursor
+  /** What the tab has is no longer continued; a snapshot or a start follows, maybe later. */
+  readonly reset?: ResetNotice
+  /** A value to start from. Its `json` is absent where the channel has no snapshots. */
+  readonly snapshot?: SnapshotDelivery
+  /** JSON text of an array of published messages, gapless, next after the tab's position. */
+  readonly messages?: string
+  /** The tab now has all that was published while the connection was down: this many. */
+  readonly recovered?: number
+  /** The server refused the channel; it has ended for this tab. */
+  readonly refused?: ErrorData
+}
+
+/** Why a channel's continuity was lost, and which offsets are known to be missing. */
+export interface ResetNotice {
+  readonly reason: ResetReason
+  readonly from?: number
+  readonly to?: number
+}
+
+/** A value of a channel. */
+export interface SnapshotDelivery {
+  readonly json?: string
+  /** Wall-clock time the hub received it. */
+  readonly atMs: number
+  /** The hub is not connected, so there may be newer data. */
+  readonly stale: boolean
+}
+
+/** A message that waits to be confirmed. */
+export interface PendingMessage {
+  readonly id: Id
+  readonly channel: string
+  readonly atMs: number
+  /** It may have left this machine: it can no longer be cancelled. */
+  readonly possiblySent: boolean
+  readonly json: string
+}
+
+/** A message that ended without effect and waits for the app. */
+export interface ParkedView {
+  readonly id: Id
+  readonly channel: string
+  readonly atMs: number
+  readonly fate: 'rejected' | 'expired'
+  readonly reason: string
+  readonly json: string
+}
+
+/** The outbox as tabs see it: all counts, and the oldest entries of each kind (at most 100). */
+export interface OutboxView {
+  readonly pendingCount: number
+  readonly parkedCount: number
+  readonly pending: readonly PendingMessage[]
+  readonly parked: readonly ParkedView[]
+}
+
+/** The client's memory and the server's disagreed and the outbox began a new run of numbers; `interrupted`: it had, and the hub ended before it could say so. */
+export interface OutboxRestart {
+  readonly reason: Disagreement | 'interrupted'
+  /** Messages that may be applied a second time, or wait for the app's decision (option `mayRepeat`). */
+  readonly mayRepeat: readonly Id[]
+  /** Messages confirmed in the last ten minutes that the server may have lost. */
+  readonly mayBeLost: readonly Id[]
+}

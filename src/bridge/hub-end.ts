@@ -1,0 +1,59 @@
+import type { Clock } from '../core/ports.ts'
+import type { Delivery, HubApi, Result } from './contract.ts'
+import { checked, HUB_ARGUMENTS } from './hub-arguments.ts'
+import { openPeer, type Calls } from './peer.ts'
+
+/** A tab as the hub calls it. Nothing rejects; after {@link ServedTab.close} everything gives `closed`. */
+export interface RemoteTab {
+  /** Resolves when the tab has handled the batch. No deadline: a tab that is frozen answers when it thaws, and its lock tells whether it died. */
+  deliver(batch: Delivery): Promise<Result<null>>
+  /** The app's credential; `hub-timeout` when the tab does not give one in time. */
+  credential(): Promise<Result<string | null>>
+}
+
+/** One tab, as long as its port is open. */
+export interface ServedTab {
+  readonly tab: RemoteTab
+  /** Closes the port; calls in flight settle with `closed`. */
+  close(): void
+}
+
+/** How long a tab has to give a credential. */
+const CREDENTIAL_MS = 10_000
+
+/**
+ * Serves one tab: offers `api` on the port and calls the tab over the same port.
+ * Any script of the origin can open a port to the worker, so every argument is checked and rebuilt before `api` sees it; a wrong one is answered with
+ * `protocol`. An `api` function that throws all the same is answered with `hub-failed`.
+ */
+export function serveTab(port: MessagePort, api: HubApi, { clock }: { readonly clock: Clock }): ServedTab {
+  const calls: Record<string, Calls[string]> = {}
+  for (const name of Object.keys(HUB_ARGUMENTS) as (keyof HubApi)[]) {
+    calls[name] = async (...args) => {
+      const given = checked(name, args)
+      if (!given.ok) return given
+      try {
+        const method = api[name] as (...args: readonly unknown[]) => Promise<Result<unknown>>
+        return await method.apply(api, [...given.value])
+      } catch (error) {
+        return { ok: false, error: { code: 'hub-failed', message: String(error) } }
+      }
+    }
+  }
+  const peer = openPeer(port, calls, clock)
+  return {
+    tab: {
+      deliver: (batch) => peer.call('deliver', [batch], Infinity) as Promise<Result<null>>,
+      async credential() {
+        const answer = await peer.call('credential', [], CREDENTIAL_MS)
+        if (!answer.ok) return answer
+        const given = answer.value as Result<unknown> | null
+        if (given?.ok === false) return given
+        const credential = given?.value
+        if (typeof credential === 'string' || credential === null) return { ok: true, value: credential }
+        return { ok: false, error: { code: 'protocol', message: 'the credential is neither a string nor null' } }
+      },
+    },
+    close: () => peer.close({ code: 'closed', message: 'the tab was let go' }),
+  }
+}

@@ -1,0 +1,43 @@
+import { parseHubLockName, type LiveHub } from './lock-names.ts'
+
+/** The part of `navigator.locks` that is used. */
+export type Locks = Pick<LockManager, 'request' | 'query'>
+
+/** A lock that says "alive" until it is released or its holder dies. */
+export interface HeldLock {
+  readonly name: string
+  /** `false` once the browser took it away, as WebKit does when a page enters the back–forward cache. */
+  isHeld(): boolean
+  release(): void
+}
+
+/** Takes the lock `name`; resolves when it is held. Rejects as the browser does, for instance without a secure context. */
+export function holdLock(locks: Locks, name: string): Promise<HeldLock> {
+  return new Promise((resolve, reject) => {
+    let held = true
+    const hold = (): Promise<void> => new Promise((release) => resolve({ name, isHeld: () => held, release: () => release() }))
+    locks
+      .request(name, hold)
+      .catch(reject)
+      .finally(() => (held = false))
+      .catch(reject)
+  })
+}
+
+/** Resolves when whoever holds the lock `name` is gone. Never settles after `signal` aborted, nor when the browser drops the request. */
+export function whenFree(locks: Locks, name: string, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const free = (): void => {
+      if (!signal.aborted) resolve()
+    }
+    // Rejected by the abort, or by a browser that empties the queue of a page it caches: neither says that the holder is gone.
+    locks.request(name, { mode: 'shared', signal }, free).catch(() => {})
+  })
+}
+
+/** The hubs of `scope` that live now, newest generation first. */
+export async function liveHubs(locks: Locks, scope: string): Promise<readonly LiveHub[]> {
+  const { held = [] } = await locks.query()
+  const hubs = held.map(({ name = '' }) => parseHubLockName(scope, name)).filter((hub) => hub !== null)
+  return hubs.toSorted((a, b) => b.generation - a.generation)
+}

@@ -1,0 +1,39 @@
+import type { Id } from '../protocol/messages.ts'
+
+/** A hub as its lock names it. */
+export interface LiveHub {
+  readonly generation: number
+  readonly instance: Id
+}
+
+/** Name of the lock a tab holds while it lives. */
+export function tabLockName(scope: string, id: Id): string {
+  return `holdfast:${scope}:tab:${id}`
+}
+
+/** Name of the lock a hub holds while it lives. */
+export function hubLockName(scope: string, hub: LiveHub): string {
+  return `holdfast:${scope}:hub:${hub.generation}:${hub.instance}`
+}
+
+/** The hub of `scope` that a lock name stands for; `null` when it stands for something else. */
+export function parseHubLockName(scope: string, name: string): LiveHub | null {
+  const match = /^holdfast:([\w-]{22}):hub:(\d{1,9}):([\w-]{22})$/.exec(name)
+  return match?.[1] === scope && match[3] !== undefined ? { generation: Number(match[2]), instance: match[3] } : null
+}
+
+/** Name of the worker of a scope. The generation rises when a hub no longer answers: the same name would give the same dead worker. */
+export function hubName(scope: string, generation: number): string {
+  return `holdfast:${scope}:${generation}`
+}
+
+/** What a worker's own name says; `null` when it was not started by a Holdfast page. */
+export function parseHubName(name: string): { readonly scope: string; readonly generation: number } | null {
+  const match = /^holdfast:([\w-]{22}):(\d{1,9})$/.exec(name)
+  return match?.[1] === undefined ? null : { scope: match[1], generation: Number(match[2]) }
+}
+
+/** Name of the lock of the one hub that may use socket and outbox. No build and no generation in it: it holds across deploys. */
+export function ownerLockName(scope: string): string {
+  return `holdfast:${scope}:owner`
+}

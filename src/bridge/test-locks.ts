@@ -1,0 +1,63 @@
+import type { Locks } from './liveness.ts'
+
+interface Request {
+  readonly name: string
+  readonly mode: LockMode
+  readonly grant: () => void
+  readonly lose: () => void
+}
+
+/** Web Locks in memory, for tests. `take` plays a holder that died, or a browser that took its lock away. */
+export class TestLocks implements Locks {
+  #held: Request[] = []
+  #waiting: Request[] = []
+
+  request = ((name: string, ...rest: unknown[]): Promise<unknown> => {
+    const run = rest.at(-1) as (lock: { name: string }) => unknown
+    const { mode = 'exclusive', signal } = (rest.length > 1 ? rest[0] : {}) as LockOptions
+    return new Promise((resolve, reject) => {
+      const free = (): void => {
+        this.#held = this.#held.filter((other) => other !== request)
+        this.#grant()
+      }
+      const request: Request = {
+        name,
+        mode,
+        grant: () =>
+          void Promise.resolve()
+            .then(() => run({ name }))
+            .then(resolve, reject)
+            .finally(free),
+        lose: () => {
+          reject(new DOMException('the lock was taken away', 'AbortError'))
+          free()
+        },
+      }
+      signal?.addEventListener('abort', () => {
+        this.#waiting = this.#waiting.filter((other) => other !== request)
+        reject(signal.reason as Error)
+      })
+      this.#waiting.push(request)
+      this.#grant()
+    })
+  }) as LockManager['request']
+
+  query(): Promise<LockManagerSnapshot> {
+    return Promise.resolve({ held: this.#held.map(({ name, mode }) => ({ name, mode })), pending: [] })
+  }
+
+  /** Ends the lock `name` against its holder's will. */
+  take(name: string): void {
+    for (const held of this.#held.filter((other) => other.name === name)) held.lose()
+  }
+
+  #grant(): void {
+    for (const request of this.#waiting) {
+      const others = this.#held.filter(({ name }) => name === request.name)
+      if (others.length > 0 && (request.mode === 'exclusive' || others.some(({ mode }) => mode === 'exclusive'))) continue
+      this.#waiting = this.#waiting.filter((other) => other !== request)
+      this.#held.push(request)
+      request.grant()
+    }
+  }
+}

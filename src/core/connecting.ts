@@ -1,0 +1,197 @@
+import { afterClose, CLOSE } from '../protocol/close-codes.ts'
+import type { SessionInit, SessionRestored, SubscribeRequest } from '../protocol/messages.ts'
+import { PROTOCOL_VERSION } from '../protocol/version.ts'
+import { attemptBudgetDelayMs, backoffDelayMs, countedAttempts } from './backoff.ts'
+import type { TimerName, Turn } from './events.ts'
+import { startHeartbeat } from './heartbeat.ts'
+import { compareMemories, storeWentBack, type Disagreement } from './outbox.ts'
+import type { RefusalReason, WaitReason } from './public-state.ts'
+import type { ChannelState, Phase } from './state.ts'
+
+/** The life of the socket: tries, waits, refusals, and the answer to `hello`. Knows nothing of what flows once it is live. */
+
+/** No answer to `hello` within this time of a try: the next one. */
+const HANDSHAKE_TIMEOUT_MS = 10_000
+
+/** Close code for "this side gives the socket up": not in the server's table, since no server sends it. */
+const GIVEN_UP = 4000
+
+const SOCKET_TIMERS: readonly TimerName[] = ['handshake', 'stable', 'heartbeat', 'pong', 'pace', 'resubscribe']
+
+/** Whether there is a socket, open or opening. */
+export function hasSocket(phase: Phase): boolean {
+  return phase.name === 'opening' || phase.name === 'greeting' || phase.name === 'live'
+}
+
+/** Goes for a new socket now, or as soon as the limit of tries allows. */
+export function beginAttempt(turn: Turn): void {
+  const { nowMs } = turn.at
+  const times = countedAttempts(turn.state.attemptTimes, nowMs)
+  const budgetMs = attemptBudgetDelayMs(times, nowMs)
+  if (budgetMs > 0) return waitFor(turn, budgetMs, 'unreachable')
+  turn.effects.push({ type: 'clear-timer', timer: 'retry' }, { type: 'ask-credential' })
+  turn.state = { ...turn.state, phase: { name: 'asking' }, attemptTimes: [...times, nowMs] }
+}
+
+/** The credential is here: opens the socket. */
+export function open(turn: Turn, credential: string | null): void {
+  if (turn.state.phase.name !== 'asking') return
+  turn.effects.push({ type: 'set-timer', timer: 'handshake', delayMs: HANDSHAKE_TIMEOUT_MS }, { type: 'open' })
+  turn.state = { ...turn.state, phase: { name: 'opening', credential } }
+}
+
+/** The socket is open: says hello, with every channel that is wanted under a new number. */
+export function greet(turn: Turn): void {
+  const { phase, settings, session, outbox, confirmed } = turn.state
+  if (phase.name !== 'opening') return
+  const channels = new Map<string, ChannelState>()
+  const subscriptions: SubscribeRequest[] = []
+  let sub = turn.state.nextSub
+  for (const [channel, receiving] of turn.state.channels) {
+    subscriptions.push({ sub, channel, cursor: receiving.cursor })
+    channels.set(channel, { ...receiving, sub: sub++, stage: 'asked', failures: 0 })
+  }
+  turn.effects.push({
+    type: 'hello',
+    hello: {
+      type: 'hello',
+      protocol: PROTOCOL_VERSION,
+      client: outbox.client,
+      confirmed,
+      user: settings.user,
+      session,
+      credential: phase.credential,
+      subscriptions,
+    },
+  })
+  turn.state = { ...turn.state, phase: { name: 'greeting' }, channels, nextSub: sub }
+}
+
+/** The answer to `hello`. Nothing of the outbox moves before the memories agree and the answer is stored. */
+export function welcome(turn: Turn, answer: SessionInit | SessionRestored): void {
+  const { state } = turn
+  if (state.phase.name !== 'greeting') return breakProtocol(turn)
+  if (answer.user !== state.settings.user) return refuse(turn, 'user')
+  const session = answer.type === 'session_init' ? answer.session : state.session
+  if (session === null || session.id !== answer.session.id) return breakProtocol(turn)
+  const disagreement = compareMemories(state.outbox, answer)
+  turn.state = { ...state, session, comeBack: null }
+  if (disagreement) return restartOutbox(turn, disagreement)
+  const number = state.links + 1
+  const committed = answer.client?.hi ?? 0
+  turn.effects.push(
+    { type: 'clear-timer', timer: 'handshake' },
+    { type: 'set-timer', timer: 'stable', delayMs: state.settings.reconnect.stableAfterMs },
+    { type: 'save-identity', identity: { session, ledger: answer.ledger }, link: number },
+    { type: 'log', entry: { level: 'info', event: answer.type, connection: answer.connection } },
+  )
+  turn.state = {
+    ...turn.state,
+    links: number,
+    // What the server has committed has been sent, even if this store forgot that it raised its mark.
+    outbox: { ...state.outbox, ledger: answer.ledger, sentThrough: Math.max(state.outbox.sentThrough, committed) },
+    phase: {
+      name: 'live',
+      link: {
+        number,
+        limits: answer.limits,
+        heartbeat: answer.heartbeat,
+        identified: false,
+        sent: committed,
+        hi: committed,
+        raising: 0,
+        recalling: null,
+        tokens: Math.max(1, answer.limits.framesPerSecond / 2),
+        tokensAtMs: turn.at.nowMs,
+        lastHeardMs: turn.at.nowMs,
+        pinging: false,
+      },
+    },
+  }
+  startHeartbeat(turn)
+}
+
+/** The socket was closed by the other side or the network. */
+export function lost(turn: Turn, code: number): void {
+  if (!hasSocket(turn.state.phase)) return
+  if (code === CLOSE.replaced.code && turn.state.phase.name === 'live') {
+    // This hub holds the owner lock, so no other hub of this profile can have taken the session: the profile was copied.
+    turn.state = { ...turn.state, session: null }
+    return restartOutbox(turn, 'cloned')
+  }
+  leaveSocket(turn)
+  if (afterClose(code) === 'refuse') return settleRefused(turn, refusalOf(code))
+  fail(turn, code === CLOSE.badMessage.code ? 'protocol' : turn.state.comeBack ? 'server-restart' : 'unreachable')
+}
+
+/** This side gives the socket up and tries again later. */
+export function giveUp(turn: Turn, reason: WaitReason, code: number = GIVEN_UP): void {
+  closeSocket(turn, code, reason)
+  fail(turn, reason)
+}
+
+/** The other side broke the protocol. Trying again later is all that can be done; a hub must survive any server. */
+export function breakProtocol(turn: Turn): void {
+  turn.effects.push({ type: 'log', entry: { level: 'error', event: 'protocol-broken', phase: turn.state.phase.name } })
+  giveUp(turn, 'protocol', CLOSE.badMessage.code)
+}
+
+/** A try failed: waits as the server said, else by the backoff. */
+export function fail(turn: Turn, reason: WaitReason): void {
+  const { attempt, comeBack, settings, online } = turn.state
+  const delayMs = comeBack
+    ? comeBack.minMs + turn.at.fraction * (comeBack.maxMs - comeBack.minMs)
+    : backoffDelayMs(settings.reconnect, attempt, turn.at.fraction)
+  turn.state = { ...turn.state, attempt: attempt + 1, comeBack: null }
+  const exhausted = attempt + 1 >= settings.reconnect.maxAttempts
+  waitFor(turn, exhausted ? Infinity : delayMs, reason === 'unreachable' && !online ? 'offline' : reason)
+}
+
+/** Stops for good. */
+export function stop(turn: Turn): void {
+  closeSocket(turn, 1000, 'closed')
+  turn.effects.push({ type: 'clear-timer', timer: 'retry' })
+  turn.state = { ...turn.state, phase: { name: 'resting' } }
+}
+
+/** Client and server remember different things: a new client id from the store, then a new `hello` (PROTOCOL.md, P20). */
+export function restartOutbox(turn: Turn, why: Disagreement): void {
+  closeSocket(turn, GIVEN_UP, 'restart')
+  turn.effects.push(
+    { type: 'restart', why, ask: storeWentBack(why) ? 'all' : 'possibly-sent' },
+    { type: 'log', entry: { level: 'info', event: 'outbox-restart', why } },
+  )
+  turn.state = { ...turn.state, phase: { name: 'restarting' } }
+}
+
+function refuse(turn: Turn, reason: RefusalReason): void {
+  closeSocket(turn, 1000, 'refused')
+  settleRefused(turn, reason)
+}
+
+function settleRefused(turn: Turn, reason: RefusalReason): void {
+  turn.effects.push({ type: 'log', entry: { level: 'info', event: 'refused', reason } })
+  turn.state = { ...turn.state, phase: { name: 'refused', reason } }
+}
+
+function refusalOf(code: number): RefusalReason {
+  if (code === CLOSE.wrongUser.code) return 'user'
+  if (code === CLOSE.forbidden.code) return 'forbidden'
+  return code === CLOSE.version.code ? 'version' : 'auth'
+}
+
+function waitFor(turn: Turn, delayMs: number, reason: WaitReason): void {
+  turn.state = { ...turn.state, phase: { name: 'waiting', retryAtMs: turn.at.nowMs + delayMs, reason } }
+  if (delayMs === Infinity) turn.effects.push({ type: 'clear-timer', timer: 'retry' })
+  else turn.effects.push({ type: 'set-timer', timer: 'retry', delayMs })
+}
+
+function closeSocket(turn: Turn, code: number, reason: string): void {
+  if (!hasSocket(turn.state.phase)) return
+  turn.effects.push({ type: 'close', code, reason })
+  leaveSocket(turn)
+}
+
+function leaveSocket(turn: Turn): void {
+  for (const timer of SOCKET_TIMERS) turn.effects.push({ type: 'clear-timer', timer })
+}

@@ -1,0 +1,131 @@
+import type { Answer, Id } from '../protocol/messages.ts'
+import type { Fate, NewMessage, OutboxEntry, OutboxState, ParkedMessage } from './ports.ts'
+
+/**
+ * The rules of the outbox as pure functions over {@link OutboxState}. The stores use them inside their transactions and the session machine uses them
+ * on its copy, so that memory and disk cannot follow different rules. Knows nothing of sockets or storage.
+ */
+
+/** The outbox of a browser that has never sent anything. */
+export function emptyOutbox(client: Id): OutboxState {
+  return { client, ledger: null, next: 1, acked: 0, ackedId: '', sentThrough: 0, entries: [] }
+}
+
+/** The entry with number `n`, while it is held. */
+export function entryAt(outbox: OutboxState, n: number): OutboxEntry | undefined {
+  return outbox.entries[n - outbox.acked - 1]
+}
+
+/** The message id at `n`: an entry's, or the last acked one's. `undefined` when it is no longer (or not yet) known. */
+export function idAt(outbox: OutboxState, n: number): Id | '' | undefined {
+  return n === outbox.acked ? outbox.ackedId : entryAt(outbox, n)?.id
+}
+
+/** Numbers new messages. The caller has seen to it that none of their ids is held already. */
+export function appendMessages(outbox: OutboxState, messages: readonly NewMessage[], sent: boolean): { outbox: OutboxState; added: OutboxEntry[] } {
+  const added = messages.map((message, at): OutboxEntry => ({ ...message, n: outbox.next + at }))
+  const next = outbox.next + added.length
+  return {
+    added,
+    outbox: { ...outbox, next, sentThrough: sent ? next - 1 : outbox.sentThrough, entries: outbox.entries.concat(added) },
+  }
+}
+
+/** The entries that follow on what is held, without those that are held already: a store names the latter again when a message is offered twice. */
+export function notHeld(outbox: OutboxState, entries: readonly OutboxEntry[]): OutboxEntry[] {
+  let { next } = outbox
+  return entries.filter(({ n }) => n === next && ++next > 0)
+}
+
+/** Removes what a stable ack covers. The caller has compared the id. */
+export function settleThrough(outbox: OutboxState, through: number, id: Id): OutboxState {
+  if (through <= outbox.acked) return outbox
+  return { ...outbox, acked: through, ackedId: id, entries: outbox.entries.slice(through - outbox.acked) }
+}
+
+/** Makes tombstones of the given numbers; those that are not held, or are tombstones already, stay as they are. */
+export function buryNumbers(outbox: OutboxState, numbers: readonly number[], why: NonNullable<OutboxEntry['skip']>): OutboxState {
+  if (numbers.length === 0) return outbox
+  const chosen = new Set(numbers)
+  return { ...outbox, entries: outbox.entries.map((entry) => (chosen.has(entry.n) && !entry.skip ? tombstone(entry, why) : entry)) }
+}
+
+function tombstone({ n, id, channel, atMs }: OutboxEntry, why: NonNullable<OutboxEntry['skip']>): OutboxEntry {
+  return { n, id, channel, json: '', atMs, skip: why }
+}
+
+/**
+ * A new run of numbers for what is left, after the client's memory and the server's disagreed (PROTOCOL.md, P20).
+ * Tombstones are left behind: under a new client id there is no number to keep.
+ * @param ask which messages may have been applied under the old client id: those marked as sent, or `all` when this store itself went back.
+ */
+export function restartOutbox(outbox: OutboxState, newClient: Id, ask: 'possibly-sent' | 'all'): OutboxState {
+  const entries = outbox.entries
+    .filter((entry) => !entry.skip)
+    .map((entry, at): OutboxEntry => {
+      const mayBeKnown = ask === 'all' || entry.n <= outbox.sentThrough
+      return { ...entry, n: at + 1, ...(mayBeKnown ? { recall: [...(entry.recall ?? []), outbox.client] } : {}) }
+    })
+  return { client: newClient, ledger: null, next: entries.length + 1, acked: 0, ackedId: '', sentThrough: 0, entries }
+}
+
+/** Takes in the answer to a `recall`. */
+export function applyRecalled(
+  outbox: OutboxState,
+  client: Id,
+  asked: readonly Id[],
+  fates: readonly Fate[],
+  hold: boolean,
+): { outbox: OutboxState; parked: ParkedMessage[] } {
+  const questions = new Set(asked)
+  const known = new Map(fates.map((fate) => [fate.id, fate]))
+  const parked: ParkedMessage[] = []
+  const entries = outbox.entries.map((entry): OutboxEntry => {
+    if (!questions.has(entry.id) || !entry.recall?.includes(client)) return entry
+    const fate = known.get(entry.id)
+    if (fate) {
+      if (fate.fate === 'rejected') parked.push(parkedCopy(entry, 'rejected', fate.message))
+      return tombstone(entry, 'settled')
+    }
+    if (hold) {
+      parked.push(parkedCopy(entry, 'rejected', 'may-repeat'))
+      return tombstone(entry, 'settled')
+    }
+    const { recall, ...rest } = entry
+    const left = recall.filter((earlier) => earlier !== client)
+    return { ...rest, mayRepeat: true, ...(left.length > 0 ? { recall: left } : {}) }
+  })
+  return { outbox: { ...outbox, entries }, parked }
+}
+
+/** What is kept of a message that ended without effect, so that the app can discard it or try again. */
+export function parkedCopy(entry: OutboxEntry, fate: ParkedMessage['fate'], reason: string): ParkedMessage {
+  return { id: entry.id, channel: entry.channel, json: entry.json, atMs: entry.atMs, fate, reason }
+}
+
+/** Why the outbox must restart. */
+export type Disagreement = 'ledger' | 'forgotten' | 'store-went-back' | 'server-went-back' | 'other-id' | 'conflict' | 'cloned'
+
+/** Compares the server's memory of this client with this store's (PROTOCOL.md, P20). `null` when they agree. */
+export function compareMemories(outbox: OutboxState, answer: Pick<Answer, 'ledger' | 'client'>): Disagreement | null {
+  const everSent = outbox.acked > 0 || outbox.sentThrough > 0
+  if (outbox.ledger !== null && outbox.ledger !== answer.ledger && everSent) return 'ledger'
+  if (answer.client === null) return outbox.acked > 0 ? 'forgotten' : null
+  const { hi, id } = answer.client
+  if (hi >= outbox.next) return 'store-went-back'
+  if (hi < outbox.acked) return 'server-went-back'
+  return idAt(outbox, hi) === id ? null : 'other-id'
+}
+
+/** Whether a disagreement means that this store is the one that went back, so that every message may be known already. */
+export function storeWentBack(why: Disagreement): boolean {
+  return why === 'store-went-back' || why === 'other-id' || why === 'conflict' || why === 'cloned'
+}
+
+/** Entries that must be asked about before anything is sent, grouped by the client id to ask under: the first group. */
+export function nextRecall(outbox: OutboxState, max: number): { client: Id; ids: Id[] } | null {
+  const client = outbox.entries.find((entry) => entry.recall)?.recall?.[0]
+  if (client === undefined) return null
+  const ids = outbox.entries.filter((entry) => entry.recall?.includes(client)).map((entry) => entry.id)
+  return { client, ids: ids.slice(0, max) }
+}

@@ -1,0 +1,201 @@
+import type { Cursor, Id, RejectionReason, SessionKey } from '../protocol/messages.ts'
+
+/** Time, as the core sees it. */
+export interface Clock {
+  /** Wall-clock milliseconds. May jump either way; the core uses differences only to notice sleep and to age things. */
+  nowMs(): number
+  /** Runs `run` once after `delayMs`; returns how to cancel it. */
+  setTimer(delayMs: number, run: () => void): () => void
+}
+
+/** Chance, as the core sees it. */
+export interface Random {
+  /** Uniform in [0, 1), for delays only. */
+  fraction(): number
+  /** A fresh 128-bit id from a secure source. */
+  id(): Id
+}
+
+/** A line for developers. Never holds a payload, a credential or a token. */
+export interface LogEntry {
+  readonly level: 'error' | 'info' | 'debug'
+  readonly event: string
+  readonly [detail: string]: string | number | boolean | null | undefined
+}
+
+/** Where lines for developers go. */
+export type Log = (entry: LogEntry) => void
+
+/** What one WebSocket tells its owner. Nothing is told after `closed`. */
+export interface SocketListener {
+  opened(): void
+  /** A text frame. A binary frame is told as `null`. */
+  frame(text: string | null): void
+  closed(code: number): void
+}
+
+/** One WebSocket, opening or open. */
+export interface Socket {
+  send(text: string): void
+  /** Bytes accepted by `send` that the network has not taken yet. */
+  bufferedBytes(): number
+  /** Ends it now; `closed` is not told for a socket that its owner closed. */
+  close(code: number, reason: string): void
+}
+
+/** Opens WebSockets to the one address of the scope. Never throws and tells nothing before it returns: a socket that cannot be made is told as closed. */
+export type OpenSocket = (listener: SocketListener) => Socket
+
+/** A message of the outbox as it is stored. A tombstone keeps its number and id and nothing else. */
+export interface OutboxEntry {
+  readonly n: number
+  readonly id: Id
+  readonly channel: string
+  /** `data` as JSON text, encoded once, in the tab. Empty in a tombstone. */
+  readonly json: string
+  /** Wall-clock time of the `send`, for expiry. */
+  readonly atMs: number
+  /** Set in a tombstone: why nothing is sent but the number. `settled`: its fate was learnt by `recall`. */
+  readonly skip?: 'cancelled' | 'expired' | 'settled'
+  /** It may already have been applied under an earlier client id. Sent along, and told to the app. */
+  readonly mayRepeat?: true
+  /** Earlier client ids under which it may have been applied and that the server was not asked about yet. Not sent before. */
+  readonly recall?: readonly Id[]
+}
+
+/** A message that has no number yet. */
+export type NewMessage = Pick<OutboxEntry, 'id' | 'channel' | 'json' | 'atMs'>
+
+/** The run of numbers of one client id. */
+export interface OutboxState {
+  readonly client: Id
+  /** The ledger that the numbers were last agreed with; `null` before the first contact. */
+  readonly ledger: Id | null
+  /** The number the next message gets. */
+  readonly next: number
+  /** Highest number with a stable ack, and the message id there (empty when 0). */
+  readonly acked: number
+  readonly ackedId: Id | ''
+  /** Every number up to here may have left this machine. Raised before the first byte goes out. */
+  readonly sentThrough: number
+  /** Numbers `acked + 1` to `next - 1`, without gaps. */
+  readonly entries: readonly OutboxEntry[]
+}
+
+/** How a message ended. */
+export type Fate =
+  | { readonly id: Id; readonly fate: 'applied'; readonly replyJson?: string }
+  | { readonly id: Id; readonly fate: 'rejected'; readonly reason: RejectionReason | 'may-repeat'; readonly message: string }
+  | { readonly id: Id; readonly fate: 'expired' | 'cancelled' }
+
+/** A message that ended without effect and waits for the app to discard it or try again. */
+export interface ParkedMessage {
+  readonly id: Id
+  readonly channel: string
+  readonly json: string
+  readonly atMs: number
+  readonly fate: 'rejected' | 'expired'
+  readonly reason: string
+}
+
+/** What is known of who this browser is to the server. */
+export interface StoredIdentity {
+  readonly session: SessionKey
+  readonly ledger: Id
+}
+
+/** Everything a hub reads when it starts. */
+export interface StoredState {
+  readonly session: SessionKey | null
+  readonly outbox: OutboxState
+  readonly parked: readonly ParkedMessage[]
+  readonly channels: readonly CachedChannel[]
+  /** Stored data was found that could not be trusted; it was set aside, and the client id is new. */
+  readonly corrupt: boolean
+}
+
+/** A cached message: `json` is the text of the whole published message. */
+export interface CachedMessage {
+  readonly offset: number
+  readonly id: Id
+  readonly json: string
+}
+
+/** A cached value of a channel as of `cursor`. */
+export interface CachedSnapshot {
+  readonly cursor: Cursor
+  readonly json: string
+  /** Wall-clock time it was received. */
+  readonly atMs: number
+}
+
+/** What the cache holds of one channel: a value, and messages without gaps up to `cursor`. */
+export interface CachedChannel {
+  readonly channel: string
+  readonly cursor: Cursor
+  readonly snapshot: CachedSnapshot | null
+  readonly messages: readonly CachedMessage[]
+}
+
+/** A change of one cached channel. Cursor and what it covers are stored in one transaction. */
+export interface CacheChange {
+  readonly channel: string
+  readonly cursor: Cursor
+  /** A new value; `null` removes it; absent leaves it. */
+  readonly snapshot?: CachedSnapshot | null
+  /** Everything kept before this change is dropped first (a new epoch or a reset). */
+  readonly clear?: true
+  readonly append: readonly CachedMessage[]
+  /** Messages below this offset are no longer needed. They may be kept a little longer. */
+  readonly keepFrom: number
+}
+
+/** Outbox bounds. A store refuses an `append` that would exceed them with `outbox-full`, storing none of it. */
+export interface OutboxLimits {
+  readonly maxMessages: number
+  /** UTF-16 units of JSON text. */
+  readonly maxBytes: number
+}
+
+/**
+ * The durable memory of one scope. Every method is one transaction: it either happened or it threw a `HoldfastError` with code `storage-failed`,
+ * `storage-full` or `storage-corrupt`, and nothing changed. Writes of an owner whose lease was taken over throw `storage-failed` and change nothing.
+ * Calls take effect in the order they were made, and are answered in that order.
+ */
+export interface Store {
+  /** Whether what is written outlives the worker. */
+  readonly durable: boolean
+  /** Takes the lease and reads everything. Called once, first. */
+  open(): Promise<StoredState>
+  /** Remembers the answer to `hello`. Called before anything of the outbox is sent on that connection. */
+  saveIdentity(identity: StoredIdentity): Promise<void>
+  /**
+   * Gives the messages the next numbers and stores them, number and record together. Message ids that are already stored keep their entry and are not stored again.
+   * With `sent` the new numbers count as possibly sent from the start.
+   * @returns the stored entries in the order of `messages`, under the client id they belong to; an id with a recorded fate gives `null`.
+   */
+  append(messages: readonly NewMessage[], sent: boolean): Promise<{ readonly client: Id; readonly entries: readonly (OutboxEntry | null)[] }>
+  /** Raises `sentThrough`; never lowers it. */
+  raiseSentThrough(n: number): Promise<void>
+  /** Turns entries into tombstones and records their fates; parked copies are kept of the expired ones. */
+  bury(numbers: readonly number[], why: 'cancelled' | 'expired'): Promise<void>
+  /** Records a stable ack: removes entries up to `through`, raises `acked`, records fates with the time, parks rejected messages. */
+  settle(through: number, id: Id, fates: readonly Fate[]): Promise<void>
+  /** Records what `recall` told: known messages become tombstones with that fate, unknown ones lose the asked client id from `recall` and, when `hold` is false, gain `mayRepeat`; when `hold` is true they are parked as `may-repeat`. */
+  recalled(client: Id, asked: readonly Id[], fates: readonly Fate[], hold: boolean): Promise<OutboxState>
+  /** Restarts the outbox in one transaction (see `restartOutbox` in the core, which says what becomes of each entry). */
+  restart(newClient: Id, ask: 'possibly-sent' | 'all'): Promise<OutboxState>
+  /** Forgets a parked message. Unknown ids are ignored. */
+  unpark(id: Id): Promise<void>
+  /** The recorded fates of these ids, and which of them are still in the outbox. Fates are kept for ten minutes. */
+  fatesOf(ids: readonly Id[]): Promise<readonly Fate[]>
+  /** Ids of messages whose `applied` fate was recorded at or after `sinceMs`. */
+  appliedSince(sinceMs: number): Promise<readonly Id[]>
+  /** Stores changes of the cache. */
+  saveCache(changes: readonly CacheChange[]): Promise<void>
+  /** Forgets cached channels. */
+  dropCache(channels: readonly string[]): Promise<void>
+  /** Called when the browser took the storage away (deleted, evicted, closed for good). Calls made after that throw. */
+  onLost(listener: (why: string) => void): void
+  close(): void
+}

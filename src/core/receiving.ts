@@ -1,0 +1,151 @@
+import type { Cursor, PublishedMessage, Reset, ServerMessage, Subscribed } from '../protocol/messages.ts'
+import { backoffDelayMs } from './backoff.ts'
+import { breakProtocol } from './connecting.ts'
+import type { Told, Turn } from './events.ts'
+import { liveLink } from './link.ts'
+import type { ChannelState } from './state.ts'
+
+/** The downward half: subscriptions, places, replay and verdicts. Nothing is handed on that is not the next message of its channel. */
+
+const EMPTY_CHANNEL: Omit<ChannelState, 'sub' | 'cursor'> = { stage: 'asked', head: 0, recovered: 0, missed: 0, failures: 0 }
+
+/** A channel is wanted, from `cursor` on. Wanting it again changes nothing. */
+export function subscribe(turn: Turn, channel: string, cursor: Cursor | null): void {
+  const known = turn.state.channels.get(channel)
+  if (known && known.stage !== 'refused') return
+  ask(turn, channel, { ...EMPTY_CHANNEL, sub: 0, cursor: known?.cursor ?? cursor })
+}
+
+/** Nobody wants the channel any more. */
+export function unsubscribe(turn: Turn, channel: string): void {
+  const known = turn.state.channels.get(channel)
+  if (!known) return
+  const channels = new Map(turn.state.channels)
+  channels.delete(channel)
+  turn.state = { ...turn.state, channels }
+  if (liveLink(turn) && known.stage !== 'refused') send(turn, { type: 'unsubscribe', subs: [known.sub] })
+}
+
+/** Asks for a value of a channel that is live, without disturbing it. */
+export function wantSnapshot(turn: Turn, channel: string, from: number): void {
+  const known = turn.state.channels.get(channel)
+  if (liveLink(turn) && known && (known.stage === 'live' || known.stage === 'replaying')) send(turn, { type: 'snapshot_request', sub: known.sub, from })
+}
+
+/** Asks again for the channels whose value the server could not give. */
+export function resubscribePaused(turn: Turn): void {
+  for (const [channel, known] of turn.state.channels) if (known.stage === 'pausing') ask(turn, channel, { ...known, stage: 'asked' })
+}
+
+/** A frame about channels. */
+export function receive(
+  turn: Turn,
+  message: Extract<ServerMessage, { type: 'subscribed' | 'missed_messages' | 'messages' | 'reset' | 'refused' }>,
+): void {
+  switch (message.type) {
+    case 'messages':
+      for (const batch of message.batches) if (liveLink(turn)) advance(turn, batch.sub, batch.messages)
+      return
+    case 'missed_messages':
+      return advance(turn, message.sub, message.messages)
+    case 'subscribed':
+      return subscribed(turn, message)
+    case 'reset':
+      return reset(turn, message)
+    case 'refused': {
+      const [channel, known] = bySub(turn, message.sub)
+      if (!known) return
+      put(turn, channel, { ...known, stage: 'refused' })
+      return tell(turn, { type: 'refused', channel, reason: message.reason, message: message.message })
+    }
+  }
+}
+
+function subscribed(turn: Turn, message: Subscribed): void {
+  const [channel, known] = bySub(turn, message.sub)
+  if (!known) return
+  const { head } = message
+  switch (message.verdict) {
+    case 'recovered': {
+      const { cursor } = known
+      if (known.stage !== 'asked' || cursor?.epoch !== head.epoch || head.offset - cursor.offset !== message.missed) return breakProtocol(turn)
+      const missed = known.recovered + message.missed
+      tell(turn, { type: 'recovering', channel, missed, upTo: head.offset })
+      return put(turn, channel, arrived({ ...known, stage: 'replaying', head: head.offset, missed }))
+    }
+    case 'snapshot':
+      if (!message.follows) {
+        if (known.cursor?.epoch === head.epoch) tell(turn, { type: 'snapshot', channel, value: message.value, cursor: head, continues: true })
+        return
+      }
+      if (known.cursor !== null) return breakProtocol(turn)
+      tell(turn, { type: 'snapshot', channel, value: message.value, cursor: head, continues: false })
+      return put(turn, channel, { ...EMPTY_CHANNEL, sub: known.sub, cursor: head, stage: 'live' })
+    case 'start': {
+      // The answer to a question for a value, of a channel that has none: the subscription goes on.
+      const continues = known.stage === 'live' || known.stage === 'replaying'
+      if (!continues && known.cursor !== null) return breakProtocol(turn)
+      tell(turn, { type: 'started', channel, cursor: head, continues })
+      if (continues) return
+      return put(turn, channel, { ...EMPTY_CHANNEL, sub: known.sub, cursor: head, stage: 'live' })
+    }
+  }
+}
+
+function advance(turn: Turn, sub: number, messages: readonly PublishedMessage[]): void {
+  const [channel, known] = bySub(turn, sub)
+  const last = messages[messages.length - 1]
+  if (!known || last === undefined) return
+  const { cursor, stage } = known
+  if (cursor === null || (stage !== 'live' && stage !== 'replaying')) return breakProtocol(turn)
+  if (messages[0]?.offset !== cursor.offset + 1) return ask(turn, channel, known)
+  const moved = { epoch: cursor.epoch, offset: last.offset, id: last.id }
+  tell(turn, { type: 'messages', channel, messages, cursor: moved })
+  const recovered = stage === 'replaying' ? known.recovered + messages.length : 0
+  put(turn, channel, arrived({ ...known, cursor: moved, recovered }))
+}
+
+/** Ends the outage of a channel that has everything up to the announced head. */
+function arrived(channel: ChannelState): ChannelState {
+  if (channel.stage !== 'replaying' || (channel.cursor?.offset ?? 0) < channel.head) return channel
+  return { ...EMPTY_CHANNEL, sub: channel.sub, cursor: channel.cursor, stage: 'live' }
+}
+
+/** The place is lost, and given up: the channel is asked for as by a newcomer until a value came, so that the same loss is not told twice. */
+function reset(turn: Turn, { sub, reason, from, to }: Reset): void {
+  const [channel, known] = bySub(turn, sub)
+  if (!known) return
+  const { failures } = known
+  if (known.cursor !== null) {
+    tell(turn, { type: 'reset', channel, reason, ...(from === undefined || to === undefined ? {} : { from, to }) })
+  }
+  const lost: ChannelState = { ...EMPTY_CHANNEL, sub, cursor: null, failures }
+  if (reason !== 'too-slow' && reason !== 'hook-failed') return put(turn, channel, { ...lost, stage: 'resetting' })
+  turn.effects.push({ type: 'set-timer', timer: 'resubscribe', delayMs: backoffDelayMs(turn.state.settings.reconnect, failures, turn.at.fraction) })
+  put(turn, channel, { ...lost, stage: 'pausing', failures: failures + 1 })
+}
+
+/** Subscribes with the channel's own cursor under a new number; with the next `hello` when there is no link. */
+function ask(turn: Turn, channel: string, known: ChannelState): void {
+  const sub = turn.state.nextSub
+  turn.state = { ...turn.state, nextSub: sub + 1 }
+  put(turn, channel, { ...known, sub, stage: 'asked' })
+  if (liveLink(turn)) send(turn, { type: 'subscribe', subscriptions: [{ sub, channel, cursor: known.cursor }] })
+}
+
+function bySub(turn: Turn, sub: number): [string, ChannelState] | ['', null] {
+  for (const entry of turn.state.channels) if (entry[1].sub === sub) return entry
+  return ['', null]
+}
+
+function put(turn: Turn, channel: string, next: ChannelState): void {
+  turn.state = { ...turn.state, channels: new Map(turn.state.channels).set(channel, next) }
+}
+
+function send(turn: Turn, message: object): void {
+  turn.effects.push({ type: 'send', text: JSON.stringify(message) })
+}
+
+function tell(turn: Turn, told: Told): void {
+  turn.effects.push({ type: 'tell', told })
+}

@@ -1,0 +1,290 @@
+import { HoldfastError, type ErrorData } from '../protocol/errors.ts'
+import type { Id } from '../protocol/messages.ts'
+import { decodeServerMessage } from '../protocol/server-codec.ts'
+import type { CoreEvent, Effect, TimerName, Told } from './events.ts'
+import { createGroupCommit, type Submitted } from './group-commit.ts'
+import { nextRecall, parkedCopy, type Disagreement } from './outbox.ts'
+import type { Clock, Fate, Log, NewMessage, OpenSocket, OutboxEntry, OutboxState, ParkedMessage, Random, Socket, Store, StoredState } from './ports.ts'
+import { possiblySentThrough, sendsAtOnce } from './sending.ts'
+import type { HubSettings } from './settings.ts'
+import { initialState, type CoreState } from './state.ts'
+import { transition } from './transition.ts'
+
+/** How often the outbox is searched for messages that are too old. */
+const EXPIRY_CHECK_MS = 60_000
+
+/** Confirmed messages this young may be lost with a server's memory. */
+const MAY_BE_LOST_MS = 600_000
+
+/** A store call the protocol waits for has failed when it took this long: some browsers' storage stops answering for ever. */
+const STORE_DEADLINE_MS = 30_000
+
+/** What the machine's host is told, beyond what the machine itself says. */
+export type Notice =
+  | Told
+  /** The outbox began a new run of numbers, and every question about the old one is answered. */
+  | { readonly type: 'restarted'; readonly reason: Disagreement | 'interrupted'; readonly mayRepeat: readonly Id[]; readonly mayBeLost: readonly Id[] }
+  /** The state, or what the outbox holds, may be another now. */
+  | { readonly type: 'changed' }
+
+/** What hosts the machine: everything it cannot do itself. */
+export interface RuntimePorts {
+  readonly settings: HubSettings
+  readonly clock: Clock
+  readonly random: Random
+  readonly openSocket: OpenSocket
+  readonly store: Store
+  /** What the store said when it was opened. */
+  readonly stored: StoredState
+  /** Asks the tabs; throws when none can answer. `null` when the app has no credential to give. */
+  readonly askCredential: () => Promise<string | null>
+  readonly notify: (notice: Notice) => void
+  readonly log: Log
+}
+
+/** The session machine at work on real or simulated parts. */
+export interface Runtime {
+  readonly state: CoreState
+  readonly parked: ReadonlyMap<Id, ParkedMessage>
+  dispatch(event: CoreEvent): void
+  /** Resolves when the messages are stored; throws a `HoldfastError` when they are not. */
+  send(messages: readonly NewMessage[]): Promise<readonly Submitted[]>
+  /** Makes a tombstone. Throws `already-sent` or `not-found`. */
+  cancel(id: Id): Promise<void>
+  /** Forgets a parked message; throws `not-found`. */
+  unpark(id: Id): Promise<ParkedMessage>
+}
+
+/** Hosts {@link transition}: feeds it what happens, does what it wants done, in order. Starts resting. */
+export function createRuntime(ports: RuntimePorts): Runtime {
+  const { clock, random, store, stored, notify, log } = ports
+  let state = initialState(ports.settings, stored.session, stored.outbox)
+  let socket: Socket | null = null
+  // An earlier hub may have ended before it could announce what it found or marked.
+  let restart: { reason: Disagreement | 'interrupted'; mayBeLost: readonly Id[] } | null = state.outbox.entries.some(
+    ({ recall, mayRepeat }) => recall ?? mayRepeat,
+  )
+    ? { reason: 'interrupted', mayBeLost: [] }
+    : null
+  /** While it is there, memory and store number the outbox differently. */
+  let restarting: Promise<void> | null = null
+  const timers = new Map<TimerName, () => void>()
+  const parked = new Map(stored.parked.map((message) => [message.id, message]))
+
+  const events: CoreEvent[] = []
+  let busy = false
+
+  /** An event that comes while another is at work waits its turn, so that effects are done in the order of their events. */
+  const dispatch = (event: CoreEvent): void => {
+    events.push(event)
+    if (busy) return
+    busy = true
+    try {
+      for (let next = events.shift(); next; next = events.shift()) handle(next)
+    } finally {
+      busy = false
+    }
+  }
+
+  const handle = (event: CoreEvent): void => {
+    const before = state
+    const next = transition(state, event, { nowMs: clock.nowMs(), fraction: random.fraction() })
+    state = next.state
+    if (event.type === 'start') expire()
+    if (event.type === 'stop') stopExpiry()
+    for (const effect of next.effects) perform(effect, before)
+    if (state !== before) notify({ type: 'changed' })
+  }
+
+  const perform = (effect: Effect, before: CoreState): void => {
+    const { client } = state.outbox
+    switch (effect.type) {
+      case 'ask-credential':
+        ports.askCredential().then(
+          (credential) => dispatch({ type: 'credential', credential }),
+          () => dispatch({ type: 'no-credential' }),
+        )
+        return
+      case 'open':
+        return openSocket()
+      case 'close':
+        socket?.close(effect.code, effect.reason)
+        socket = null
+        return
+      case 'hello':
+        return socket?.send(JSON.stringify(effect.hello))
+      case 'send':
+        return socket?.send(effect.text)
+      case 'set-timer':
+        timers.get(effect.timer)?.()
+        timers.set(effect.timer, clock.setTimer(effect.delayMs, () => dispatch({ type: 'timer', timer: effect.timer })))
+        return
+      case 'clear-timer':
+        timers.get(effect.timer)?.()
+        timers.delete(effect.timer)
+        return
+      case 'save-identity':
+        return void needed(store.saveIdentity(effect.identity), () => {
+          dispatch({ type: 'identified', link: effect.link })
+          announceRestart()
+        })
+      case 'raise-sent-through':
+        return void needed(store.raiseSentThrough(effect.n), () => dispatch({ type: 'sent-through', client, n: effect.n }))
+      case 'settle':
+        park(before, effect.fates)
+        return wanted(store.settle(effect.through, effect.id, effect.fates), () => dispatch({ type: 'settled', client, through: effect.through }))
+      case 'store-recalled': {
+        const hold = state.settings.outbox.mayRepeat === 'hold'
+        const { client: earlier, asked, fates, link } = effect
+        return void needed(store.recalled(earlier, asked, fates, hold), () => {
+          parkRecalled(asked, fates, hold)
+          dispatch({ type: 'recalled', client: earlier, asked, fates, hold, link })
+          announceRestart()
+        })
+      }
+      case 'restart': {
+        const mine = needed(beginRestart(effect.why, effect.ask), (outbox) => dispatch({ type: 'restarted', outbox })).finally(() => {
+          if (restarting === mine) restarting = null
+        })
+        restarting = mine
+        return
+      }
+      case 'tell':
+        return notify(effect.told)
+      case 'log':
+        return log(effect.entry)
+    }
+  }
+
+  const openSocket = (): void => {
+    // A socket that was replaced or given up must not be heard any more: some browsers deliver its last events late.
+    const mine: { socket?: Socket } = {}
+    const current = (): boolean => socket !== null && socket === mine.socket
+    mine.socket = ports.openSocket({
+      opened: () => current() && dispatch({ type: 'opened' }),
+      frame: (text) => {
+        if (!current()) return
+        const decoded = text === null ? null : decodeServerMessage(text)
+        if (decoded?.ok) dispatch({ type: 'frame', message: decoded.message })
+        else {
+          log({ level: 'error', event: 'bad-frame', error: decoded?.error ?? 'binary' })
+          dispatch({ type: 'bad-frame' })
+        }
+      },
+      closed: (code) => {
+        if (!current()) return
+        socket = null
+        dispatch({ type: 'closed', code })
+      },
+    })
+    socket = mine.socket
+  }
+
+  /** A store call the protocol cannot go on without. The connection is given up at the deadline; a late answer still counts. */
+  const needed = <T>(call: Promise<T>, answered: (value: T) => void): Promise<void> => {
+    let failed = false
+    const fail = (error: unknown): void => {
+      if (failed) return
+      failed = true
+      notify({ type: 'error', error: dataOf(error) })
+      dispatch({ type: 'store-failed' })
+    }
+    const stopDeadline = clock.setTimer(STORE_DEADLINE_MS, () => fail(new HoldfastError('storage-failed', 'the store did not answer in time')))
+    return call.finally(stopDeadline).then(answered, fail)
+  }
+
+  /** A store call whose failure is told, and repaired by a later one. */
+  const wanted = (call: Promise<unknown>, answered: () => void): void => {
+    call.then(answered, (error: unknown) => notify({ type: 'error', error: dataOf(error) }))
+  }
+
+  const beginRestart = async (reason: Disagreement, ask: 'possibly-sent' | 'all'): Promise<OutboxState> => {
+    const mayBeLost = reason === 'ledger' ? await store.appliedSince(clock.nowMs() - MAY_BE_LOST_MS) : []
+    const outbox = await store.restart(random.id(), ask)
+    restart = { reason, mayBeLost: [...(restart?.mayBeLost ?? []), ...mayBeLost] }
+    return outbox
+  }
+
+  const announceRestart = (): void => {
+    if (!restart || nextRecall(state.outbox, 1)) return
+    const held = [...parked.values()].filter(({ reason }) => reason === 'may-repeat').map(({ id }) => id)
+    const marked = state.outbox.entries.filter(({ mayRepeat }) => mayRepeat).map(({ id }) => id)
+    notify({ type: 'restarted', ...restart, mayRepeat: [...marked, ...held] })
+    restart = null
+  }
+
+  const park = (before: CoreState, fates: readonly Fate[]): void => {
+    for (const fate of fates) {
+      if (fate.fate !== 'rejected') continue
+      const entry = before.outbox.entries.find(({ id }) => id === fate.id)
+      if (entry) parked.set(entry.id, parkedCopy(entry, 'rejected', fate.message))
+    }
+  }
+
+  const parkRecalled = (asked: readonly Id[], fates: readonly Fate[], hold: boolean): void => {
+    park(state, fates)
+    if (!hold) return
+    const questions = new Set(asked)
+    for (const { id } of fates) questions.delete(id)
+    const held = state.outbox.entries.filter(({ id, recall }) => recall && questions.has(id))
+    for (const entry of held) parked.set(entry.id, parkedCopy(entry, 'rejected', 'may-repeat'))
+    notify({ type: 'fates', fates: held.map(({ id }) => ({ id, fate: 'rejected', reason: 'may-repeat', message: 'may have been applied already' })) })
+  }
+
+  const bury = async (entries: readonly OutboxEntry[], why: 'cancelled' | 'expired'): Promise<void> => {
+    const numbers = entries.map(({ n }) => n)
+    // Memory first: nothing may be sent any more while the store is at work.
+    dispatch({ type: 'buried', client: state.outbox.client, numbers, why })
+    if (why === 'expired') for (const entry of entries) parked.set(entry.id, parkedCopy(entry, why, why))
+    notify({ type: 'fates', fates: entries.map(({ id }) => ({ id, fate: why })) })
+    await store.bury(numbers, why)
+  }
+
+  let stopExpiry = (): void => {}
+  const expire = (): void => {
+    stopExpiry()
+    stopExpiry = clock.setTimer(EXPIRY_CHECK_MS, expire)
+    // Numbers are about to change; the next check is soon enough.
+    if (restarting) return
+    const oldestMs = clock.nowMs() - ports.settings.outbox.maxAgeMs
+    const old = state.outbox.entries.filter(({ atMs, skip }) => !skip && atMs < oldestMs)
+    if (old.length > 0) wanted(bury(old, 'expired'), () => {})
+  }
+
+  const submit = createGroupCommit(
+    store,
+    () => sendsAtOnce(state),
+    (client, entries, sent) => {
+      if (entries.length > 0) dispatch({ type: 'appended', client, entries, sent })
+    },
+  )
+
+  return {
+    get state() {
+      return state
+    },
+    parked,
+    dispatch,
+    send: submit,
+    async cancel(id) {
+      // What number is meant can be said only afterwards.
+      await restarting
+      const entry = state.outbox.entries.find((candidate) => candidate.id === id)
+      if (!entry || entry.skip) throw new HoldfastError('not-found', 'no such message is waiting')
+      if (entry.n <= possiblySentThrough(state) || entry.recall || entry.mayRepeat) throw new HoldfastError('already-sent', 'the message may have left already')
+      await bury([entry], 'cancelled')
+    },
+    async unpark(id) {
+      const message = parked.get(id)
+      if (!message) throw new HoldfastError('not-found', 'no such message is parked')
+      await store.unpark(id)
+      parked.delete(id)
+      notify({ type: 'changed' })
+      return message
+    },
+  }
+}
+
+function dataOf(error: unknown): ErrorData {
+  return error instanceof HoldfastError ? error.toData() : { code: 'storage-failed', message: 'the store failed' }
+}

@@ -1,0 +1,180 @@
+import type { Ack, Outcome, Recalled, RecalledFate } from '../protocol/messages.ts'
+import { MAX_RECALL_IDS } from '../protocol/limits.ts'
+import { breakProtocol, restartOutbox } from './connecting.ts'
+import type { Turn } from './events.ts'
+import { liveLink, setLink } from './link.ts'
+import { entryAt, idAt, nextRecall, settleThrough } from './outbox.ts'
+import type { Fate, OutboxEntry, OutboxState } from './ports.ts'
+import type { CoreState, Link } from './state.ts'
+
+/** The upward half: what may be sent now, and what the server says became of it. Nothing leaves that is not marked as possibly sent in the store. */
+
+/** What the envelope of one message adds to its data, in UTF-16 units, at most. */
+const ENVELOPE_UNITS = 320
+
+/** Whether a message appended now would leave at once, so that its commit should count it as sent. */
+export function sendsAtOnce({ phase, outbox }: CoreState): boolean {
+  if (phase.name !== 'live') return false
+  const { link } = phase
+  return link.identified && link.recalling === null && link.sent === outbox.next - 1 && outbox.next - link.hi < link.limits.sendWindow
+}
+
+/** Every number up to here may have left, or may be on its way out already. */
+export function possiblySentThrough({ phase, outbox }: CoreState): number {
+  return phase.name === 'live' ? Math.max(outbox.sentThrough, phase.link.raising) : outbox.sentThrough
+}
+
+/** Sends what may be sent: questions about earlier client ids first, then numbers in order, within window and rate. */
+export function pump(turn: Turn): void {
+  const link = liveLink(turn)
+  if (!link?.identified || link.recalling) return
+  const { outbox } = turn.state
+  const question = nextRecall(outbox, MAX_RECALL_IDS)
+  if (question) {
+    turn.effects.push({ type: 'send', text: JSON.stringify({ type: 'recall', ...question }) })
+    return setLink(turn, { ...link, recalling: question })
+  }
+  const last = Math.min(outbox.next - 1, link.hi + link.limits.sendWindow)
+  if (last > outbox.sentThrough && link.raising < last) {
+    turn.effects.push({ type: 'raise-sent-through', n: last })
+    setLink(turn, { ...link, raising: last })
+  }
+  sendEntries(turn, Math.min(last, outbox.sentThrough))
+}
+
+function sendEntries(turn: Turn, through: number): void {
+  const link = liveLink(turn)
+  if (!link) return
+  const { outbox, confirmed } = turn.state
+  let { sent } = link
+  let tokens = refill(link, turn.at.nowMs)
+  const ids: string[] = []
+  while (sent < through && tokens >= 1) {
+    const run = nextRun(outbox, sent + 1, through, link.limits.frameBytes / 4)
+    const first = run[0]
+    if (!first) break
+    turn.effects.push({ type: 'send', text: first.skip ? skipFrame(run) : sendFrame(run, confirmed) })
+    if (!first.skip) for (const entry of run) ids.push(entry.id)
+    sent += run.length
+    tokens -= 1
+  }
+  if (sent < through) turn.effects.push({ type: 'set-timer', timer: 'pace', delayMs: 2_000 / link.limits.framesPerSecond })
+  if (ids.length > 0) turn.effects.push({ type: 'tell', told: { type: 'sent', ids } })
+  const now = liveLink(turn)
+  if (now) setLink(turn, { ...now, sent, tokens, tokensAtMs: turn.at.nowMs })
+}
+
+/** Sends what is sent once or not at all: now, or never when the rate is spent or a queued message waits for it. */
+export function volatile(turn: Turn, frame: string): void {
+  const link = liveLink(turn)
+  if (!link) return
+  const tokens = refill(link, turn.at.nowMs)
+  const taken = tokens >= 1 && link.sent >= Math.min(turn.state.outbox.sentThrough, link.hi + link.limits.sendWindow)
+  if (taken) turn.effects.push({ type: 'send', text: frame })
+  else turn.effects.push({ type: 'log', entry: { level: 'debug', event: 'volatile-dropped' } })
+  setLink(turn, { ...link, tokens: taken ? tokens - 1 : tokens, tokensAtMs: turn.at.nowMs })
+}
+
+/** Half of the announced rate is for messages; the other half is left for everything else. */
+function refill(link: Link, nowMs: number): number {
+  const perSecond = link.limits.framesPerSecond / 2
+  // At least one, or a slow server would never be sent anything.
+  return Math.min(Math.max(1, perSecond), link.tokens + (Math.max(0, nowMs - link.tokensAtMs) / 1_000) * perSecond)
+}
+
+/** The longest run of one kind (messages or tombstones) that fits a frame; always at least one. */
+function nextRun(outbox: OutboxState, from: number, through: number, units: number): OutboxEntry[] {
+  const run: OutboxEntry[] = []
+  let size = 0
+  for (let n = from; n <= through; n++) {
+    const entry = entryAt(outbox, n)
+    if (!entry || (run[0] && !run[0].skip !== !entry.skip)) break
+    size += entry.json.length + ENVELOPE_UNITS
+    if (run.length > 0 && size > units) break
+    run.push(entry)
+  }
+  return run
+}
+
+function sendFrame(run: readonly OutboxEntry[], confirmed: number): string {
+  const messages = run.map(
+    ({ n, id, channel, json, mayRepeat }) =>
+      `{"n":${n},"id":"${id}","channel":${JSON.stringify(channel)},"data":${json}${mayRepeat ? ',"mayRepeat":true' : ''}}`,
+  )
+  return `{"type":"send","confirmed":${confirmed},"messages":[${messages.join(',')}]}`
+}
+
+function skipFrame(run: readonly OutboxEntry[]): string {
+  return JSON.stringify({ type: 'skip', numbers: run.map(({ n, id }) => ({ n, id })) })
+}
+
+/** The server has committed numbers. */
+export function acknowledged(turn: Turn, { hi, stable, id, outcomes }: Ack): void {
+  const link = liveLink(turn)
+  const { outbox, decided } = turn.state
+  if (!link || hi > outbox.sentThrough) return breakProtocol(turn)
+  if (stable > outbox.acked && idAt(outbox, stable) !== id) return restartOutbox(turn, 'other-id')
+  const told = outbox.acked + decided.length
+  const byNumber = new Map(outcomes.map((outcome) => [outcome.n, outcome]))
+  const news: (Fate | null)[] = []
+  for (let n = told + 1; n <= hi; n++) {
+    const entry = entryAt(outbox, n)
+    if (!entry) return breakProtocol(turn)
+    news.push(fateOf(entry, byNumber.get(n)))
+  }
+  const known = [...decided, ...news]
+  tellFates(turn, news.filter(isFate))
+  if (stable > outbox.acked) {
+    const covered = stable - outbox.acked
+    turn.effects.push({ type: 'settle', through: stable, id, fates: known.slice(0, covered).filter(isFate) })
+    turn.state = { ...turn.state, outbox: settleThrough(outbox, stable, id), decided: known.slice(covered) }
+  } else {
+    turn.state = { ...turn.state, decided: known }
+  }
+  setLink(turn, { ...link, hi: Math.max(link.hi, hi), sent: Math.max(link.sent, hi) })
+  pump(turn)
+}
+
+/** The next number the server can apply is `n`: sends from there, when it is still held. */
+export function expected(turn: Turn, n: number): void {
+  const link = liveLink(turn)
+  const { outbox } = turn.state
+  if (!link) return breakProtocol(turn)
+  if (n <= outbox.acked) return restartOutbox(turn, 'server-went-back')
+  // More is committed there than ever left here: another store sends under this client id, or this one forgot.
+  if (n > outbox.sentThrough + 1) return restartOutbox(turn, 'store-went-back')
+  setLink(turn, { ...link, sent: n - 1 })
+  pump(turn)
+}
+
+/** The answer to a question about an earlier client id. It is stored before anything is sent. */
+export function recalled(turn: Turn, { client, fates }: Recalled): void {
+  const link = liveLink(turn)
+  if (!link?.recalling || link.recalling.client !== client) return
+  const known = fates.map(fateOfRecalled)
+  turn.effects.push({ type: 'store-recalled', client, asked: link.recalling.ids, fates: known, link: link.number })
+  tellFates(turn, known)
+}
+
+function tellFates(turn: Turn, fates: readonly Fate[]): void {
+  if (fates.length > 0) turn.effects.push({ type: 'tell', told: { type: 'fates', fates } })
+}
+
+function isFate(fate: Fate | null): fate is Fate {
+  return fate !== null
+}
+
+/** `null` for a tombstone: its fate was told when it was buried. */
+function fateOf({ id, skip }: OutboxEntry, outcome: Outcome | undefined): Fate | null {
+  if (skip) return null
+  if (outcome && 'rejected' in outcome) return { id, fate: 'rejected', reason: outcome.rejected, message: outcome.message }
+  return outcome && 'reply' in outcome ? { id, fate: 'applied', replyJson: JSON.stringify(outcome.reply) } : { id, fate: 'applied' }
+}
+
+/** A store that went back may have forgotten that it buried the message: it stays buried. */
+function fateOfRecalled(answer: RecalledFate): Fate {
+  const { id, fate } = answer
+  if (fate === 'skipped') return { id, fate: 'cancelled' }
+  if (fate === 'rejected') return { id, fate, reason: answer.rejected, message: answer.message }
+  return 'reply' in answer ? { id, fate, replyJson: JSON.stringify(answer.reply) } : { id, fate }
+}

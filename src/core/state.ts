@@ -1,0 +1,118 @@
+import type { AnnouncedLimits, Heartbeat } from '../protocol/limits.ts'
+import type { Cursor, Id, SessionKey } from '../protocol/messages.ts'
+import type { Fate, OutboxState } from './ports.ts'
+import type { RefusalReason, WaitReason } from './public-state.ts'
+import type { HubSettings } from './settings.ts'
+
+/** Where the connection stands. A field exists only in the phase where it means something. */
+export type Phase =
+  /** Not started, or stopped for good. */
+  | { readonly name: 'resting' }
+  /** A tab is being asked for a credential. */
+  | { readonly name: 'asking' }
+  /** The socket is opening. */
+  | { readonly name: 'opening'; readonly credential: string | null }
+  /** `hello` is on its way. */
+  | { readonly name: 'greeting' }
+  /** `hello` was answered. */
+  | { readonly name: 'live'; readonly link: Link }
+  /** The store is giving the outbox a new client id. */
+  | { readonly name: 'restarting' }
+  /** The next try is at `retryAtMs`; `Infinity` when only a wake-up or the app brings it. */
+  | { readonly name: 'waiting'; readonly retryAtMs: number; readonly reason: WaitReason }
+  /** No try until the app acts. */
+  | { readonly name: 'refused'; readonly reason: RefusalReason }
+
+/** One answered connection. */
+export interface Link {
+  /** Rises with every link of this run; store answers that belong to an earlier link are ignored. */
+  readonly number: number
+  readonly limits: AnnouncedLimits
+  readonly heartbeat: Heartbeat
+  /** The answer is stored, so the outbox may be sent. */
+  readonly identified: boolean
+  /** Highest number put on this socket, or committed before it. */
+  readonly sent: number
+  /** Highest number the server said it has committed. */
+  readonly hi: number
+  /** A `sentThrough` that is being stored, or 0. */
+  readonly raising: number
+  /** The `recall` that is not answered and stored yet. */
+  readonly recalling: { readonly client: Id; readonly ids: readonly Id[] } | null
+  /** Frames that may be sent now, and when that was reckoned. */
+  readonly tokens: number
+  readonly tokensAtMs: number
+  readonly lastHeardMs: number
+  /** A ping waits for its answer. */
+  readonly pinging: boolean
+}
+
+/** How one channel is received. */
+export interface ChannelState {
+  /** The number of its current subscription, unique on the socket. */
+  readonly sub: number
+  /** Everything up to here was handed on. `null` for a newcomer, and after a reset until a value came. */
+  readonly cursor: Cursor | null
+  readonly stage:
+    /** Asked for, or about to be with the next `hello`; no verdict yet. */
+    | 'asked'
+    /** Missed messages are coming up to `head`. */
+    | 'replaying'
+    /** The place was lost; a value is on its way. */
+    | 'resetting'
+    /** The server could not give a value; asked again when the timer fires. */
+    | 'pausing'
+    | 'live'
+    /** The server will not give it. Asked again with the next `hello`. */
+    | 'refused'
+  /** Offset the replay ends with. */
+  readonly head: number
+  /** Missed messages of this outage handed on so far, over all its links. */
+  readonly recovered: number
+  /** Missed messages of this outage in all, as far as known. */
+  readonly missed: number
+  /** Failed values in a row, for the pause. */
+  readonly failures: number
+}
+
+/** Everything the session machine knows. Plain immutable data; {@link transition} gives the next one. */
+export interface CoreState {
+  readonly settings: HubSettings
+  readonly phase: Phase
+  readonly session: SessionKey | null
+  readonly outbox: OutboxState
+  /** Highest number whose stable ack is stored: what the server may forget. */
+  readonly confirmed: number
+  /** Fates of the numbers after `outbox.acked` that are committed but not stable yet; `null` for a tombstone. */
+  readonly decided: readonly (Fate | null)[]
+  readonly channels: ReadonlyMap<string, ChannelState>
+  readonly nextSub: number
+  readonly links: number
+  /** Failures in a row since a connection last held. */
+  readonly attempt: number
+  readonly attemptTimes: readonly number[]
+  /** When a server that said goodbye wants this client back. Used once. */
+  readonly comeBack: { readonly minMs: number; readonly maxMs: number } | null
+  readonly visible: boolean
+  readonly online: boolean
+}
+
+/** The state of a hub that has read its store and has not connected. */
+export function initialState(settings: HubSettings, session: SessionKey | null, outbox: OutboxState): CoreState {
+  return {
+    settings,
+    phase: { name: 'resting' },
+    session,
+    outbox,
+    confirmed: outbox.acked,
+    decided: [],
+    channels: new Map(),
+    nextSub: 1,
+    links: 0,
+    attempt: 0,
+    attemptTimes: [],
+    comeBack: null,
+    visible: true,
+    online: true,
+  }
+}

@@ -1,0 +1,97 @@
+import { HoldfastError } from '../../protocol/errors.ts'
+import type { Id } from '../../protocol/messages.ts'
+import { appendMessages, applyRecalled, buryNumbers, emptyOutbox, restartOutbox, settleThrough } from '../outbox.ts'
+import type { Fate, OutboxState, ParkedMessage, Store, StoredIdentity, StoredState } from '../ports.ts'
+import { CLIENT } from './frames.ts'
+
+/** The calls of a {@link Store} that the core makes. */
+export type StoreCall = Exclude<keyof Store, 'durable' | 'onLost' | 'close' | 'open' | 'saveCache' | 'dropCache'>
+
+/** A store in memory that can fail and hesitate. */
+export interface StoreDouble extends Store {
+  outbox: OutboxState
+  identity: StoredIdentity | null
+  readonly fates: Map<Id, Fate>
+  readonly parked: Map<Id, ParkedMessage>
+  /** Every call, oldest first. */
+  readonly calls: StoreCall[]
+  /** Calls that throw until taken out again. */
+  readonly failing: Set<StoreCall>
+  /** Lets calls of this name, and everything asked after them, wait until the returned function is called. */
+  hold(call: StoreCall): () => void
+  stored(): StoredState
+}
+
+/** Makes an empty store. Calls take effect and are answered in order. */
+export function createStoreDouble(maxMessages: number = 1_000): StoreDouble {
+  const held = new Map<StoreCall, Promise<void>>()
+  let tail: Promise<unknown> = Promise.resolve()
+
+  const call = <T>(name: StoreCall, work: () => T): Promise<T> => {
+    store.calls.push(name)
+    const answer = tail.then(async () => {
+      await held.get(name)
+      if (store.failing.has(name)) throw new HoldfastError('storage-failed', `${name} failed`)
+      return work()
+    })
+    tail = answer.catch(() => null)
+    return answer
+  }
+
+  const store: StoreDouble = {
+    durable: false,
+    outbox: emptyOutbox(CLIENT),
+    identity: null,
+    fates: new Map(),
+    parked: new Map(),
+    calls: [],
+    failing: new Set(),
+    hold(name) {
+      let release = (): void => {}
+      held.set(name, new Promise((resolve) => (release = resolve)))
+      return () => {
+        held.delete(name)
+        release()
+      }
+    },
+    stored: () => ({ session: null, outbox: store.outbox, parked: [...store.parked.values()], channels: [], corrupt: false }),
+    open: () => Promise.resolve(store.stored()),
+    saveIdentity: (identity) =>
+      call('saveIdentity', () => {
+        store.identity = identity
+        store.outbox = { ...store.outbox, ledger: identity.ledger }
+      }),
+    append: (messages, sent) =>
+      call('append', () => {
+        const fresh = messages.filter(
+          ({ id }, at) =>
+            !store.fates.has(id) && !store.outbox.entries.some((entry) => entry.id === id) && messages.findIndex((other) => other.id === id) === at,
+        )
+        if (store.outbox.entries.length + fresh.length > maxMessages) throw new HoldfastError('outbox-full', 'the outbox is full')
+        if (fresh.length > 0) store.outbox = appendMessages(store.outbox, fresh, sent).outbox
+        return {
+          client: store.outbox.client,
+          entries: messages.map(({ id }) => store.outbox.entries.find((entry) => entry.id === id) ?? null),
+        }
+      }),
+    raiseSentThrough: (n) =>
+      call('raiseSentThrough', () => void (store.outbox = { ...store.outbox, sentThrough: Math.max(store.outbox.sentThrough, n) })),
+    bury: (numbers, why) => call('bury', () => void (store.outbox = buryNumbers(store.outbox, numbers, why))),
+    settle: (through, id, fates) =>
+      call('settle', () => {
+        store.outbox = settleThrough(store.outbox, through, id)
+        for (const fate of fates) store.fates.set(fate.id, fate)
+      }),
+    recalled: (client, asked, fates, hold) =>
+      call('recalled', () => (store.outbox = applyRecalled(store.outbox, client, asked, fates, hold).outbox)),
+    restart: (newClient, ask) => call('restart', () => (store.outbox = restartOutbox(store.outbox, newClient, ask))),
+    unpark: (id) => call('unpark', () => void store.parked.delete(id)),
+    fatesOf: (ids) => call('fatesOf', () => ids.flatMap((id) => store.fates.get(id) ?? [])),
+    appliedSince: () => call('appliedSince', () => [...store.fates.values()].filter(({ fate }) => fate === 'applied').map(({ id }) => id)),
+    saveCache: () => Promise.resolve(),
+    dropCache: () => Promise.resolve(),
+    onLost() {},
+    close() {},
+  }
+  return store
+}

@@ -1,0 +1,149 @@
+import type { ChannelDelivery, TabPosition } from '../bridge/contract.ts'
+import type { Told } from '../core/events.ts'
+import type { CachedChannel, Clock } from '../core/ports.ts'
+import type { Runtime } from '../core/runtime.ts'
+import { DEFAULT_HISTORY } from '../protocol/limits.ts'
+import { ChannelCache } from './channel-cache.ts'
+import { TabChannel } from './tab-channel.ts'
+import type { TabSession } from './tab-session.ts'
+
+/** Channels without a tab whose cache is kept, the most recently left last. */
+const MAX_IDLE_CHANNELS = 64
+
+/** What a hub's channels need of the rest of the hub. */
+export interface ChannelsHost {
+  readonly clock: Clock
+  readonly runtime: Runtime
+  readonly tabs: ReadonlySet<TabSession>
+  /** The cache of this channel is not what is stored any more. */
+  changed(cache: ChannelCache): void
+  dropped(channels: readonly string[]): void
+}
+
+/**
+ * The union of what the tabs want, and one cache for each. Brings what the session machine tells into the caches, and the caches to the tabs.
+ */
+export class Channels {
+  readonly #host: ChannelsHost
+  readonly #caches = new Map<string, ChannelCache>()
+  /** Channels that the server has judged since this hub started. */
+  readonly #decided = new Set<string>()
+  /** Values asked of the server and not answered, by the offset asked for. */
+  readonly #asked = new Map<string, number>()
+
+  constructor(host: ChannelsHost, stored: readonly CachedChannel[]) {
+    this.#host = host
+    for (const channel of stored) this.#caches.set(channel.channel, new ChannelCache(channel.channel, channel, null))
+  }
+
+  /** A tab wants a channel, from a place or as a newcomer. Wanting it again restates the place. */
+  subscribe(tab: TabSession, wanted: TabPosition): void {
+    const { channel } = wanted
+    const tabChannel = new TabChannel(wanted)
+    tab.channels.set(channel, tabChannel)
+    const cache = this.#caches.get(channel) ?? new ChannelCache(channel, null, wanted.position)
+    this.#caches.delete(channel)
+    this.#caches.set(channel, cache)
+    this.#host.runtime.dispatch({ type: 'subscribe', channel, cursor: cache.cursor })
+    tab.channelChanged(tabChannel)
+  }
+
+  /** A tab no longer wants a channel. The cache outlives the last tab for a while. */
+  unsubscribe(tab: TabSession, channel: string): void {
+    if (tab.channels.delete(channel)) this.leave([channel])
+  }
+
+  /** After tabs went: gives up what nobody wants any more. */
+  leave(channels: Iterable<string>): void {
+    for (const channel of channels) {
+      if (this.#isWanted(channel)) continue
+      this.#host.runtime.dispatch({ type: 'unsubscribe', channel })
+      this.#decided.delete(channel)
+      this.#asked.delete(channel)
+    }
+    const idle = [...this.#caches.keys()].filter((channel) => !this.#isWanted(channel))
+    const evicted = idle.slice(0, Math.max(0, idle.length - MAX_IDLE_CHANNELS))
+    for (const channel of evicted) this.#caches.delete(channel)
+    if (evicted.length > 0) this.#host.dropped(evicted)
+  }
+
+  /** The connection came or went: what tabs are told of a value's freshness changes, and unanswered questions are asked anew. */
+  connectionChanged(): void {
+    this.#asked.clear()
+    for (const tab of this.#host.tabs) for (const channel of tab.channels.values()) if (!channel.position) tab.channelChanged(channel)
+  }
+
+  /** Something the session machine says about a channel. */
+  take(told: Extract<Told, { channel: string }>): void {
+    const cache = this.#caches.get(told.channel)
+    if (!cache) return
+    const { clock, runtime } = this.#host
+    switch (told.type) {
+      case 'messages':
+        cache.append(told.messages, told.cursor, runtime.state.phase.name === 'live' ? runtime.state.phase.link.limits.history : DEFAULT_HISTORY)
+        break
+      case 'snapshot': {
+        const snapshot = { cursor: told.cursor, json: JSON.stringify(told.value), atMs: clock.nowMs() }
+        if (told.continues) cache.refresh(snapshot)
+        else cache.restart(told.cursor, snapshot)
+        this.#judged(told.channel)
+        break
+      }
+      case 'started':
+        if (!told.continues) cache.restart(told.cursor, null)
+        cache.hasNoValues(clock.nowMs())
+        this.#judged(told.channel)
+        break
+      case 'recovering':
+        this.#decided.add(told.channel)
+        this.#each(told.channel, (channel) => channel.owesVerdict(told.upTo))
+        break
+      case 'reset': {
+        const { reason, from, to } = told
+        this.#each(told.channel, (channel) => channel.lose({ reason, ...(from === undefined || to === undefined ? {} : { from, to }) }, cache))
+        break
+      }
+      case 'refused': {
+        const error = { code: 'forbidden', message: told.message } as const
+        this.#each(told.channel, (channel) => channel.refuse(error))
+      }
+    }
+    if (told.type === 'messages' || told.type === 'snapshot' || told.type === 'started') this.#host.changed(cache)
+    for (const tab of this.#host.tabs) {
+      const channel = tab.channels.get(told.channel)
+      if (channel) tab.channelChanged(channel)
+    }
+  }
+
+  /** What is new for a tab in one of its channels. */
+  serve(tabChannel: TabChannel): ChannelDelivery | null {
+    const cache = this.#caches.get(tabChannel.channel)
+    if (!cache) return null
+    const { state } = this.#host.runtime
+    const { channel } = tabChannel
+    const live = state.phase.name === 'live' && state.channels.get(channel)?.stage === 'live'
+    const served = tabChannel.serve(cache, { decided: this.#decided.has(channel), stale: !live })
+    if (served.wantsSnapshotFrom !== undefined && live && (this.#asked.get(channel) ?? -1) < served.wantsSnapshotFrom) {
+      this.#asked.set(channel, served.wantsSnapshotFrom)
+      this.#host.runtime.dispatch({ type: 'want-snapshot', channel, from: served.wantsSnapshotFrom })
+    }
+    return served.delivery
+  }
+
+  #judged(channel: string): void {
+    this.#decided.add(channel)
+    this.#asked.delete(channel)
+  }
+
+  #isWanted(channel: string): boolean {
+    for (const tab of this.#host.tabs) if (tab.channels.has(channel)) return true
+    return false
+  }
+
+  #each(channel: string, act: (tabChannel: TabChannel) => void): void {
+    for (const tab of this.#host.tabs) {
+      const tabChannel = tab.channels.get(channel)
+      if (tabChannel) act(tabChannel)
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import { BRIDGE_VERSION, type AttachAnswer, type AttachRequest, type HubApi, type Result } from '../bridge/contract.ts'
+import { serveTab } from '../bridge/hub-end.ts'
+import { holdLock, whenFree } from '../bridge/liveness.ts'
+import { hubLockName, ownerLockName } from '../bridge/lock-names.ts'
+import type { HubSettings } from '../core/settings.ts'
+import { HoldfastError } from '../protocol/errors.ts'
+import type { Id } from '../protocol/messages.ts'
+import type { HubPlatform } from './platform.ts'
+import { createOwnership, type Ownership } from './ownership.ts'
+import { TabSession } from './tab-session.ts'
+
+/** A hub that waits for tabs. */
+export interface Hub {
+  /** A page opened a port to this worker. */
+  connect(port: MessagePort): void
+}
+
+/**
+ * The one owner of socket and storage for the tabs of a scope. Tabs attach at once and are told the truth; the socket and the outbox are touched only
+ * when the owner lock is held, which another hub of the same scope may still have for a while.
+ */
+export function createHub(platform: HubPlatform): Hub {
+  const instance = platform.random.id()
+  const tabs = new Set<TabSession>()
+  const lock = hubLockName(platform.scope, { generation: platform.generation, instance })
+  const held = holdLock(platform.locks, lock)
+  let settings: HubSettings | null = null
+  let ownership: Ownership | null = null
+
+  const adopt = (wanted: HubSettings): Ownership => {
+    if (settings === null || ownership === null) {
+      settings = wanted
+      ownership = createOwnership(platform, wanted, tabs)
+      void holdLock(platform.locks, ownerLockName(platform.scope)).then(
+        () => ownership?.begin(),
+        (error: unknown) => ownership?.fail(error),
+      )
+      return ownership
+    }
+    const difference = firstDifference(settings, wanted)
+    if (difference) throw new HoldfastError('options-disagree', `another tab of this app connected with another ${difference}`)
+    return ownership
+  }
+
+  const connect = (port: MessagePort): void => {
+    let session: TabSession | null = null
+    let gone = new AbortController()
+
+    const leave = (): void => {
+      gone.abort()
+      if (!session) return
+      const left = session
+      session = null
+      left.end()
+      tabs.delete(left)
+      ownership?.left(left)
+    }
+
+    const attach = async (request: AttachRequest): Promise<AttachAnswer> => {
+      if (request.bridge !== BRIDGE_VERSION) throw new HoldfastError('version', 'tab and hub are of different builds: reload the page')
+      await held
+      const owner = adopt(request.settings)
+      leave()
+      gone = new AbortController()
+      const tab = new TabSession(request, served.tab, owner.source)
+      session = tab
+      tabs.add(tab)
+      void whenFree(platform.locks, request.lock, gone.signal).then(() => {
+        leave()
+        served.close()
+      })
+      owner.joined(tab, request)
+      return { bridge: BRIDGE_VERSION, instance, lock }
+    }
+
+    /** Runs a call of an attached tab; whatever it throws goes back as data. */
+    const call = async <T>(run: (tab: TabSession, owner: Ownership) => T | Promise<T>): Promise<Result<T>> => {
+      if (!session || !ownership) return { ok: false, error: { code: 'closed', message: 'attach first' } }
+      const attached = { tab: session, owner: ownership }
+      return settle(() => run(attached.tab, attached.owner))
+    }
+
+    const api: HubApi = {
+      attach: (request) => settle(() => attach(request)),
+      subscribe: (channels) => call((tab, owner) => done(owner.subscribe(tab, channels))),
+      unsubscribe: (channels) => call((tab, owner) => done(owner.unsubscribe(tab, channels))),
+      send: (messages) => call((tab, owner) => owner.send(tab, messages)),
+      sendVolatile: (messages) => call((_tab, owner) => done(owner.sendVolatile(messages))),
+      cancel: (id) => call(async (_tab, owner) => done(await owner.cancel(id))),
+      retry: (id, newId) => call(async (tab, owner) => done(await owner.retry(tab, id, newId))),
+      discard: (id) => call(async (_tab, owner) => done(await owner.discard(id))),
+      signal: (signal) => call((tab, owner) => done(owner.signal(tab, signal))),
+      ping: () => settle((): { readonly instance: Id } => ({ instance })),
+      detach: () =>
+        settle(() => {
+          leave()
+          return null
+        }),
+    }
+    const served = serveTab(port, api, { clock: platform.clock })
+  }
+
+  return { connect }
+}
+
+async function settle<T>(run: () => T | Promise<T>): Promise<Result<T>> {
+  try {
+    return { ok: true, value: await run() }
+  } catch (error) {
+    if (error instanceof HoldfastError) return { ok: false, error: error.toData() }
+    throw error
+  }
+}
+
+/** Calls that give nothing answer `null`, which crosses threads alike everywhere. */
+function done(_nothing: void): null {
+  return null
+}
+
+/** The first setting in which two tabs disagree. */
+function firstDifference(ours: HubSettings, theirs: HubSettings): keyof HubSettings | null {
+  const names = Object.keys(ours) as (keyof HubSettings)[]
+  return names.find((name) => JSON.stringify(ours[name]) !== JSON.stringify(theirs[name])) ?? null
+}
+

@@ -1,0 +1,249 @@
+import type { AttachRequest, SendAnswer, TabPosition, TabSignal } from '../bridge/contract.ts'
+import type { NewMessage, Store, StoredState } from '../core/ports.ts'
+import { publicState, type ConnectionState } from '../core/public-state.ts'
+import { createRuntime, type Notice, type Runtime } from '../core/runtime.ts'
+import type { Submitted } from '../core/group-commit.ts'
+import type { HubSettings } from '../core/settings.ts'
+import { HoldfastError, type ErrorData } from '../protocol/errors.ts'
+import type { Id } from '../protocol/messages.ts'
+import { createCacheWriter } from './cache-writer.ts'
+import { Channels } from './channels.ts'
+import { askCredential } from './credentials.ts'
+import { createFateDesk } from './fate-desk.ts'
+import { outboxView } from './outbox-view.ts'
+import type { HubPlatform } from './platform.ts'
+import { createStateBoard } from './state-board.ts'
+import { TabChannel } from './tab-channel.ts'
+import type { TabSession, TabSource } from './tab-session.ts'
+
+/** The session machine, its store and its channels on behalf of the attached tabs: before this hub owns them, while, and after they were lost. */
+export interface Ownership {
+  readonly source: TabSource
+  /** The owner lock is held: opens the store and connects. */
+  begin(): Promise<void>
+  /** Something failed that no call could tell. */
+  fail(error: unknown): void
+  joined(tab: TabSession, request: AttachRequest): void
+  left(tab: TabSession): void
+  subscribe(tab: TabSession, channels: readonly TabPosition[]): void
+  unsubscribe(tab: TabSession, channels: readonly string[]): void
+  send(tab: TabSession, messages: readonly NewMessage[]): Promise<readonly SendAnswer[]>
+  sendVolatile(messages: readonly NewMessage[]): void
+  cancel(id: Id): Promise<void>
+  retry(tab: TabSession, id: Id, newId: Id): Promise<void>
+  discard(id: Id): Promise<void>
+  signal(tab: TabSession, signal: TabSignal): void
+}
+
+interface Running {
+  readonly store: Store
+  readonly runtime: Runtime
+  readonly channels: Channels
+}
+
+/** Serves `tabs`, a set that its maker keeps. Calls that need the store wait until it is open. */
+export function createOwnership(platform: HubPlatform, settings: HubSettings, tabs: ReadonlySet<TabSession>): Ownership {
+  const { clock, log, shared } = platform
+  const fates = createFateDesk()
+  let running: Running | null = null
+  let opened: (now: Running) => void = () => {}
+  let ready = new Promise<Running>((resolve) => (opened = resolve))
+  let online = true
+
+  const board = createStateBoard(clock, state, (now, before) => {
+    if ((now.status === 'connected') !== (before.status === 'connected')) running?.channels.connectionChanged()
+    for (const tab of tabs) tab.stateChanged()
+  })
+
+  function state(): ConnectionState {
+    if (running) return publicState(running.runtime.state, { durable: running.store.durable, shared })
+    return { status: 'connecting', pending: 0, durable: true, shared }
+  }
+
+  const fail = (error: unknown): void => {
+    const data: ErrorData = error instanceof HoldfastError ? error.toData() : { code: 'hub-failed', message: String(error) }
+    log({ level: 'error', event: 'hub-failed', code: data.code, message: data.message })
+    for (const tab of tabs) tab.tellError(data)
+  }
+
+  const openStore = async (): Promise<[Store, StoredState]> => {
+    const durable = platform.durableStore(settings)
+    try {
+      return [durable, await durable.open()]
+    } catch (error) {
+      fail(error)
+      const memory = platform.memoryStore(settings)
+      return [memory, await memory.open()]
+    }
+  }
+
+  const begin = async (): Promise<void> => {
+    const [store, stored] = await openStore()
+    if (stored.corrupt) fail(new HoldfastError('storage-corrupt', 'stored data could not be read and was set aside'))
+    const runtime = createRuntime({
+      settings,
+      clock,
+      random: platform.random,
+      openSocket: platform.openSocket(settings.url),
+      store,
+      stored,
+      askCredential: () => askCredential([...tabs]),
+      notify: (notice) => take(notice),
+      log,
+    })
+    const write = createCacheWriter(store, clock, fail)
+    const channels = new Channels(
+      { clock, runtime, tabs, changed: write, dropped: (gone) => void store.dropCache(gone).catch(fail) },
+      stored.channels,
+    )
+    const now: Running = { store, runtime, channels }
+    running = now
+    store.onLost((why) => {
+      if (running === now) lose(why)
+    })
+    presence()
+    for (const tab of tabs) for (const { channel, position } of tab.channels.values()) channels.subscribe(tab, { channel, position })
+    runtime.dispatch({ type: 'start' })
+    opened(now)
+    board.update()
+  }
+
+  /** The browser took the storage away: what it held is gone, and a new store begins empty. */
+  const lose = (why: string): void => {
+    running?.runtime.dispatch({ type: 'stop' })
+    running = null
+    ready = new Promise((resolve) => (opened = resolve))
+    fail(new HoldfastError('storage-failed', `the browser took the storage away: ${why}`))
+    begin().catch(fail)
+  }
+
+  const take = (notice: Notice): void => {
+    switch (notice.type) {
+      case 'changed':
+        board.update()
+        for (const tab of tabs) if (tab.watchesOutbox) tab.outboxChanged()
+        return
+      case 'fates':
+        return fates.tell(notice.fates)
+      case 'sent':
+        return fates.tell(notice.ids.map((id) => ({ id, fate: 'sent' })))
+      case 'restarted': {
+        const { reason, mayRepeat, mayBeLost } = notice
+        for (const tab of tabs) tab.tellRestart({ reason, mayRepeat, mayBeLost })
+        return
+      }
+      case 'error':
+        for (const tab of tabs) tab.tellError(notice.error)
+        return
+      default:
+        return running?.channels.take(notice)
+    }
+  }
+
+  const presence = (): void => {
+    const visible = [...tabs].some((tab) => tab.visible && !tab.suspended)
+    running?.runtime.dispatch({ type: 'presence', visible, online })
+  }
+
+  const wake = (): void => running?.runtime.dispatch({ type: 'wake' })
+
+  /** Tells the fates of messages a tab still waits for and that ended while nobody could tell it. */
+  const settle = async (tab: TabSession, ids: readonly Id[]): Promise<void> => {
+    if (ids.length === 0) return
+    fates.claim(tab, ids)
+    const { store } = await ready
+    fates.tell(await store.fatesOf(ids))
+  }
+
+  return {
+    source: {
+      hiddenDelayMs: settings.hiddenDelayMs,
+      clock,
+      state: () => board.current(),
+      outboxView: () => (running ? outboxView(running.runtime) : { pendingCount: 0, parkedCount: 0, pending: [], parked: [] }),
+      serve: (channel) => running?.channels.serve(channel) ?? null,
+    },
+    begin,
+    fail,
+    joined(tab, request) {
+      for (const wanted of request.channels) {
+        if (running) running.channels.subscribe(tab, wanted)
+        else tab.channels.set(wanted.channel, new TabChannel(wanted))
+      }
+      tab.stateChanged()
+      settle(tab, request.unsettled).catch(fail)
+      presence()
+      // Somebody came: worth a try now. An open socket needs no proof of life for it.
+      if (running?.runtime.state.phase.name === 'waiting') wake()
+    },
+    left(tab) {
+      fates.forget(tab)
+      running?.channels.leave(tab.channels.keys())
+      presence()
+    },
+    subscribe(tab, channels) {
+      for (const wanted of channels) {
+        if (running) running.channels.subscribe(tab, wanted)
+        else tab.channels.set(wanted.channel, new TabChannel(wanted))
+      }
+    },
+    unsubscribe(tab, channels) {
+      for (const channel of channels) {
+        if (running) running.channels.unsubscribe(tab, channel)
+        else tab.channels.delete(channel)
+      }
+    },
+    async send(tab, messages) {
+      const { runtime } = await ready
+      fates.claim(tab, messages.map(({ id }) => id))
+      return (await runtime.send(messages)).map(answerOf)
+    },
+    sendVolatile(messages) {
+      const runtime = running?.runtime
+      if (runtime?.state.phase.name !== 'live') throw new HoldfastError('not-connected', 'there is no connection')
+      const list = messages.map(({ id, channel, json }) => `{"id":"${id}","channel":${JSON.stringify(channel)},"data":${json}}`)
+      runtime.dispatch({ type: 'volatile', frame: `{"type":"volatile","messages":[${list.join(',')}]}` })
+    },
+    cancel: async (id) => (await ready).runtime.cancel(id),
+    async retry(tab, id, newId) {
+      const { runtime } = await ready
+      const message = runtime.parked.get(id)
+      if (!message) throw new HoldfastError('not-found', 'no such message is parked')
+      // Queued before it is forgotten: a crash in between shows it twice, and never loses it.
+      fates.claim(tab, [newId])
+      await runtime.send([{ id: newId, channel: message.channel, json: message.json, atMs: clock.nowMs() }])
+      await runtime.unpark(id)
+    },
+    async discard(id) {
+      const { runtime } = await ready
+      await runtime.unpark(id)
+    },
+    signal(tab, signal) {
+      switch (signal) {
+        case 'watch-outbox':
+        case 'unwatch-outbox':
+          tab.watchesOutbox = signal === 'watch-outbox'
+          return tab.outboxChanged()
+        case 'retry':
+          return running?.runtime.dispatch({ type: 'retry' })
+        case 'online':
+        case 'offline':
+          online = signal === 'online'
+          presence()
+          return wake()
+        case 'suspended':
+          tab.end()
+          return presence()
+        case 'visible':
+        case 'hidden':
+          tab.setVisible(signal === 'visible')
+          presence()
+          if (signal === 'visible') wake()
+      }
+    },
+  }
+}
+
+function answerOf(submitted: Submitted): SendAnswer {
+  return 'ended' in submitted ? { ended: submitted.ended } : { queued: true }
+}

@@ -1,0 +1,39 @@
+import type { Clock } from '../core/ports.ts'
+import type { ConnectionState } from '../core/public-state.ts'
+
+/** What only counts may be told this much later: a burst of sends need not wake every tab for every message. */
+const COUNT_DELAY_MS = 50
+
+/**
+ * Holds the state that tabs are shown and says when it is another: at once when the status changes, a little later when only a count does.
+ * @param derive the state as it is now
+ * @param changed told after {@link current} has changed
+ */
+export function createStateBoard(
+  clock: Clock,
+  derive: () => ConnectionState,
+  changed: (state: ConnectionState, before: ConnectionState) => void,
+): { current(): ConnectionState; update(): void } {
+  let current = derive()
+  let waiting: (() => void) | null = null
+
+  const show = (): void => {
+    waiting?.()
+    waiting = null
+    const before = current
+    current = derive()
+    if (JSON.stringify(before) !== JSON.stringify(current)) changed(current, before)
+  }
+
+  return {
+    current: () => current,
+    update() {
+      if (withoutCounts(derive()) !== withoutCounts(current)) show()
+      else waiting ??= clock.setTimer(COUNT_DELAY_MS, show)
+    },
+  }
+}
+
+function withoutCounts(state: ConnectionState): string {
+  return JSON.stringify({ ...state, pending: 0, recovered: 0 })
+}

@@ -1,0 +1,148 @@
+import type { RemoteTab } from '../bridge/hub-end.ts'
+import type { AttachRequest, ChannelDelivery, Delivery, OutboxRestart, OutboxView } from '../bridge/contract.ts'
+import type { Clock, Fate } from '../core/ports.ts'
+import type { ConnectionState } from '../core/public-state.ts'
+import type { ErrorData } from '../protocol/errors.ts'
+import type { Id } from '../protocol/messages.ts'
+import { TabChannel } from './tab-channel.ts'
+
+/** What a tab session reads when it makes a batch. */
+export interface TabSource {
+  readonly hiddenDelayMs: number
+  readonly clock: Clock
+  state(): ConnectionState
+  outboxView(): OutboxView
+  serve(channel: TabChannel): ChannelDelivery | null
+}
+
+/** What became of one message, as a tab is told. */
+export type FateNews = Fate | { readonly id: Id; readonly fate: 'sent' }
+
+/**
+ * One attached tab: what it wants, what is owed to it, and its credit. At most one batch is on its way; everything that happens meanwhile is in the next.
+ * A visible tab is served at once, a hidden one within `hiddenDelayMs`, a suspended one not at all until it attaches again.
+ */
+export class TabSession {
+  readonly id: Id
+  readonly channels: Map<string, TabChannel> = new Map()
+  readonly canAuthenticate: boolean
+  visible: boolean
+  watchesOutbox: boolean
+  suspended = false
+  readonly #remote: RemoteTab
+  readonly #source: TabSource
+  #credit = true
+  #waiting: (() => void) | null = null
+  #stateDue = true
+  #outboxDue = true
+  #fates: FateNews[] = []
+  #restarts: OutboxRestart[] = []
+  #errors: ErrorData[] = []
+  readonly #dirty = new Set<TabChannel>()
+
+  constructor(request: AttachRequest, remote: RemoteTab, source: TabSource) {
+    this.id = request.tab
+    this.visible = request.visible
+    this.watchesOutbox = request.watchesOutbox
+    this.canAuthenticate = request.canAuthenticate
+    this.#remote = remote
+    this.#source = source
+  }
+
+  /** Asks this tab for a credential. */
+  credential(): ReturnType<RemoteTab['credential']> {
+    return this.#remote.credential()
+  }
+
+  /** The state is another. */
+  stateChanged(): void {
+    this.#stateDue = true
+    this.#schedule()
+  }
+
+  /** The outbox is another. */
+  outboxChanged(): void {
+    this.#outboxDue = true
+    if (this.watchesOutbox) this.#schedule()
+  }
+
+  /** There may be news in a channel. */
+  channelChanged(channel: TabChannel): void {
+    this.#dirty.add(channel)
+    this.#schedule()
+  }
+
+  /** Something became of messages this tab sent. */
+  tellFates(fates: readonly FateNews[]): void {
+    for (const fate of fates) this.#fates.push(fate)
+    this.#schedule()
+  }
+
+  /** The outbox began anew. */
+  tellRestart(restart: OutboxRestart): void {
+    this.#restarts.push(restart)
+    this.#schedule()
+  }
+
+  /** Something failed that no call could tell. */
+  tellError(error: ErrorData): void {
+    this.#errors.push(error)
+    this.#schedule()
+  }
+
+  /** The page is looked at again, or was hidden. */
+  setVisible(visible: boolean): void {
+    this.visible = visible
+    if (visible) this.#flush()
+  }
+
+  /** Nothing more is delivered. */
+  end(): void {
+    this.suspended = true
+    this.#waiting?.()
+    this.#waiting = null
+  }
+
+  #schedule(): void {
+    if (this.suspended || !this.#credit) return
+    if (this.visible) return this.#flush()
+    this.#waiting ??= this.#source.clock.setTimer(this.#source.hiddenDelayMs, () => this.#flush())
+  }
+
+  #flush(): void {
+    this.#waiting?.()
+    this.#waiting = null
+    if (this.suspended || !this.#credit) return
+    const batch = this.#batch()
+    if (!batch) return
+    this.#credit = false
+    void this.#remote.deliver(batch).then((answer) => {
+      this.#credit = answer.ok
+      if (answer.ok && this.#owes()) this.#schedule()
+    })
+  }
+
+  #owes(): boolean {
+    return this.#stateDue || this.#dirty.size > 0 || this.#fates.length > 0 || this.#restarts.length > 0 || this.#errors.length > 0 || (this.watchesOutbox && this.#outboxDue)
+  }
+
+  #batch(): Delivery | null {
+    if (!this.#owes()) return null
+    const channels = [...this.#dirty].map((channel) => this.#source.serve(channel)).filter((delivery) => delivery !== null)
+    const batch: Delivery = {
+      ...(this.#stateDue ? { state: this.#source.state() } : {}),
+      ...(channels.length > 0 ? { channels } : {}),
+      ...(this.#fates.length > 0 ? { fates: this.#fates } : {}),
+      ...(this.#restarts.length > 0 ? { restarts: this.#restarts } : {}),
+      ...(this.#errors.length > 0 ? { errors: this.#errors } : {}),
+      ...(this.watchesOutbox && this.#outboxDue ? { outbox: this.#source.outboxView() } : {}),
+    }
+    this.#stateDue = false
+    if (this.watchesOutbox) this.#outboxDue = false
+    this.#dirty.clear()
+    this.#fates = []
+    this.#restarts = []
+    this.#errors = []
+    return Object.keys(batch).length > 0 ? batch : null
+  }
+}

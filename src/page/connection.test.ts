@@ -1,0 +1,716 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { HubApi, Result, SendAnswer } from '../bridge/contract.ts'
+import { connectOn, type Connections } from './connect.ts'
+import type { Connection } from './connection.ts'
+import type { ConnectOptions } from './options.ts'
+import { settled, TestPage, until } from './test-page.ts'
+
+const ID = 'AAAAAAAAAAAAAAAAAAAAAA'
+let page: TestPage
+let open: Connections
+const unhandled: unknown[] = []
+const onUnhandled = (error: unknown): void => void unhandled.push(error)
+
+beforeEach(() => {
+  page = new TestPage()
+  open = new Map()
+  unhandled.length = 0
+  process.on('unhandledRejection', onUnhandled)
+})
+
+afterEach(async () => {
+  for (const { connection, holders } of open.values()) for (let n = 0; n < holders; n++) connection.close()
+  await settled()
+  page.end()
+  process.off('unhandledRejection', onUnhandled)
+  expect(unhandled).toEqual([])
+})
+
+const connect = (options: Partial<ConnectOptions> = {}): Connection => connectOn(page, open, { url: '/live', ...options })
+
+async function connected(options: Partial<ConnectOptions> = {}): Promise<Connection> {
+  const connection = connect(options)
+  await until(() => page.hubs.length > 0 && page.hub.calls.length > 0)
+  await settled()
+  return connection
+}
+
+const never = new Promise<never>(() => {})
+const published = (offset: number, data: unknown = offset) => ({ offset, id: ID, data })
+const cursor = (offset: number) => ({ epoch: ID, offset, id: offset === 0 ? '' : ID })
+const json = (...messages: unknown[]): string => JSON.stringify(messages)
+
+describe('connect', () => {
+  it('[TB8] takes its lock before it attaches, and tells who it is', async () => {
+    await connected({ user: 'ann' })
+    const request = page.hub.attached
+    const { held } = await page.locks.query()
+    expect(held?.map(({ name }) => name)).toContain(request.lock)
+    expect(request.lock).toBe(`holdfast:${'S'.repeat(22)}:tab:${request.tab}`)
+    expect(request.settings).toMatchObject({ url: 'wss://app.test/live', user: 'ann', hiddenDelayMs: 1_000 })
+    expect(page.names).toEqual([`holdfast:${'S'.repeat(22)}:0`])
+  })
+
+  it('[TB8] gives one connection for one scope, which closes with its last holder', async () => {
+    const first = await connected()
+    expect(connect()).toBe(first)
+    first.close()
+    expect(first.state.current.status).toBe('connecting')
+    expect(page.watches[0]?.aborted).toBe(false)
+    first.close()
+    expect(first.state.current.status).toBe('closed')
+    expect(page.watches[0]?.aborted).toBe(true)
+    first.close()
+    await until(() => page.hub.said('detach').length === 1)
+    await until(() => open.size === 0)
+    const { held } = await page.locks.query()
+    expect(held?.filter(({ name }) => name?.includes(':tab:'))).toEqual([])
+    expect(connect()).not.toBe(first)
+  })
+
+  it('[TB8] leaves no timer, lock or listener behind when it is closed before it has attached', async () => {
+    const connection = connect()
+    connection.close()
+    await settled()
+    expect(page.hubs).toEqual([])
+    expect(page.clock.pending).toBe(0)
+    expect((await page.locks.query()).held).toEqual([])
+  })
+
+  it('[TB8] leaves no timer behind when it is closed', async () => {
+    const connection = await connected()
+    connection.channel('a').send(1)
+    await settled()
+    connection.close()
+    await settled()
+    expect(page.clock.pending).toBe(0)
+  })
+
+  it('[TB8] refuses a second connection of the scope with other settings', async () => {
+    await connected()
+    expect(() => connect({ hiddenDelayMs: 5 })).toThrow(expect.objectContaining({ code: 'options-disagree' }))
+    expect(() => connect({ url: '/live?x=1' })).toThrow(expect.objectContaining({ code: 'options-disagree' }))
+    expect(connect({ user: 'bob' })).not.toBe(connect())
+  })
+
+  it('[TB8] says what is missing in the browser', () => {
+    page.isSecure = false
+    expect(() => connect()).toThrow(expect.objectContaining({ code: 'insecure-context' }))
+    page.isSecure = true
+    page.hasSharedWorker = false
+    expect(() => connect()).toThrow(expect.objectContaining({ code: 'no-shared-worker' }))
+  })
+
+  it('[TB8] does nothing on a server, where a send is refused', async () => {
+    const connection = connectOn(null, open, { url: '/live' })
+    const stop = connection.channel('a').subscribe({})
+    const sent = connection.channel('a').send(1)
+    await expect(sent.queued).rejects.toMatchObject({ code: 'not-connected' })
+    expect(connection.state.current.status).toBe('connecting')
+    await expect(connection.channel('a').send(1, { durable: false }).queued).rejects.toMatchObject({ code: 'not-connected' })
+    stop()
+    connection.close()
+    expect(open.size).toBe(0)
+  })
+
+  it('[TB8] can be imported where there is no browser', async () => {
+    expect(typeof (await import('./index.ts')).connect).toBe('function')
+  })
+
+  it('[TB8] ends when the hub was started with other settings', async () => {
+    page.prepare = (hub) => (hub.answers.attach = () => Promise.resolve({ ok: false, error: { code: 'options-disagree', message: 'x' } }))
+    const connection = connect()
+    const errors: unknown[] = []
+    connection.on('error', (error) => errors.push(error.code))
+    const sent = connection.channel('a').send(1)
+    await expect(sent.queued).rejects.toMatchObject({ code: 'options-disagree' })
+    expect(errors).toEqual(['options-disagree'])
+    expect(connection.state.current.status).toBe('closed')
+    expect(open.size).toBe(0)
+  })
+
+  it('[TB8] is refused by a hub of another build until retryNow', async () => {
+    page.prepare = (hub) => (hub.answers.attach = () => Promise.resolve({ ok: false, error: { code: 'version', message: 'x' } }))
+    const connection = connect()
+    connection.on('error', () => {})
+    await until(() => connection.state.current.status === 'refused')
+    expect(page.hubs).toHaveLength(1)
+    page.prepare = () => {}
+    connection.retryNow()
+    await until(() => page.hubs.length === 2 && page.hub.said('attach').length === 1)
+  })
+})
+
+describe('the link to the hub', () => {
+  it('[TB9] joins the newest hub that lives', async () => {
+    await page.locks.query()
+    void page.locks.request(`holdfast:${'S'.repeat(22)}:hub:7:${ID}`, () => never)
+    await connected()
+    expect(page.names).toEqual([`holdfast:${'S'.repeat(22)}:7`])
+  })
+
+  it('[TB9] turns to the next generation when a hub does not answer, with growing patience', async () => {
+    page.prepare = (hub) => (hub.isDead = true)
+    connect()
+    await until(() => page.hubs.length === 1)
+    await settled()
+    page.clock.pass(4_999)
+    await settled()
+    expect(page.hubs).toHaveLength(1)
+    page.clock.pass(1)
+    await until(() => page.hubs.length === 2)
+    await settled()
+    page.clock.pass(5_000)
+    await settled()
+    expect(page.hubs).toHaveLength(2)
+    page.prepare = () => {}
+    page.clock.pass(5_000)
+    await until(() => page.hubs.length === 3 && page.hub.said('attach').length === 1)
+    expect(page.names.map((name) => name.at(-1))).toEqual(['0', '1', '2'])
+  })
+
+  it('[TB9] gives a page that slept while it waited a little more time before it judges', async () => {
+    let answer = (): void => {}
+    page.prepare = (hub) => {
+      hub.answers.attach = () =>
+        new Promise((resolve) => {
+          answer = () => resolve({ ok: true, value: { bridge: 1, instance: hub.instance, lock: hub.lock } })
+        })
+    }
+    connect()
+    await until(() => page.hubs.length === 1)
+    await settled()
+    page.clock.pass(5_000, 60_000)
+    answer()
+    await settled()
+    page.clock.pass(250)
+    await settled()
+    expect(page.names.map((name) => name.at(-1))).toEqual(['0'])
+  })
+
+  it('[TB9] says connecting at once when the hub dies, and starts it again under the same name', async () => {
+    const connection = await connected()
+    await page.hub.deliver({ state: { status: 'connected', pending: 2, durable: true, shared: true } })
+    expect(connection.state.current.status).toBe('connected')
+    page.kill()
+    await until(() => connection.state.current.status !== 'connected')
+    expect(connection.state.current).toEqual({ status: 'connecting', pending: 2, durable: true, shared: true })
+    await until(() => page.hubs.length === 2)
+    expect(page.names[1]).toBe(page.names[0])
+  })
+
+  it('[TB9] waits 2 s for a revived hub before it turns to the next generation', async () => {
+    await connected()
+    page.prepare = (hub) => (hub.isDead = true)
+    page.kill()
+    await until(() => page.hubs.length === 2)
+    await settled()
+    page.prepare = () => {}
+    page.clock.pass(2_000)
+    await until(() => page.hubs.length === 3 && page.hub.said('attach').length === 1)
+    expect(page.names.map((name) => name.at(-1))).toEqual(['0', '0', '1'])
+  })
+
+  it('[TB9] does not hurry after a hub that dies again and again', async () => {
+    await connected()
+    page.kill()
+    await until(() => page.hubs.length === 2 && page.hub.said('attach').length === 1)
+    await settled()
+    page.kill()
+    await settled()
+    expect(page.hubs).toHaveLength(2)
+    page.clock.pass(2_000)
+    await until(() => page.hubs.length === 3)
+  })
+
+  it('[TB9] notices that another hub answers behind the same port', async () => {
+    await connected()
+    page.hub.instance = ID
+    page.tell('visible')
+    await until(() => page.hubs.length === 2)
+  })
+
+  it('[TB9] attaches again when the hub does not know it any more, and loses nothing it sent', async () => {
+    const connection = await connected()
+    page.hub.answers.send = () => Promise.resolve({ ok: false, error: { code: 'closed', message: 'attach first' } })
+    const sent = connection.channel('a').send(1)
+    await sent.queued
+    expect(page.hubs).toHaveLength(2)
+    expect(page.hub.taken.map(({ id }) => id)).toEqual([sent.id])
+  })
+
+  it('[TB10] tells what changed while the hub was being asked', async () => {
+    let answer = (): void => {}
+    page.prepare = (hub) => {
+      hub.answers.attach = () =>
+        new Promise((resolve) => (answer = () => resolve({ ok: true, value: { bridge: 1, instance: hub.instance, lock: hub.lock } })))
+    }
+    const connection = connect()
+    await until(() => page.hubs.length === 1 && page.hub.said('attach').length === 1)
+    page.visible = false
+    page.tell('hidden')
+    connection.outbox.subscribe(() => {})
+    connection.channel('a').subscribe({})
+    answer()
+    await until(() => page.hub.said('subscribe').length === 1)
+    expect(page.hub.said('signal')).toEqual(['hidden', 'watch-outbox'])
+  })
+
+  it('[TB9] notices on a ping that a hub hangs', async () => {
+    const connection = await connected()
+    await page.hub.deliver({ state: { status: 'connected', pending: 0, durable: true, shared: true } })
+    page.hub.isDead = true
+    page.tell('visible')
+    await settled()
+    page.clock.pass(2_000)
+    await until(() => connection.state.current.status === 'connecting')
+    await until(() => page.hubs.length === 2)
+  })
+
+  it('[TB9] never pings by itself', async () => {
+    await connected()
+    expect(page.clock.pending).toBe(0)
+    page.clock.pass(3_600_000)
+    await settled()
+    expect(page.hub.said('ping')).toEqual([])
+  })
+
+  it('[TB9] tells when the script does not load, and tries again after a pause', async () => {
+    page.broken = () => true
+    const connection = connect()
+    const errors: string[] = []
+    connection.on('error', (error) => errors.push(error.code))
+    await until(() => errors.length === 1)
+    expect(errors).toEqual(['hub-failed'])
+    await settled()
+    page.broken = () => false
+    page.clock.pass(5_000)
+    await until(() => page.hubs.length === 2 && page.hub.said('attach').length === 1)
+  })
+
+  it('[TB10] tells the hub what happens to the page, and attaches again when it comes back', async () => {
+    await connected()
+    const stop = connect().channel('a').subscribe({})
+    await until(() => page.hub.said('subscribe').length === 1)
+    await page.hub.deliver({ channels: [{ channel: 'a', snapshot: { json: '[]', atMs: 0, stale: false }, position: cursor(4) }] })
+    for (const event of ['hidden', 'offline', 'online', 'suspended'] as const) page.tell(event)
+    await until(() => page.hub.said('signal').length === 4)
+    expect(page.hub.said('signal')).toEqual(['hidden', 'offline', 'online', 'suspended'])
+    const tab = page.hub.attached.tab
+    page.tell('resumed')
+    await until(() => page.hubs.length === 2 && page.hub.said('attach').length === 1)
+    expect(page.names[1]).toBe(page.names[0])
+    expect(page.hub.attached).toMatchObject({ tab, channels: [{ channel: 'a', position: cursor(4) }] })
+    stop()
+  })
+
+  it('[TB10] takes a lock under a new name when the browser took the old one away', async () => {
+    await connected()
+    const { tab, lock } = page.hub.attached
+    page.tell('suspended')
+    page.locks.take(lock)
+    await settled()
+    page.tell('resumed')
+    await until(() => page.hubs.length === 2 && page.hub.said('attach').length === 1)
+    expect(page.hub.attached.tab).not.toBe(tab)
+    expect((await page.locks.query()).held?.map(({ name }) => name)).toContain(page.hub.attached.lock)
+  })
+
+  it('[TB10] gives the hub a credential when it asks, and keeps what the app threw', async () => {
+    const token = vi.fn((): string | null => 'secret')
+    const connection = await connected({ token })
+    const errors: string[] = []
+    connection.on('error', (error) => errors.push(error.code))
+    expect(page.hub.attached.canAuthenticate).toBe(true)
+    expect(await page.hub.tab?.credential()).toEqual({ ok: true, value: 'secret' })
+    token.mockImplementation(() => {
+      throw new Error('secret detail')
+    })
+    expect(await page.hub.tab?.credential()).toEqual({
+      ok: false,
+      error: { code: 'unauthenticated', message: expect.not.stringContaining('detail') },
+    })
+    token.mockImplementation(() => '')
+    expect(await page.hub.tab?.credential()).toMatchObject({ ok: false })
+    expect(errors).toEqual(['unauthenticated', 'unauthenticated'])
+  })
+})
+
+describe('sending', () => {
+  it('[TB11] hands the messages of one microtask over in one call, and gathers the next while it waits', async () => {
+    const connection = await connected()
+    let answer = (_result: Result<readonly SendAnswer[]>): void => {}
+    page.hub.answers.send = () => new Promise((resolve) => (answer = resolve))
+    const channel = connection.channel('a')
+    const sent = [channel.send(1), channel.send(2)]
+    await until(() => page.hub.said('send').length === 1)
+    sent.push(channel.send(3))
+    await Promise.resolve()
+    sent.push(channel.send(4))
+    await settled()
+    expect(page.hub.said('send')).toHaveLength(1)
+    answer({ ok: true, value: [{ queued: true }, { queued: true }] })
+    await until(() => page.hub.said('send').length === 2)
+    answer({ ok: true, value: [{ queued: true }, { queued: true }] })
+    await Promise.all(sent.map(({ queued }) => queued))
+    expect(page.hub.said('send').map((group) => (group as { json: string }[]).map((message) => message.json))).toEqual([
+      ['1', '2'],
+      ['3', '4'],
+    ])
+    expect(sent.map(({ fate }) => fate)).toEqual(['queued', 'queued', 'queued', 'queued'])
+  })
+
+  it('[TB12] offers what a dead hub did not answer for to the next one, under the same ids and before newer messages', async () => {
+    const connection = await connected()
+    page.hub.answers.send = () => never
+    const channel = connection.channel('a')
+    const older = [channel.send(1), channel.send(2)]
+    await until(() => page.hub.said('send').length === 1)
+    const newer = channel.send(3)
+    page.kill()
+    await until(() => page.hubs.length === 2 && page.hub.taken.length === 3)
+    expect(page.hub.attached.offers.map(({ id }) => id)).toEqual(older.map(({ id }) => id))
+    expect(page.hub.taken.map(({ id }) => id)).toEqual([...older, newer].map(({ id }) => id))
+    expect(page.hub.taken.map((message) => message.json)).toEqual(['1', '2', '3'])
+    await Promise.all([...older, newer].map(({ queued }) => queued))
+  })
+
+  it('[TB12] asks a later hub about queued messages whose end it does not know', async () => {
+    const connection = await connected()
+    const sent = connection.channel('a').send(1)
+    const ended = connection.channel('a').send(2)
+    await ended.queued
+    await page.hub.deliver({ fates: [{ id: ended.id, fate: 'applied' }] })
+    page.kill()
+    await until(() => page.hubs.length === 2 && page.hub.said('attach').length === 1)
+    expect(page.hub.attached).toMatchObject({ offers: [], unsettled: [sent.id] })
+    await page.hub.deliver({ fates: [{ id: sent.id, fate: 'applied', replyJson: '{"n":7}' }] })
+    expect(await sent.applied).toEqual({ n: 7 })
+  })
+
+  it('[TB12] asks again after a call without an answer from a hub that lives', async () => {
+    const connection = await connected()
+    page.hub.answers.send = () => never
+    const sent = connection.channel('a').send(1)
+    await until(() => page.hub.said('send').length === 1)
+    page.hub.answers = {}
+    page.clock.pass(10_000)
+    await sent.queued
+    expect(page.hub.said('ping')).toHaveLength(1)
+    expect(page.hubs).toHaveLength(1)
+    expect(page.hub.taken.map(({ id }) => id)).toEqual([sent.id])
+  })
+
+  it('[TB13] tells every end of a message once and in order', async () => {
+    const connection = await connected()
+    const channel = connection.channel('a')
+    const [applied, rejected, expired, late] = [channel.send(1), channel.send(2), channel.send(3), channel.send(4)]
+    const fates: string[] = []
+    applied.subscribe(() => fates.push(applied.fate))
+    await applied.queued
+    await page.hub.deliver({
+      fates: [
+        { id: applied.id, fate: 'sent' },
+        { id: applied.id, fate: 'applied', replyJson: '1' },
+        { id: applied.id, fate: 'sent' },
+        { id: rejected.id, fate: 'rejected', reason: 'forbidden', message: 'no' },
+        { id: expired.id, fate: 'expired' },
+        { id: ID, fate: 'expired' },
+      ],
+    })
+    expect(fates).toEqual(['queued', 'sent', 'applied'])
+    expect(await applied.applied).toBe(1)
+    await expect(rejected.applied).rejects.toMatchObject({ code: 'forbidden', message: 'no' })
+    await expect(expired.applied).rejects.toMatchObject({ code: 'expired' })
+    expect([rejected.fate, expired.fate, late.fate]).toEqual(['rejected', 'expired', 'queued'])
+    connection.close()
+    await expect(late.applied).rejects.toMatchObject({ code: 'closed' })
+    expect(late.fate).toBe('queued')
+  })
+
+  it('[TB13] rejects only what somebody reads: an outbox that is full is no unhandled rejection', async () => {
+    const connection = await connected()
+    page.hub.answers.send = () => Promise.resolve({ ok: true, value: [{ error: { code: 'outbox-full', message: 'full' } }] })
+    const sent = connection.channel('a').send(1)
+    await until(() => sent.fate === 'failed')
+    await settled()
+    await expect(sent.queued).rejects.toMatchObject({ code: 'outbox-full' })
+  })
+
+  it('[TB13] tells the app when the hub itself fails, and does not try for ever', async () => {
+    const connection = await connected()
+    page.hub.answers.send = () => Promise.reject(new Error('bug'))
+    await expect(connection.channel('a').send(1).queued).rejects.toMatchObject({ code: 'hub-failed' })
+    expect(page.hub.said('send')).toHaveLength(1)
+  })
+
+  it('[TB13] takes a message back that no hub was given, and asks the hub otherwise', async () => {
+    const connection = connect()
+    const early = connection.channel('a').send(1)
+    await early.cancel()
+    expect(early.fate).toBe('cancelled')
+    await until(() => page.hubs.length === 1 && page.hub.said('attach').length === 1)
+    const later = connection.channel('a').send(2)
+    await later.queued
+    await later.cancel()
+    expect(page.hub.said('cancel')).toEqual([later.id])
+    expect(later.fate).toBe('cancelled')
+    page.hub.answers.cancel = () => Promise.resolve({ ok: false, error: { code: 'already-sent', message: 'x' } })
+    await expect(connection.outbox.cancel(ID)).rejects.toMatchObject({ code: 'already-sent' })
+    expect(page.hub.taken.map(({ id }) => id)).toEqual([later.id])
+  })
+
+  it('[TB13] sends at once or not at all with durable: false', async () => {
+    const connection = connect()
+    const channel = connection.channel('a')
+    const dropped = channel.send(1, { durable: false })
+    await expect(dropped.queued).rejects.toMatchObject({ code: 'not-connected' })
+    await connected()
+    const left = channel.send(2, { durable: false })
+    await left.queued
+    expect(left.fate).toBe('sent')
+    expect(page.hub.said('sendVolatile')).toHaveLength(1)
+    await expect(left.applied).rejects.toMatchObject({ code: 'not-found' })
+  })
+
+  it('[TB13] follows a message that is sent again', async () => {
+    const connection = await connected()
+    const again = connection.outbox.retry(ID)
+    await again.queued
+    expect(page.hub.calls.at(-1)).toEqual(['retry', ID, again.id])
+    await page.hub.deliver({ fates: [{ id: again.id, fate: 'applied' }] })
+    await again.applied
+    page.hub.answers.retry = () => Promise.resolve({ ok: false, error: { code: 'not-found', message: 'x' } })
+    await expect(connection.outbox.retry(ID).queued).rejects.toMatchObject({ code: 'not-found' })
+  })
+
+  it('[TB3] settles every call when the hub dies and when the connection closes', async () => {
+    const connection = await connected()
+    const hang: (keyof HubApi)[] = ['cancel', 'discard', 'send']
+    for (const name of hang) page.hub.answers[name] = () => never
+    const dies = connection.outbox.discard(ID)
+    await until(() => page.hub.said('discard').length === 1)
+    page.prepare = (hub) => (hub.isDead = true)
+    page.kill()
+    await expect(dies).rejects.toMatchObject({ code: 'hub-failed' })
+    const waits = connection.outbox.cancel(ID)
+    const sent = connection.channel('a').send(1)
+    const rejections = [
+      expect(waits).rejects.toMatchObject({ code: 'closed' }),
+      expect(sent.queued).rejects.toMatchObject({ code: 'closed' }),
+    ]
+    connection.close()
+    await Promise.all(rejections)
+    await expect(connection.channel('a').send(1).queued).rejects.toMatchObject({ code: 'closed' })
+  })
+})
+
+describe('channels', () => {
+  it('[TB14] subscribes once per channel, and not at all for what comes and goes at once', async () => {
+    const connection = await connected()
+    const channel = connection.channel<string[], number>('a')
+    connection.channel('b').subscribe({})()
+    channel.subscribe({})()
+    const stops = [channel.subscribe({}), channel.subscribe({})]
+    connection.user.subscribe({}, { signal: AbortSignal.abort() })
+    await settled()
+    expect(page.hub.calls.slice(1)).toEqual([['subscribe', [{ channel: 'a', position: null }]]])
+    stops[0]?.()
+    await settled()
+    expect(page.hub.said('unsubscribe')).toEqual([])
+    stops[1]?.()
+    await until(() => page.hub.said('unsubscribe').length === 1)
+    expect(page.hub.said('unsubscribe')).toEqual([['a']])
+  })
+
+  it('[TB14] hands over value, messages and verdict in order, and states its place to the next hub', async () => {
+    const connection = await connected()
+    const heard: unknown[] = []
+    connection.channel<number[], number>('a').subscribe({
+      snapshot: (value, facts) => heard.push(['snapshot', value, facts]),
+      message: ({ data, offset }) => heard.push(['message', data, offset]),
+      reset: (why) => heard.push(['reset', why.reason]),
+      recovered: (count) => heard.push(['recovered', count]),
+    })
+    await settled()
+    await page.hub.deliver({
+      channels: [
+        { channel: 'a', snapshot: { json: '[1]', atMs: 9, stale: true }, messages: json(published(6), published(7)), position: cursor(7) },
+      ],
+    })
+    await page.hub.deliver({ channels: [{ channel: 'a', messages: json(published(8)), position: cursor(8), recovered: 1 }] })
+    expect(heard).toEqual([
+      ['snapshot', [1], { asOf: 9, stale: true }],
+      ['message', 6, 6],
+      ['message', 7, 7],
+      ['message', 8, 8],
+      ['recovered', 1],
+    ])
+    page.kill()
+    await until(() => page.hubs.length === 2 && page.hub.said('attach').length === 1)
+    expect(page.hub.attached.channels).toEqual([{ channel: 'a', position: cursor(8) }])
+    expect(page.hub.said('subscribe')).toEqual([])
+    heard.length = 0
+    await page.hub.deliver({
+      channels: [{ channel: 'a', reset: { reason: 'trimmed' }, snapshot: { json: '[2]', atMs: 9, stale: false }, position: cursor(20) }],
+    })
+    expect(heard.map((entry) => (entry as string[])[0])).toEqual(['reset', 'snapshot'])
+  })
+
+  it('[TB14] ignores what is left of a subscription it has no place in', async () => {
+    const connection = await connected()
+    const message = vi.fn()
+    connection.channel('a').subscribe({ message })
+    await settled()
+    await page.hub.deliver({ channels: [{ channel: 'a', messages: json(published(3)), position: cursor(3) }] })
+    expect(message).not.toHaveBeenCalled()
+    page.kill()
+    await until(() => page.hubs.length === 2 && page.hub.said('attach').length === 1)
+    expect(page.hub.attached.channels).toEqual([{ channel: 'a', position: null }])
+  })
+
+  it('[TB15] starts a late subscriber with the value and every message since, and nobody hears anything twice', async () => {
+    const connection = await connected()
+    const channel = connection.channel<number[], number>('a')
+    const first: unknown[] = []
+    const second: unknown[] = []
+    channel.subscribe({ snapshot: (value) => first.push(value), message: ({ data }) => first.push(data) })
+    await settled()
+    await page.hub.deliver({
+      channels: [{ channel: 'a', snapshot: { json: '[1]', atMs: 0, stale: false }, messages: json(published(2)), position: cursor(2) }],
+    })
+    await page.hub.deliver({ channels: [{ channel: 'a', messages: json(published(3)), position: cursor(3) }] })
+    channel.subscribe({ snapshot: (value) => second.push(value), message: ({ data }) => second.push(data) })
+    expect(second).toEqual([])
+    await settled()
+    expect(second).toEqual([[1], 2, 3])
+    await page.hub.deliver({ channels: [{ channel: 'a', messages: json(published(4)), position: cursor(4) }] })
+    expect(first).toEqual([[1], 2, 3, 4])
+    expect(second).toEqual([[1], 2, 3, 4])
+    expect(page.hub.said('subscribe')).toHaveLength(1)
+  })
+
+  it('[TB15] asks for a fresh value for everybody when a late subscriber comes after more than is kept', async () => {
+    const connection = await connected()
+    const channel = connection.channel<number[], number>('a')
+    const heard: string[] = []
+    channel.subscribe({ snapshot: () => heard.push('snapshot'), reset: ({ reason }) => heard.push(reason) })
+    await settled()
+    const many = Array.from({ length: 1_001 }, (_, at) => published(at + 1))
+    await page.hub.deliver({
+      channels: [{ channel: 'a', snapshot: { json: '[]', atMs: 0, stale: false }, messages: json(...many), position: cursor(1_001) }],
+    })
+    const late: string[] = []
+    channel.subscribe({ snapshot: () => late.push('snapshot'), message: () => late.push('message') })
+    await until(() => page.hub.said('subscribe').length === 2)
+    expect(page.hub.said('subscribe')[1]).toEqual([{ channel: 'a', position: null }])
+    await page.hub.deliver({ channels: [{ channel: 'a', snapshot: { json: '[]', atMs: 0, stale: false }, position: cursor(1_001) }] })
+    expect(heard).toEqual(['snapshot', 'trimmed', 'snapshot'])
+    expect(late).toEqual(['snapshot'])
+  })
+
+  it('[TB15] starts a late subscriber of a channel without values with the newest messages', async () => {
+    const connection = await connected()
+    const channel = connection.channel<never, number>('a')
+    channel.subscribe({})
+    await settled()
+    await page.hub.deliver({ channels: [{ channel: 'a', snapshot: { atMs: 0, stale: false }, position: cursor(0) }] })
+    for (const from of [0, 600]) {
+      const messages = json(...Array.from({ length: 600 }, (_, n) => published(from + n + 1)))
+      await page.hub.deliver({ channels: [{ channel: 'a', messages, position: cursor(from + 600) }] })
+    }
+    const late: number[] = []
+    const snapshot = vi.fn()
+    channel.subscribe({ snapshot, message: ({ offset }) => late.push(offset) })
+    await settled()
+    expect([late.length, late[0], late.at(-1)]).toEqual([600, 601, 1_200])
+    expect(snapshot).not.toHaveBeenCalled()
+  })
+
+  it('[TB16] keeps a handler that throws from stopping the others or the credit', async () => {
+    const connection = await connected()
+    const heard: unknown[] = []
+    const boom = new Error('boom')
+    const throws = (): never => {
+      throw boom
+    }
+    connection.channel('a').subscribe({ snapshot: throws, message: throws })
+    connection.channel('a').subscribe({ message: ({ data }) => heard.push(data) })
+    connection.state.subscribe(throws)
+    connection.state.subscribe(() => heard.push('state'))
+    await settled()
+    const answer = await page.hub.deliver({
+      channels: [{ channel: 'a', snapshot: { json: '1', atMs: 0, stale: false }, messages: json(published(1)), position: cursor(1) }],
+      state: { status: 'connected', pending: 0, durable: true, shared: true },
+    })
+    expect(answer).toEqual({ ok: true, value: null })
+    expect(heard).toEqual([1, 'state'])
+    expect(page.reported).toEqual([boom, boom, boom])
+  })
+
+  it('[TB14] ends a refused channel, and asks again for whoever subscribes later', async () => {
+    const connection = await connected()
+    const refused = vi.fn()
+    connection.channel('a').subscribe({ refused })
+    await settled()
+    await page.hub.deliver({ channels: [{ channel: 'a', refused: { code: 'forbidden', message: 'no' } }] })
+    expect(refused).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ code: 'forbidden' }))
+    connection.channel('a').subscribe({})
+    await until(() => page.hub.said('subscribe').length === 2)
+  })
+
+  it('[TB14] refuses names that are none, and reserved ones', async () => {
+    const connection = await connected()
+    for (const name of ['', '@user', 'a b', '..', 'x'.repeat(201)]) {
+      expect(() => connection.channel(name)).toThrow(expect.objectContaining({ code: 'invalid-option' }))
+    }
+    expect(connection.channel('a')).toBe(connection.channel('a'))
+    expect(connection.user.name).toBe('@user')
+  })
+})
+
+describe('what else the tab shows', () => {
+  it('[TB17] watches the outbox only while somebody does', async () => {
+    const connection = await connected()
+    const listener = vi.fn()
+    const stops = [connection.outbox.subscribe(listener), connection.outbox.subscribe(listener)]
+    await settled()
+    const entry = { id: ID, channel: 'a', atMs: 1 }
+    await page.hub.deliver({
+      outbox: {
+        pendingCount: 1,
+        parkedCount: 1,
+        pending: [{ ...entry, possiblySent: false, json: '{"a":1}' }],
+        parked: [{ ...entry, fate: 'rejected', reason: 'no', json: '2' }],
+      },
+    })
+    expect(listener).toHaveBeenCalledTimes(2)
+    expect(connection.outbox.current.pending).toEqual([{ ...entry, possiblySent: false, data: { a: 1 } }])
+    expect(connection.outbox.current.parked[0]?.data).toBe(2)
+    expect(connection.outbox.current).toBe(connection.outbox.current)
+    page.kill()
+    await until(() => page.hubs.length === 2 && page.hub.said('attach').length === 1)
+    expect(page.hub.attached.watchesOutbox).toBe(true)
+    for (const stop of stops) stop()
+    await until(() => page.hub.said('signal').length === 1)
+    expect(page.hub.said('signal')).toEqual(['unwatch-outbox'])
+    expect(page.hubs[0]?.said('signal')).toEqual(['watch-outbox'])
+  })
+
+  it('[TB17] tells restarts and errors to their listeners, and errors nobody listens for to the browser', async () => {
+    const connection = await connected()
+    const abort = new AbortController()
+    const heard: unknown[] = []
+    connection.on('outboxRestarted', ({ reason }) => heard.push(reason))
+    connection.on('error', ({ code }) => heard.push(code), { signal: abort.signal })
+    const batch = {
+      restarts: [{ reason: 'ledger', mayRepeat: [], mayBeLost: [] }],
+      errors: [{ code: 'storage-failed', message: 'x' }],
+    } as const
+    await page.hub.deliver(batch)
+    abort.abort()
+    await page.hub.deliver({ errors: batch.errors })
+    expect(heard).toEqual(['ledger', 'storage-failed'])
+    expect(page.reported).toEqual([expect.objectContaining({ code: 'storage-failed' })])
+  })
+})

@@ -1,0 +1,16 @@
+import type { Result } from '../bridge/contract.ts'
+import { HoldfastError } from '../protocol/errors.ts'
+import { MAX_CREDENTIAL_LENGTH } from '../protocol/limits.ts'
+import type { ConnectOptions } from './options.ts'
+
+/** Asks the app for a credential. What the app throws goes to `fail`; the hub hears only that it failed. */
+export async function askCredential(token: ConnectOptions['token'], fail: (error: HoldfastError) => void): Promise<Result<string | null>> {
+  try {
+    const value: unknown = token ? await token() : null
+    if (value === null || (typeof value === 'string' && value !== '' && value.length <= MAX_CREDENTIAL_LENGTH)) return { ok: true, value }
+    throw new TypeError(`it must give a string of 1 to ${MAX_CREDENTIAL_LENGTH} characters, or null`)
+  } catch (error) {
+    fail(new HoldfastError('unauthenticated', `Option token failed: ${String(error)}`, { cause: error }))
+    return { ok: false, error: { code: 'unauthenticated', message: 'Option token failed in the tab.' } }
+  }
+}

@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest'
+import { DEFAULT_OUTBOX, DEFAULT_RECONNECT } from '../core/settings.ts'
+import { checkOptions, type ConnectOptions } from './options.ts'
+
+const BASE = 'https://app.test/list/?q=1#top'
+const urlOf = (url: string | URL): string => checkOptions({ url }, BASE).settings.url
+
+describe('options of connect', () => {
+  it('[TB19] are completed with the documented defaults', () => {
+    expect(checkOptions({ url: '/live' }, BASE).settings).toEqual({
+      url: 'wss://app.test/live',
+      user: null,
+      reconnect: DEFAULT_RECONNECT,
+      outbox: DEFAULT_OUTBOX,
+      hiddenDelayMs: 1_000,
+    })
+    expect(checkOptions({ url: '/live', outbox: { maxAgeMs: 5_000 }, reconnect: { jitter: 0 } }, BASE).settings).toMatchObject({
+      outbox: { ...DEFAULT_OUTBOX, maxAgeMs: 5_000 },
+      reconnect: { ...DEFAULT_RECONNECT, jitter: 0 },
+    })
+  })
+
+  it('[TB19] make any address an absolute WebSocket address without fragment', () => {
+    expect(urlOf('live?a=1#x')).toBe('wss://app.test/list/live?a=1')
+    expect(urlOf('http://other.test:8080/x')).toBe('ws://other.test:8080/x')
+    expect(urlOf('ws://other.test')).toBe('ws://other.test/')
+    expect(urlOf(new URL('https://other.test/x'))).toBe('wss://other.test/x')
+  })
+
+  it('[TB19] give one scope to all queries, and another to every user and path', () => {
+    const key = (url: string, user?: string): string => checkOptions({ url, ...(user && { user }) }, BASE).scopeKey
+    expect(key('/live?a')).toBe(key('wss://app.test/live?b'))
+    expect(new Set([key('/live'), key('/live', 'ann'), key('/live', 'bob'), key('/other'), key('ws://app.test/live')]).size).toBe(5)
+  })
+
+  it.each<[string, unknown]>([
+    ['options must be an object', null],
+    ['urls is not one of url, user,', { url: '/a', urls: '/b' }],
+    ['url must be an address', {}],
+    ['url must be an address', { url: 5 }],
+    ['url must be an address', { url: 'https://' }],
+    ['url must be an address', { url: 'ftp://a/b' }],
+    ['url must not hold a credential', { url: 'wss://me:pw@a/b' }],
+    ['user must be a string of 1 to 256', { url: '/a', user: '' }],
+    ['user must be a string of 1 to 256', { url: '/a', user: 7 }],
+    ['user must be a string of 1 to 256', { url: '/a', user: 'x'.repeat(257) }],
+    ['token must be a function', { url: '/a', token: 'secret' }],
+    ['hub must be a function', { url: '/a', hub: './hub.js' }],
+    ['hubUrl must be a string or a URL', { url: '/a', hubUrl: 5 }],
+    ['hubUrl and hub exclude each other', { url: '/a', hubUrl: '/hub.js', hub: () => null }],
+    ['hiddenDelayMs must be a number from 0 to 60000', { url: '/a', hiddenDelayMs: -1 }],
+    ['reconnect must be an object', { url: '/a', reconnect: 5 }],
+    ['reconnect.delay is not one of baseDelayMs,', { url: '/a', reconnect: { delay: 5 } }],
+    ['reconnect.baseDelayMs must be a number from 1 to 3600000', { url: '/a', reconnect: { baseDelayMs: 0 } }],
+    ['reconnect.maxDelayMs must not be below baseDelayMs', { url: '/a', reconnect: { maxDelayMs: 500 } }],
+    ['reconnect.jitter must be a number from 0 to 1', { url: '/a', reconnect: { jitter: 1.1 } }],
+    ['reconnect.maxAttempts must be a number from 1 to Infinity', { url: '/a', reconnect: { maxAttempts: NaN } }],
+    ['reconnect.stableAfterMs must be a number', { url: '/a', reconnect: { stableAfterMs: '5' } }],
+    ['outbox.maxMessages must be a whole number from 1 to 1000000', { url: '/a', outbox: { maxMessages: 1.5 } }],
+    ['outbox.maxBytes must be a whole number', { url: '/a', outbox: { maxBytes: 5 } }],
+    ['outbox.maxAgeMs must be a number', { url: '/a', outbox: { maxAgeMs: Infinity } }],
+    ['outbox.durability must be relaxed or strict', { url: '/a', outbox: { durability: 'none' } }],
+    ['outbox.mayRepeat must be send or hold', { url: '/a', outbox: { mayRepeat: true } }],
+  ])('[TB19] are refused, naming the option and what it may be: %s', (sentence, options) => {
+    expect(() => checkOptions(options as ConnectOptions, BASE)).toThrow(
+      expect.objectContaining({ code: 'invalid-option', message: expect.stringContaining(sentence) }),
+    )
+  })
+
+  it('[TB19] treat undefined as left out', () => {
+    const options = { url: '/a', user: undefined, reconnect: { jitter: undefined }, hub: undefined } as unknown as ConnectOptions
+    expect(checkOptions(options, BASE).settings).toMatchObject({ user: null, reconnect: DEFAULT_RECONNECT })
+  })
+})

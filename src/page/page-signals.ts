@@ -1,0 +1,29 @@
+import type { PageEvent } from './platform.ts'
+
+/** Whether anybody can see the page. */
+export function isVisible(): boolean {
+  return document.visibilityState === 'visible'
+}
+
+/**
+ * Tells what happens to this page until `signal` aborts. A page that is kept but will not run (`freeze`, or `pagehide` into the back–forward
+ * cache) is `suspended`, and `resumed` once when it runs again, whichever of the browser's events says so first.
+ */
+export function watchPage(listener: (event: PageEvent) => void, signal: AbortSignal): void {
+  let suspended = false
+  const suspend = (): void => {
+    if (!suspended) listener('suspended')
+    suspended = true
+  }
+  const resume = (): void => {
+    if (suspended) listener('resumed')
+    suspended = false
+  }
+  addEventListener('online', () => listener('online'), { signal })
+  addEventListener('offline', () => listener('offline'), { signal })
+  addEventListener('pagehide', (event) => event.persisted && suspend(), { signal })
+  addEventListener('pageshow', resume, { signal })
+  document.addEventListener('freeze', suspend, { signal })
+  document.addEventListener('resume', resume, { signal })
+  document.addEventListener('visibilitychange', () => listener(isVisible() ? 'visible' : 'hidden'), { signal })
+}

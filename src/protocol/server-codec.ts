@@ -1,0 +1,178 @@
+import * as read from './decode.ts'
+import type { AnnouncedLimits, Heartbeat } from './limits.ts'
+import type { Answer, Cursor, Outcome, PublishedMessage, RecalledFate, RejectionReason, ServerMessage } from './messages.ts'
+
+const MAX_ITEMS = 100_000
+const MAX_TEXT = 2_000
+const REJECTIONS: readonly RejectionReason[] = ['rejected', 'failed', 'forbidden']
+
+/** Decodes what a server sent. Total: any text gives a {@link ServerMessage} or an error. */
+export function decodeServerMessage(text: string): read.Decoded<ServerMessage> {
+  return read.decodeWith(text, (type, fields): ServerMessage => {
+    switch (type) {
+      case 'messages':
+        return {
+          type,
+          batches: read.array(fields['batches'], 'batches', MAX_ITEMS, (value) => {
+            const batch = read.object(value, 'batch')
+            return { sub: sub(batch['sub']), messages: published(batch['messages']) }
+          }),
+        }
+      case 'missed_messages':
+        return { type, sub: sub(fields['sub']), messages: published(fields['messages']) }
+      case 'ack': {
+        const hi = read.integer(fields['hi'], 'hi')
+        const stable = read.integer(fields['stable'], 'stable', 0, hi)
+        return {
+          type,
+          hi,
+          stable,
+          id: stable === 0 ? '' : read.id(fields['id'], 'id'),
+          outcomes: read.array(fields['outcomes'], 'outcomes', MAX_ITEMS, outcome),
+        }
+      }
+      case 'pong':
+      case 'unknown_client':
+        return { type }
+      case 'session_init': {
+        const session = read.object(fields['session'], 'session')
+        const key = { id: read.id(session['id'], 'session id'), token: read.string(session['token'], 'session token', 43, 43) }
+        return { type, session: key, ...answer(fields) }
+      }
+      case 'session_restored': {
+        const session = read.object(fields['session'], 'session')
+        return { type, session: { id: read.id(session['id'], 'session id') }, ...answer(fields) }
+      }
+      case 'subscribed':
+        return subscribed(fields)
+      case 'reset': {
+        const reason = read.word(fields['reason'], 'reason', ['trimmed', 'epoch', 'diverged', 'too-slow', 'hook-failed'])
+        const reset = { type, sub: sub(fields['sub']), reason } as const
+        if (fields['from'] === undefined) return reset
+        const from = read.integer(fields['from'], 'from', 1)
+        return { ...reset, from, to: read.integer(fields['to'], 'to', from) }
+      }
+      case 'refused':
+        return {
+          type,
+          sub: sub(fields['sub']),
+          reason: read.word(fields['reason'], 'reason', ['forbidden', 'limit']),
+          message: read.string(fields['message'], 'message', 0, MAX_TEXT),
+        }
+      case 'expected':
+      case 'conflict':
+        return { type, n: read.integer(fields['n'], 'n', 1) }
+      case 'recalled':
+        return { type, client: read.id(fields['client'], 'client'), fates: read.array(fields['fates'], 'fates', MAX_ITEMS, recalledFate) }
+      case 'authenticate':
+        return { type, withinMs: read.integer(fields['withinMs'], 'withinMs') }
+      case 'goodbye': {
+        const retryMinMs = read.integer(fields['retryMinMs'], 'retryMinMs', 0, 3_600_000)
+        return { type, retryMinMs, retryMaxMs: read.integer(fields['retryMaxMs'], 'retryMaxMs', retryMinMs, 3_600_000) }
+      }
+      default:
+        return read.malformed('type is not known')
+    }
+  })
+}
+
+const sub = (value: unknown): number => read.integer(value, 'sub', 1)
+
+/** The hot path of a client: checked in one loop, without an object per message, and offsets must rise by one. */
+function published(value: unknown): readonly PublishedMessage[] {
+  const messages = read.array(value, 'messages', MAX_ITEMS, (item) => item as PublishedMessage)
+  let previous = 0
+  for (const item of messages) {
+    const fields = read.object(item, 'message')
+    const offset = read.integer(fields['offset'], 'offset', 1)
+    if (previous !== 0 && offset !== previous + 1) read.malformed('offsets do not rise by one')
+    previous = offset
+    read.id(fields['id'], 'id')
+    read.present(fields, 'data')
+    if (fields['origin'] !== undefined) read.id(fields['origin'], 'origin')
+  }
+  return messages
+}
+
+function cursor(value: unknown): Cursor {
+  const fields = read.object(value, 'head')
+  const offset = read.integer(fields['offset'], 'offset')
+  return { epoch: read.id(fields['epoch'], 'epoch'), offset, id: offset === 0 ? '' : read.id(fields['id'], 'id') }
+}
+
+function subscribed(fields: read.Fields): ServerMessage {
+  const base = { type: 'subscribed', sub: sub(fields['sub']), head: cursor(fields['head']) } as const
+  const verdict = read.word(fields['verdict'], 'verdict', ['recovered', 'snapshot', 'start'])
+  if (verdict === 'start') return { ...base, verdict }
+  if (verdict === 'recovered') return { ...base, verdict, missed: read.integer(fields['missed'], 'missed', 0, base.head.offset) }
+  return { ...base, verdict, value: read.present(fields, 'value'), follows: fields['follows'] === true }
+}
+
+function outcome(value: unknown): Outcome {
+  const fields = read.object(value, 'outcome')
+  const n = read.integer(fields['n'], 'n', 1)
+  if (fields['skipped'] === true) return { n, skipped: true }
+  if (fields['rejected'] === undefined) return { n, reply: read.present(fields, 'reply') }
+  return {
+    n,
+    rejected: read.word(fields['rejected'], 'rejected', REJECTIONS),
+    message: read.string(fields['message'], 'message', 0, MAX_TEXT),
+  }
+}
+
+function recalledFate(value: unknown): RecalledFate {
+  const fields = read.object(value, 'fate')
+  const id = read.id(fields['id'], 'id')
+  const fate = read.word(fields['fate'], 'fate', ['applied', 'rejected', 'skipped'])
+  if (fate === 'skipped') return { id, fate }
+  if (fate === 'applied') return fields['reply'] === undefined ? { id, fate } : { id, fate, reply: fields['reply'] }
+  return {
+    id,
+    fate,
+    rejected: read.word(fields['rejected'], 'rejected', REJECTIONS),
+    message: read.string(fields['message'], 'message', 0, MAX_TEXT),
+  }
+}
+
+function answer(fields: read.Fields): Answer {
+  const client = read.nullable(read.present(fields, 'client'), (value) => {
+    const known = read.object(value, 'client')
+    return { hi: read.integer(known['hi'], 'hi', 1), id: read.id(known['id'], 'id') }
+  })
+  return {
+    protocol: read.integer(fields['protocol'], 'protocol', 1, 1_000_000),
+    user: read.nullable(read.present(fields, 'user'), (value) => read.string(value, 'user', 1, 256)),
+    connection: read.integer(fields['connection'], 'connection', 1),
+    ledger: read.id(fields['ledger'], 'ledger'),
+    client,
+    limits: limits(fields['limits']),
+    heartbeat: heartbeat(fields['heartbeat']),
+  }
+}
+
+/** A hostile server must not make a client spin, hold everything, or wait for ever: each limit has a floor and a ceiling. */
+function limits(value: unknown): AnnouncedLimits {
+  const fields = read.object(value, 'limits')
+  const history = read.object(fields['history'], 'history')
+  return {
+    frameBytes: read.integer(fields['frameBytes'], 'frameBytes', 1_024, 2 ** 28),
+    messageBytes: read.integer(fields['messageBytes'], 'messageBytes', 1, 2 ** 28),
+    framesPerSecond: read.integer(fields['framesPerSecond'], 'framesPerSecond', 1, 1_000_000),
+    sendWindow: read.integer(fields['sendWindow'], 'sendWindow', 1, 20_000),
+    channels: read.integer(fields['channels'], 'channels', 1, 20_000),
+    history: {
+      messages: read.integer(history['messages'], 'messages', 1, 1_000_000),
+      bytes: read.integer(history['bytes'], 'bytes', 1_024, 2 ** 32),
+      ageMs: read.integer(history['ageMs'], 'ageMs', 1_000, 2 ** 40),
+    },
+  }
+}
+
+function heartbeat(value: unknown): Heartbeat {
+  const fields = read.object(value, 'heartbeat')
+  return {
+    pingMs: read.integer(fields['pingMs'], 'pingMs', 100, 3_600_000),
+    hiddenPingMs: read.integer(fields['hiddenPingMs'], 'hiddenPingMs', 100, 3_600_000),
+    timeoutMs: read.integer(fields['timeoutMs'], 'timeoutMs', 100, 3_600_000),
+  }
+}

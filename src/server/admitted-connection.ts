@@ -1,0 +1,174 @@
+import type { ClientLane } from './client-lane.ts'
+import type { ConnectionHost } from './connection-host.ts'
+import { checkCredential } from './credentials.ts'
+import type { LostPlace } from './channel-log.ts'
+import type { Outbound } from './outbound.ts'
+import type { UpgradeRequest } from './ports.ts'
+import { RateBucket } from './rate-bucket.ts'
+import { answerRecall } from './recall.ts'
+import type { Receiver } from './receiver.ts'
+import { Subscriptions } from './subscriptions.ts'
+import { Upstream } from './upstream.ts'
+import { VolatileMessages } from './volatile-messages.ts'
+import type { ClientMessage, CloseName, Hello, Id, SubscribeRequest } from '../protocol/index.ts'
+
+/** How long before its end a fresh credential is asked for. */
+const CREDENTIAL_NOTICE_MS = 60_000
+const PONG = '{"type":"pong"}'
+
+/** Who was admitted, and over which socket it is reached. */
+export interface Admission {
+  readonly user: string | null
+  readonly client: Id
+  /** Highest number whose stable ack the client has stored. */
+  readonly confirmed: number
+  /** When the credential ends, as a time of `clock.nowMs()`. */
+  readonly credentialEndsAtMs: number
+  readonly request: UpgradeRequest
+  readonly lane: ClientLane
+  readonly outbound: Outbound
+  /** Closes the connection. */
+  close(name: CloseName): void
+  /** Ends the connection when the work fails. */
+  guard(work: Promise<void>): void
+}
+
+/** A connection after its `hello` was accepted: what it may say from then on, and what becomes of it. */
+export class AdmittedConnection {
+  readonly #host: ConnectionHost
+  readonly #admission: Admission
+  readonly #upstream: Upstream
+  readonly #subscriptions: Subscriptions
+  readonly #volatile: VolatileMessages
+  readonly #messages: RateBucket
+  #credentialEndsAtMs: number
+  #wasCredentialAskedFor = false
+  #credentialRound = 0
+  #hasEnded = false
+
+  constructor(host: ConnectionHost, admission: Admission) {
+    this.#host = host
+    this.#admission = admission
+    this.#credentialEndsAtMs = admission.credentialEndsAtMs
+    const { settings, engine, flusher, handler, channels, snapshots } = host
+    const { frameBytes, messageBytes, messagesPerSecond, messageBurst, sendWindow } = settings.limits
+    const { user, client, confirmed, lane, outbound, close, guard } = admission
+    const count = (name: string, count?: number): void => host.count(name, count)
+    this.#messages = new RateBucket(messagesPerSecond, messageBurst, settings.clock.nowMs())
+    this.#upstream = new Upstream({ user, outbound, flusher, engine, frameBytes, messageBytes, sendWindow, count, close }, lane, confirmed)
+    this.#subscriptions = new Subscriptions({
+      user,
+      outbound,
+      channels,
+      snapshots,
+      maxChannels: settings.limits.channels,
+      mayRead: (channel) => host.mayRead(user, channel),
+      count,
+      guard,
+    })
+    this.#volatile = new VolatileMessages({ user, client, handler, engine, most: sendWindow, count, failed: () => close('internal') })
+  }
+
+  /** What the answer to `hello` says of the client. */
+  known(): { hi: number; id: Id } | null {
+    return this.#upstream.known()
+  }
+
+  /** After the answer: tells what is owed, and opens the channels that `hello` named. */
+  begin(subscriptions: readonly SubscribeRequest[]): void {
+    this.#upstream.flush()
+    this.tick(this.#host.settings.clock.nowMs())
+    this.#subscribe(subscriptions)
+  }
+
+  /** Takes one message of the client; `length` is that of its frame, in UTF-16 units. */
+  handle(message: Exclude<ClientMessage, Hello>, length: number): void {
+    switch (message.type) {
+      case 'send':
+        // A UTF-16 unit has at most three bytes of UTF-8: only a frame that large can hold a message over the limit.
+        if (this.#mayTake(message.messages.length)) this.#upstream.send(message, length * 3 > this.#host.settings.limits.messageBytes)
+        break
+      case 'skip':
+        if (this.#mayTake(message.numbers.length)) this.#upstream.skip(message)
+        break
+      case 'volatile':
+        if (this.#mayTake(message.messages.length)) this.#volatile.take(message.messages)
+        break
+      case 'subscribe':
+        this.#subscribe(message.subscriptions)
+        break
+      case 'unsubscribe':
+        this.#subscriptions.close(message.subs)
+        break
+      case 'snapshot_request':
+        this.#subscriptions.request(message.sub, message.from)
+        break
+      case 'recall': {
+        const { engine, lanes, settings } = this.#host
+        const answering = answerRecall({ engine, lanes, frameBytes: settings.limits.frameBytes }, this.#admission.user, message)
+        this.#admission.guard(answering.then((text) => this.#admission.outbound.sendText(text)))
+        break
+      }
+      case 'authenticate':
+        this.#admission.guard(this.#authenticateAgain(message.credential))
+        break
+      case 'ping':
+        this.#admission.outbound.sendText(PONG)
+    }
+  }
+
+  /** Asks for a fresh credential when the present one nears its end, and closes the connection at its end. */
+  tick(nowMs: number): void {
+    const leftMs = this.#credentialEndsAtMs - nowMs
+    if (leftMs <= 0) {
+      this.#admission.close('unauthenticated')
+    } else if (leftMs <= CREDENTIAL_NOTICE_MS && !this.#wasCredentialAskedFor) {
+      this.#wasCredentialAskedFor = true
+      this.#admission.outbound.send({ type: 'authenticate', withinMs: Math.floor(leftMs) })
+    }
+  }
+
+  /** A receiver's place is not in the log any more. */
+  lost(receiver: Receiver, lost: LostPlace): void {
+    this.#subscriptions.lost(receiver, lost)
+  }
+
+  /** Tells now what is committed. */
+  flush(): void {
+    this.#upstream.flush()
+  }
+
+  /** What came on this connection and was not begun is not applied any more. */
+  refuse(): void {
+    this.#upstream.isRefusing = true
+  }
+
+  /** The connection is gone. */
+  end(): void {
+    this.#hasEnded = true
+    this.#upstream.isGone = true
+    this.#subscriptions.endAll()
+  }
+
+  #subscribe(requests: readonly SubscribeRequest[]): void {
+    if (!this.#subscriptions.open(requests)) this.#admission.close('badMessage')
+  }
+
+  #mayTake(count: number): boolean {
+    if (this.#messages.take(count, this.#host.settings.clock.nowMs())) return true
+    this.#admission.close('rate')
+    return false
+  }
+
+  async #authenticateAgain(credential: string): Promise<void> {
+    const { hooks, clock, log } = this.#host.settings
+    const { request, user, close } = this.#admission
+    const round = ++this.#credentialRound
+    const verdict = await checkCredential(hooks.authenticate, clock, log, credential, request)
+    // Where several were given, the last one decides.
+    if (this.#hasEnded || round !== this.#credentialRound) return
+    if (!verdict.isAccepted || verdict.user !== user) return close('unauthenticated')
+    this.#credentialEndsAtMs = verdict.endsAtMs
+    this.#wasCredentialAskedFor = false
+  }
+}

@@ -1,0 +1,107 @@
+import type { Id, Outcome, RecalledFate, RejectionReason } from '../protocol/index.ts'
+
+/** What became of a number. `undefined` stands for the common case: applied, without a reply. Replies are JSON text. */
+export type Fate =
+  | { readonly kind: 'applied'; readonly reply: string }
+  | { readonly kind: 'rejected'; readonly reason: RejectionReason; readonly message: string }
+  | { readonly kind: 'skipped' }
+  | undefined
+
+/** Numbers whose id and fate are kept though the client has confirmed them. */
+const KEPT_NUMBERS = 32
+
+/**
+ * What the server remembers of a client id: the highest committed number, and id and fate of every number above what the
+ * client confirmed and of the last 32. Engines keep it and change it; everything else only reads.
+ */
+export class ClientRecord {
+  /** The user who first sent with this client id; to anyone else it is unknown. */
+  readonly user: string | null
+  #ids: Id[] = []
+  #fates: Map<number, NonNullable<Fate>> | undefined
+  #hi = 0
+  #confirmed = 0
+
+  constructor(user: string | null) {
+    this.user = user
+  }
+
+  /** Highest committed number. */
+  get hi(): number {
+    return this.#hi
+  }
+
+  /** Numbers above what the client confirmed. */
+  get unconfirmed(): number {
+    return this.#hi - this.#confirmed
+  }
+
+  /** The message id at a number, when it is still known. */
+  idAt(n: number): Id | undefined {
+    return this.#ids[n - this.#oldest]
+  }
+
+  /** What became of a number that is still known. */
+  fateAt(n: number): Fate {
+    return this.#fates?.get(n)
+  }
+
+  /** Commits the next number. */
+  commit(id: Id, fate: Fate): void {
+    this.#hi++
+    this.#ids.push(id)
+    if (fate !== undefined) (this.#fates ??= new Map()).set(this.#hi, fate)
+    // Trimming in bulk keeps a long burst linear; what is kept stays bounded by twice the promise.
+    if (this.#ids.length > 4 * KEPT_NUMBERS) this.#forget()
+  }
+
+  /** The client has stored the stable ack of everything up to `n`. Beyond `hi` it cannot know anything: that part is ignored. */
+  confirm(n: number): void {
+    const confirmed = Math.min(n, this.#hi)
+    if (confirmed <= this.#confirmed) return
+    this.#confirmed = confirmed
+    this.#forget()
+  }
+
+  /** Numbers with these ids that are still known, and what became of them. */
+  recall(ids: readonly Id[]): { id: Id; fate: Fate }[] {
+    const wanted = new Set(ids)
+    return this.#ids.flatMap((id, at) => (wanted.has(id) ? [{ id, fate: this.fateAt(this.#oldest + at) }] : []))
+  }
+
+  get #oldest(): number {
+    return this.#hi - this.#ids.length + 1
+  }
+
+  #forget(): void {
+    const keepFrom = Math.min(this.#confirmed + 1, this.#hi - KEPT_NUMBERS + 1)
+    const oldest = this.#oldest
+    if (keepFrom <= oldest) return
+    for (let n = oldest; n < keepFrom; n++) this.#fates?.delete(n)
+    this.#ids = this.#ids.slice(keepFrom - oldest)
+    if (this.#fates?.size === 0) this.#fates = undefined
+  }
+}
+
+/** The fate as an `ack` tells it, as JSON text; `undefined` when there is nothing to tell. */
+export function outcomeText(n: number, fate: Fate): string | undefined {
+  switch (fate?.kind) {
+    case 'applied':
+      return `{"n":${n},"reply":${fate.reply}}`
+    case 'rejected':
+      return JSON.stringify({ n, rejected: fate.reason, message: fate.message } satisfies Outcome)
+    case 'skipped':
+      return `{"n":${n},"skipped":true}`
+    case undefined:
+      return undefined
+  }
+}
+
+/** The fate as `recalled` tells it, as JSON text. A reply is left out where `withReply` is false. */
+export function recalledText(id: Id, fate: Fate, withReply: boolean): string {
+  if (fate?.kind === 'applied' && withReply) return `{"id":"${id}","fate":"applied","reply":${fate.reply}}`
+  if (fate?.kind === 'rejected') {
+    return JSON.stringify({ id, fate: 'rejected', rejected: fate.reason, message: fate.message } satisfies RecalledFate)
+  }
+  return `{"id":"${id}","fate":"${fate?.kind ?? 'applied'}"}`
+}

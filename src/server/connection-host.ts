@@ -1,0 +1,29 @@
+import type { Channels } from './channels.ts'
+import type { Connection } from './connection.ts'
+import type { Awaitable, Engine } from './engine.ts'
+import type { Flusher } from './flusher.ts'
+import type { Lanes } from './lanes.ts'
+import type { MessageHandler } from './message-handler.ts'
+import type { Settings } from './options.ts'
+import type { Snapshots } from './snapshots.ts'
+
+/** What a connection needs of its server. */
+export interface ConnectionHost {
+  readonly settings: Settings
+  readonly engine: Engine
+  readonly flusher: Flusher
+  readonly channels: Channels
+  readonly snapshots: Snapshots
+  readonly handler: MessageHandler
+  readonly lanes: Lanes
+  /** Resolves when the engine has started. */
+  readonly started: Awaitable<void>
+  mayRead(user: string | null, channel: string): Awaitable<boolean>
+  count(name: string, count?: number): void
+  /** The connection belongs to a session now; older ones of it are fenced. False: a newer one was admitted meanwhile. */
+  entered(connection: Connection): boolean
+  /** The connection is over. */
+  left(connection: Connection): void
+  /** Ends the connection when the work fails. */
+  guard(work: Promise<void>, connection: Connection): void
+}

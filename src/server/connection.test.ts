@@ -1,0 +1,328 @@
+import { describe, expect, it } from 'vitest'
+import { fakeServer, freshId } from './testing/fake-peer.ts'
+import { HoldfastError } from '../protocol/index.ts'
+
+const users = { authenticate: ({ credential }: { credential: string | null }) => (credential === null ? null : { user: credential }) }
+
+const badFrames: readonly [string, string][] = [
+  ['no JSON', 'hello'], ['nothing', ''], ['null', 'null'], ['a number', '42'], ['a string', '"x"'], ['an array', '[]'], ['no type', '{}'],
+  ['an unknown type', '{"type":"rehello"}'], ['a missing field', '{"type":"subscribe"}'],
+  ['deep nesting', `{"type":"volatile","messages":${'['.repeat(100_000)}`], ['a million keys', `{${Array.from({ length: 100_000 }, (_, at) => `"k${at}":1`).join(',')}}`],
+  ['a prototype key', '{"type":"ping","__proto__":{"polluted":true}}'], ['a constructor key', '{"type":"ping","constructor":{}}'],
+  ...['0', '-1', '1.5', '"1"', '9007199254740991', '1e400', '"NaN"', 'null'].map((n): [string, string] => [
+    `number ${n}`, `{"type":"send","confirmed":0,"messages":[{"n":${n},"id":"${'a'.repeat(22)}","channel":"a","data":1}]}`,
+  ]),
+  ...['', 'x'.repeat(10_240), 'a*', 'a\\nb', 'a..b', 'аgents'].map((name): [string, string] => [
+    `channel ${name.slice(0, 10)}`, `{"type":"subscribe","subscriptions":[{"sub":1,"channel":"${name}","cursor":null}]}`,
+  ]),
+  ...['{"epoch":"","offset":0,"id":""}', '{"epoch":"e","offset":-1,"id":""}', `{"epoch":"${'e'.repeat(100_000)}","offset":1,"id":""}`].map((cursor): [string, string] => [
+    `cursor ${cursor.slice(0, 30)}`, `{"type":"subscribe","subscriptions":[{"sub":1,"channel":"a","cursor":${cursor}}]}`,
+  ]),
+]
+
+describe('frames', () => {
+  it.each(badFrames)('[P1] [P2] closes on %s with 4400 and applies nothing', async (_what, text) => {
+    const { open, core } = fakeServer()
+    const [peer, other] = [await open(), await open()]
+    peer.text(text)
+    expect(peer.closedWith?.code).toBe(4400)
+    expect(other.closedWith).toBeUndefined()
+    expect(core.metrics()).toMatchObject({ channels: 0, clients: 0, sockets: 1 })
+    expect(({} as { polluted?: boolean }).polluted).toBeUndefined()
+  })
+
+  it('[P1] ignores unknown fields, and of duplicate keys the last wins', async () => {
+    const { open } = fakeServer()
+    const peer = await open()
+    peer.text('{"type":"nothing","type":"ping","mood":"fine"}')
+    expect(peer.last('pong')).toEqual({ type: 'pong' })
+  })
+
+  it('[P1] hands data with a forbidden key to the handler as inert data', async () => {
+    const got: unknown[] = []
+    const { open, clock } = fakeServer({ onMessage: (message) => void got.push(message.data) })
+    const peer = await open()
+    peer.text(`{"type":"send","confirmed":0,"messages":[{"n":1,"id":"${freshId()}","channel":"a","data":{"__proto__":{"polluted":1}}}]}`)
+    await clock.settle()
+    expect(JSON.stringify(got)).toBe('[{"__proto__":{"polluted":1}}]')
+    expect(({} as { polluted?: number }).polluted).toBeUndefined()
+  })
+
+  it('[P2] closes on a binary frame with 1003', async () => {
+    const { open } = fakeServer()
+    const peer = await open()
+    peer.binary()
+    expect(peer.closedWith?.code).toBe(1003)
+  })
+
+  it('[P34] closes with fixed reasons of the table', async () => {
+    const { open } = fakeServer()
+    const peer = await open()
+    peer.text('secret')
+    expect(peer.closedWith?.why).not.toContain('secret')
+    peer.text('{"type":"ping"}')
+    expect(peer.all('pong')).toEqual([])
+  })
+})
+
+describe('opening', () => {
+  it('[P3] [P6] makes session id and token, and never the same', async () => {
+    const { open } = fakeServer()
+    const answers = [(await open()).last('session_init'), (await open()).last('session_init')]
+    for (const { session } of answers) {
+      expect(session.id).toMatch(/^[\w-]{22}$/)
+      expect(session.token).toMatch(/^[\w-]{43}$/)
+    }
+    expect(answers[0]?.session).not.toEqual(answers[1]?.session)
+  })
+
+  it('[P4] refuses anything before hello, and a second hello', async () => {
+    const { peer, open } = fakeServer()
+    const early = peer()
+    early.say({ type: 'ping' })
+    expect(early.closedWith?.code).toBe(4400)
+    const twice = await open()
+    twice.hello()
+    expect(twice.closedWith?.code).toBe(4400)
+  })
+
+  it('[P4] closes with 4408 when no hello comes in time', async () => {
+    const { peer, clock } = fakeServer()
+    const silent = peer()
+    await clock.pass(9_000)
+    expect(silent.closedWith).toBeUndefined()
+    await clock.pass(2_000)
+    expect(silent.closedWith?.code).toBe(4408)
+  })
+
+  it('[P4] refuses another protocol version with 4440, whatever else its hello holds', async () => {
+    const { open, peer } = fakeServer()
+    expect((await open({ protocol: 2 })).closedWith?.code).toBe(4440)
+    const future = peer()
+    future.text('{"type":"hello","protocol":3,"who":"me"}')
+    expect(future.closedWith?.code).toBe(4440)
+  })
+
+  it('[P4] takes what comes between hello and its answer, but not much of it', async () => {
+    const { peer, clock } = fakeServer()
+    const eager = peer()
+    eager.hello()
+    eager.say({ type: 'ping' })
+    await clock.settle()
+    expect(eager.received.map(({ type }) => type)).toEqual(['session_init', 'pong'])
+    const flood = peer()
+    flood.hello()
+    for (let at = 0; at < 40; at++) flood.say({ type: 'ping' })
+    expect(flood.closedWith?.code).toBe(4429)
+  })
+
+  it.each([
+    ['null', () => null], ['a throw', () => { throw new Error('no') }], ['a rejection', () => Promise.reject(new Error('no'))],
+    ['no user', () => ({ user: '' })], ['an expired credential', () => ({ user: 'ada', expiresAtMs: 1 })],
+  ])('[P5] closes with 4401 when authenticate answers with %s', async (_what, authenticate) => {
+    const { open } = fakeServer({ authenticate })
+    const peer = await open({ user: 'ada', credential: 'x' })
+    expect(peer.closedWith?.code).toBe(4401)
+    expect(peer.received).toEqual([])
+  })
+
+  it('[P5] closes with 4401 when authenticate does not settle', async () => {
+    const { open, clock } = fakeServer({ authenticate: () => new Promise(() => {}) })
+    const peer = await open({ user: 'ada', credential: 'x' })
+    await clock.pass(30_000)
+    expect(peer.closedWith?.code).toBe(4401)
+  })
+
+  it('[P5] closes with 4403 a user who may not connect', async () => {
+    const { open } = fakeServer({ authenticate: () => { throw new HoldfastError('forbidden', 'banned') } })
+    expect((await open({ user: 'ada', credential: 'x' })).closedWith?.code).toBe(4403)
+  })
+
+  it('[P5] [I25] closes with 4411 before anything is answered when the user is another', async () => {
+    const { open } = fakeServer(users)
+    const peer = await open({ user: 'bob', credential: 'ada' })
+    expect([peer.closedWith?.code, peer.received]).toEqual([4411, []])
+    expect((await fakeServer().open({ user: 'ada' })).closedWith?.code).toBe(4411)
+  })
+
+  it('[P6] [I22] resumes as often as asked, also when the answer was lost', async () => {
+    const { open } = fakeServer(users)
+    const first = await open({ user: 'ada', credential: 'ada' })
+    const { session } = first.last('session_init')
+    for (const connection of [2, 3, 4]) {
+      const again = await open({ user: 'ada', credential: 'ada', session })
+      expect(again.last('session_restored')).toMatchObject({ session: { id: session.id }, connection, user: 'ada' })
+    }
+  })
+
+  it('[P6] [I27] answers a wrong token, another user and an unknown session alike, and leaves the session alone', async () => {
+    const { open, core } = fakeServer(users)
+    const owner = await open({ user: 'ada', credential: 'ada' })
+    const { session } = owner.last('session_init')
+    const guesses = [
+      await open({ user: 'ada', credential: 'ada', session: { ...session, token: 'x'.repeat(43) } }),
+      await open({ user: 'bob', credential: 'bob', session }),
+      await open({ user: 'ada', credential: 'ada', session: { id: freshId(), token: 'x'.repeat(43) } }),
+    ]
+    for (const guess of guesses) {
+      const answer = guess.last('session_init')
+      expect(Object.keys(answer)).toEqual(Object.keys(owner.last('session_init')))
+      expect(answer).toMatchObject({ connection: 1, client: null })
+      expect(answer.session.id).not.toBe(session.id)
+    }
+    expect(owner.closedWith).toBeUndefined()
+    expect(core.metrics().totals['refused.resume']).toBe(3)
+  })
+
+  it('[P7] [I21] closes the older socket with 4409; it receives and changes nothing any more', async () => {
+    const applied: unknown[] = []
+    const { open, core, clock } = fakeServer({ onMessage: ({ data }) => void applied.push(data) })
+    const subscriptions = [{ sub: 1, channel: 'agents', cursor: null }]
+    const old = await open({ subscriptions })
+    const { session } = old.last('session_init')
+    const young = await open({ session, client: old.client, subscriptions })
+    expect(old.closedWith?.code).toBe(4409)
+    const before = old.received.length
+    await core.publish('agents', 1)
+    old.say({ type: 'send', confirmed: 0, messages: [{ n: 1, id: freshId(), channel: 'a', data: 'late' }] })
+    old.drop()
+    await clock.settle()
+    expect([old.received.length, applied]).toEqual([before, []])
+    expect(young.messagesOf(1)).toHaveLength(1)
+    expect((await open({ session })).last('session_restored').connection).toBe(3)
+  })
+
+  it('[P7] has one live socket when a session is resumed many times at once', async () => {
+    const { open, peer, clock } = fakeServer()
+    const { session } = (await open()).last('session_init')
+    const storm = Array.from({ length: 100 }, () => peer())
+    for (const each of storm) each.hello({ session })
+    await clock.settle()
+    expect(storm.filter(({ closedWith }) => closedWith === undefined)).toHaveLength(1)
+    expect(storm.at(-1)?.closedWith).toBeUndefined()
+  })
+
+  it('[P8] resumes within 0 ms of the drop and until the TTL, not after it', async () => {
+    const { open, clock, core } = fakeServer({ sessions: { ttlMs: 60_000, sweepMs: 10_000 } })
+    const first = await open()
+    const { session } = first.last('session_init')
+    first.drop()
+    const second = await open({ session })
+    expect(second.all('session_restored')).toHaveLength(1)
+    // As long as it is connected it lives on.
+    for (let at = 0; at < 12; at++) {
+      second.say({ type: 'ping' })
+      await clock.pass(10_000)
+    }
+    second.drop()
+    await clock.pass(50_000)
+    const third = await open({ session })
+    expect(third.all('session_restored')).toHaveLength(1)
+    third.drop()
+    await clock.pass(80_000)
+    expect(core.metrics().sessions).toBe(0)
+    expect((await open({ session })).all('session_init')).toHaveLength(1)
+  })
+
+  it('[P21] names another ledger and other epochs in every instance of the memory engine', async () => {
+    const [one, two] = [await fakeServer().open({ subscriptions: [{ sub: 1, channel: 'a', cursor: null }] }), await fakeServer().open({ subscriptions: [{ sub: 1, channel: 'a', cursor: null }] })]
+    expect(one.answer().ledger).not.toBe(two.answer().ledger)
+    expect(one.last('subscribed').head.epoch).not.toBe(two.last('subscribed').head.epoch)
+  })
+
+  it('[I30] gives up the oldest disconnected session when there are too many, and never a connected one', async () => {
+    const { open, clock, core } = fakeServer({ sessions: { max: 2, sweepMs: 10_000 } })
+    const [one, two] = [await open(), await open()]
+    expect((await open()).closedWith?.code).toBe(1011)
+    two.drop()
+    await clock.pass(11_000)
+    one.say({ type: 'ping' })
+    expect((await open()).all('session_init')).toHaveLength(1)
+    expect(core.metrics()).toMatchObject({ sessions: 2, totals: { 'dropped.sessions': 1, 'refused.sessions': 1 } })
+    expect((await open({ session: one.last('session_init').session })).all('session_restored')).toHaveLength(1)
+  })
+})
+
+describe('staying alive', () => {
+  it('[P16] closes with 4429 a client that sends more than twice the announced frames', async () => {
+    const { open, clock } = fakeServer()
+    const honest = await open()
+    for (let second = 0; second < 5; second++) {
+      for (let at = 0; at < 150; at++) honest.say({ type: 'ping' })
+      await clock.pass(1_000)
+    }
+    expect(honest.closedWith).toBeUndefined()
+    const [flood, pings] = [await open(), await open()]
+    for (let at = 0; at < 300; at++) flood.say({ type: 'ping' })
+    for (let at = 0; at < 300; at++) pings.control()
+    expect([flood.closedWith?.code, pings.closedWith?.code]).toEqual([4429, 4429])
+  })
+
+  it('[P31] [I33] answers ping, and ends a socket that was silent for too long', async () => {
+    const { open, clock } = fakeServer()
+    const [lively, dead] = [await open(), await open()]
+    for (let at = 0; at < 6; at++) {
+      lively.say({ type: 'ping' })
+      await clock.pass(10_000)
+    }
+    expect(lively.all('pong')).toHaveLength(6)
+    expect([lively.closedWith?.code, dead.closedWith?.code]).toEqual([undefined, 1001])
+  })
+
+  it('[P32] asks for a fresh credential a minute before the end, and takes it', async () => {
+    let expiresAtMs = 0
+    const { open, clock } = fakeServer({ authenticate: ({ credential }) => (credential === 'bad' ? null : { user: 'ada', expiresAtMs }) })
+    const alive = async (peer: Awaited<ReturnType<typeof open>>, ms: number): Promise<void> => {
+      for (let left = ms; left > 0; left -= 20_000) {
+        await clock.pass(Math.min(left, 20_000))
+        peer.say({ type: 'ping' })
+      }
+    }
+    expiresAtMs = clock.wallMs() + 120_000
+    const peer = await open({ user: 'ada', credential: 'good' })
+    await alive(peer, 58_000)
+    expect(peer.all('authenticate')).toEqual([])
+    await alive(peer, 4_000)
+    expect(peer.last('authenticate').withinMs).toBeGreaterThan(55_000)
+    expiresAtMs = clock.wallMs() + 120_000
+    peer.say({ type: 'authenticate', credential: 'good' })
+    await alive(peer, 110_000)
+    expect(peer.closedWith).toBeUndefined()
+    expect(peer.all('authenticate')).toHaveLength(2)
+    await alive(peer, 20_000)
+    expect(peer.closedWith?.code).toBe(4401)
+  })
+
+  it.each([['a refused credential', 'bad'], ["another user's", 'bob']])('[P32] closes with 4401 on %s', async (_what, credential) => {
+    const { open, clock } = fakeServer({ authenticate: ({ credential: given }) => (given === 'bad' ? null : { user: given ?? '' }) })
+    const peer = await open({ user: 'ada', credential: 'ada' })
+    peer.say({ type: 'authenticate', credential: 'ada' })
+    await clock.settle()
+    expect(peer.closedWith).toBeUndefined()
+    peer.say({ type: 'authenticate', credential })
+    await clock.settle()
+    expect(peer.closedWith?.code).toBe(4401)
+  })
+})
+
+describe('the log', () => {
+  it('[I29] disturbs nothing when it throws, and never holds a payload, a credential or a token', async () => {
+    const lines: unknown[] = []
+    const { open, clock } = fakeServer({
+      authenticate: ({ credential }) => ({ user: credential ?? '' }),
+      authorize: () => { throw new Error('SECRET') },
+      onMessage: () => { throw new Error('SECRET') },
+      snapshot: () => { throw new Error('SECRET') },
+      log: (entry) => {
+        lines.push(entry)
+        throw new Error('full')
+      },
+    })
+    const peer = await open({ user: 'SECRET', credential: 'SECRET', subscriptions: [{ sub: 1, channel: 'a', cursor: null }] })
+    peer.say({ type: 'send', confirmed: 0, messages: [{ n: 1, id: freshId(), channel: 'a', data: 'SECRET' }] })
+    await clock.settle()
+    expect(lines.length).toBeGreaterThan(0)
+    expect(JSON.stringify(lines)).not.toContain('SECRET')
+    expect(peer.closedWith).toBeUndefined()
+  })
+})

@@ -1,0 +1,215 @@
+import { AdmittedConnection } from './admitted-connection.ts'
+import type { ClientLane } from './client-lane.ts'
+import type { ConnectionHost } from './connection-host.ts'
+import { checkCredential } from './credentials.ts'
+import { HOOK_MS } from './deadline.ts'
+import { hashToken } from './hash-token.ts'
+import { announcesOtherVersion } from './other-version.ts'
+import { Outbound } from './outbound.ts'
+import type { ServerSocket, SocketEvents, UpgradeRequest } from './ports.ts'
+import { RateBucket } from './rate-bucket.ts'
+import { CLOSE, decodeClientMessage, PROTOCOL_VERSION, type CloseName, type Hello, type Id } from '../protocol/index.ts'
+
+/** Frames that may come between `hello` and its answer. */
+const MAX_EARLY_FRAMES = 32
+
+/** One accepted socket, from the upgrade to its end. It knows no network: its host brings text in and takes frames out. */
+export class Connection implements SocketEvents {
+  /** Session and connection number, from the moment they are known. */
+  session: Id | undefined
+  number = 0
+  readonly #socket: ServerSocket
+  readonly #host: ConnectionHost
+  readonly #request: UpgradeRequest
+  readonly #outbound: Outbound
+  readonly #frames: RateBucket
+  readonly #acceptedAtMs: number
+  #phase: 'waiting' | 'opening' | 'open' | 'closed' = 'waiting'
+  #early: string[] = []
+  #earlyLength = 0
+  #lane: ClientLane | undefined
+  #admitted: AdmittedConnection | undefined
+  #heardAtMs: number
+  #fullSinceMs: number | undefined
+
+  constructor(socket: ServerSocket, request: UpgradeRequest, host: ConnectionHost) {
+    this.#socket = socket
+    this.#request = request
+    this.#host = host
+    const { clock, limits } = host.settings
+    const nowMs = clock.nowMs()
+    this.#acceptedAtMs = nowMs
+    this.#heardAtMs = nowMs
+    // The announced rate is what a client keeps to; twice of it is what closes it.
+    this.#frames = new RateBucket(2 * limits.framesPerSecond, limits.frameBurst, nowMs)
+    this.#outbound = new Outbound(socket, {
+      flusher: host.flusher,
+      outboundBytes: limits.outboundBytes,
+      frameBytes: limits.frameBytes,
+      lost: (receiver, lost) => this.#admitted?.lost(receiver, lost),
+      overflowed: () => this.close('slowConsumer'),
+    })
+  }
+
+  text(text: string): void {
+    if (!this.#hear()) return
+    if (this.#phase !== 'opening') {
+      this.#receive(text)
+      return
+    }
+    // Before the answer there is nothing a client has to say; a little is kept for those that do not wait.
+    this.#earlyLength += text.length
+    if (this.#early.length >= MAX_EARLY_FRAMES || this.#earlyLength > this.#host.settings.limits.frameBytes) this.close('rate')
+    else this.#early.push(text)
+  }
+
+  binary(): void {
+    this.close('binary')
+  }
+
+  control(): void {
+    this.#hear()
+  }
+
+  drained(): void {
+    this.#fullSinceMs = undefined
+    this.#outbound.drained()
+  }
+
+  closed(): void {
+    this.#end()
+  }
+
+  /** Closes the socket for a reason of the table. Nothing of this connection is read or sent any more. */
+  close(name: CloseName): void {
+    if (!this.#end()) return
+    this.#host.count(`closes.${name}`)
+    this.#socket.close(CLOSE[name])
+  }
+
+  /** A newer connection of the session was accepted. */
+  replace(): void {
+    this.#admitted?.refuse()
+    this.close('replaced')
+  }
+
+  /** The server goes: says when to come back, and closes. */
+  goodbye(retryMinMs: number, retryMaxMs: number): void {
+    if (this.#isClosed()) return
+    this.#admitted?.flush()
+    this.#outbound.send({ type: 'goodbye', retryMinMs, retryMaxMs })
+    this.close('restart')
+  }
+
+  /** Looks at every time limit of the connection; called about once a second. */
+  tick(nowMs: number): void {
+    const { limits, heartbeat } = this.#host.settings
+    if (this.#phase === 'waiting' && nowMs - this.#acceptedAtMs >= limits.helloMs) this.close('helloTimeout')
+    if (this.#phase === 'opening' && nowMs - this.#acceptedAtMs >= limits.helloMs + 2 * HOOK_MS) this.close('internal')
+    if (this.#phase !== 'open') return
+    if (nowMs - this.#heardAtMs >= 2 * heartbeat.hiddenPingMs + heartbeat.timeoutMs) {
+      this.close('goingAway')
+      return
+    }
+    if (!this.#outbound.isFull()) this.#fullSinceMs = undefined
+    else if (nowMs - (this.#fullSinceMs ??= nowMs) >= limits.slowConsumerMs) this.close('slowConsumer')
+    this.#admitted?.tick(nowMs)
+  }
+
+  /** Counts a frame as heard; false when the connection is over or the frame was one too many. */
+  #hear(): boolean {
+    if (this.#isClosed()) return false
+    const nowMs = this.#host.settings.clock.nowMs()
+    this.#heardAtMs = nowMs
+    if (this.#frames.take(1, nowMs)) return true
+    this.close('rate')
+    return false
+  }
+
+  #receive(text: string): void {
+    const decoded = decodeClientMessage(text)
+    if (!decoded.ok) {
+      this.close(announcesOtherVersion(text) ? 'version' : 'badMessage')
+      return
+    }
+    const { message } = decoded
+    if ((message.type === 'hello') !== (this.#phase === 'waiting')) {
+      this.close('badMessage')
+    } else if (message.type === 'hello') {
+      this.#phase = 'opening'
+      this.#host.guard(this.#enter(message), this)
+    } else {
+      this.#admitted?.handle(message, text.length)
+    }
+  }
+
+  async #enter(hello: Hello): Promise<void> {
+    const { settings, engine, lanes, started } = this.#host
+    const { hooks, clock, random, log } = settings
+    if (hello.protocol !== PROTOCOL_VERSION) return this.close('version')
+    const verdict = await checkCredential(hooks.authenticate, clock, log, hello.credential, this.#request)
+    if (!verdict.isAccepted) return this.close(verdict.close)
+    if (verdict.user !== hello.user) return this.close('wrongUser')
+    await started
+    if (this.#isClosed()) return
+    const { user } = verdict
+    const resume = hello.session === null ? null : { id: hello.session.id, tokenHash: hashToken(hello.session.token) }
+    const fresh = { id: random.id(), token: random.token() }
+    const admitted = await engine.admit({ resume, user, fresh: { id: fresh.id, tokenHash: hashToken(fresh.token) } })
+    if (admitted === null) {
+      this.#host.count('refused.sessions')
+      return this.close('internal')
+    }
+    if (this.#isClosed()) return
+    if (resume !== null && !admitted.resumed) this.#host.count('refused.resume')
+    this.session = admitted.session
+    this.number = admitted.connection
+    if (!this.#host.entered(this)) return this.replace()
+    const lane = lanes.enter(hello.client)
+    this.#lane = lane
+    await lane.load()
+    if (this.#isClosed()) return
+    const { client, confirmed } = hello
+    const admission = {
+      ...{ user, client, confirmed, lane, request: this.#request, outbound: this.#outbound, credentialEndsAtMs: verdict.endsAtMs },
+      close: (name: CloseName) => this.close(name),
+      guard: (work: Promise<void>) => this.#host.guard(work, this),
+    }
+    this.#admitted = new AdmittedConnection(this.#host, admission)
+    this.#phase = 'open'
+    this.#answer(this.#admitted, hello, user, admitted.resumed ? undefined : fresh)
+  }
+
+  #answer(admitted: AdmittedConnection, hello: Hello, user: string | null, fresh: { readonly id: Id; readonly token: string } | undefined): void {
+    const { settings, engine } = this.#host
+    const answer = {
+      protocol: PROTOCOL_VERSION,
+      user,
+      connection: this.number,
+      ledger: engine.ledger,
+      client: admitted.known(),
+      limits: settings.announced,
+      heartbeat: settings.heartbeat,
+    }
+    if (fresh === undefined) this.#outbound.send({ type: 'session_restored', session: { id: this.session ?? '' }, ...answer })
+    else this.#outbound.send({ type: 'session_init', session: fresh, ...answer })
+    admitted.begin(hello.subscriptions)
+    for (const text of this.#early.splice(0)) if (!this.#isClosed()) this.#receive(text)
+  }
+
+  #isClosed(): boolean {
+    return this.#phase === 'closed'
+  }
+
+  /** Lets go of everything; false when that was done before. */
+  #end(): boolean {
+    if (this.#isClosed()) return false
+    this.#phase = 'closed'
+    this.#outbound.end()
+    this.#early = []
+    this.#admitted?.end()
+    this.#host.left(this)
+    if (this.#lane !== undefined) this.#host.lanes.leave(this.#lane)
+    return true
+  }
+}

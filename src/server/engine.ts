@@ -1,0 +1,114 @@
+import type { ChannelLog } from './channel-log.ts'
+import type { ClientRecord, Fate } from './client-record.ts'
+import type { Clock, Random } from './ports.ts'
+import type { Cursor, HistoryLimits, Id } from '../protocol/index.ts'
+
+/** A value, or a promise of it. A memory engine answers at once, and nothing then waits a turn. */
+export type Awaitable<T> = T | Promise<T>
+
+/** A message for a channel's log; `data` is JSON text. */
+export interface Publication {
+  /** A channel's name, or what `userChannelKey` makes of a user. */
+  readonly key: string
+  readonly data: string
+}
+
+/** One number to commit, with everything that commits with it. */
+export interface Commit {
+  readonly n: number
+  readonly id: Id
+  readonly fate: Fate
+  /** What the handler published; each gets the message's id as its `origin`. */
+  readonly publications: readonly Publication[]
+}
+
+/** A `hello` that was authenticated. */
+export interface Admittance {
+  /** The session the client names, when it names one. */
+  readonly resume: { readonly id: Id; readonly tokenHash: string } | null
+  readonly user: string | null
+  /** What a new session gets, when the named one cannot be resumed. */
+  readonly fresh: { readonly id: Id; readonly tokenHash: string }
+}
+
+/** The session a connection belongs to from now on. */
+export interface Admitted {
+  readonly resumed: boolean
+  readonly session: Id
+  /** Rises with every admitted `hello` of the session. */
+  readonly connection: number
+}
+
+/** What the server hands to its engine at the start. */
+export interface EngineHost {
+  readonly clock: Clock
+  readonly random: Random
+  /** History of a channel; `@user` stands for every user's own channel. */
+  readonly history: (channel: string) => HistoryLimits
+  readonly sessionTtlMs: number
+  readonly clientTtlMs: number
+  /** Most sessions kept. */
+  readonly maxSessions: number
+  /** A channel's log has changed: messages were appended, or its epoch is another. */
+  readonly changed: (key: string) => void
+  /** A newer connection of a session was admitted, here or on another node: older ones are fenced. */
+  readonly fenced: (session: Id, connection: number) => void
+  /** Something was dropped or refused: counted under this name. */
+  readonly count: (name: string) => void
+}
+
+/** Gauges of an engine. */
+export interface EngineCounts {
+  readonly sessions: number
+  readonly clients: number
+  readonly channels: number
+  readonly logMessages: number
+  readonly logBytes: number
+}
+
+/**
+ * Where a server keeps logs, sessions and client records. Every method that changes something is atomic. A rejection means
+ * that nothing is known of the outcome; the caller closes the connections concerned and the clients ask again.
+ *
+ * Reading is synchronous: `open` hands out a log that the engine keeps up to date, so that one node reads its channels without
+ * asking anybody.
+ */
+export interface Engine {
+  /** Called once, before anything else. */
+  start(host: EngineHost): Awaitable<void>
+  /** Names this engine's memory of client numbers; another id means that the memory is another. */
+  readonly ledger: Id
+  /** The log of a channel, kept up to date until `release`. `null`: no room for another channel. */
+  open(key: string): Awaitable<ChannelLog | null>
+  /** Nobody on this node reads the channel any more. */
+  release(key: string): void
+  /** Whether a publication to this channel would find room. */
+  accepts(key: string): boolean
+  publish(publication: Publication): Awaitable<Cursor>
+  loadClient(client: Id): Awaitable<ClientRecord | null>
+  /**
+   * Commits the next numbers of a client, all or none, makes the record when there is none, and returns it. `null`: the numbers are not the next ones, because
+   * another node has committed meanwhile.
+   */
+  commit(client: Id, user: string | null, commits: readonly Commit[]): Awaitable<ClientRecord | null>
+  /** The client has stored the stable acks up to `n`. */
+  confirm(client: Id, n: number): void
+  /** Resumes a session or makes one, and raises its connection number. `null`: no room for another session. */
+  admit(admittance: Admittance): Awaitable<Admitted | null>
+  /** These sessions and clients are connected now: their time to live begins anew. */
+  touch(sessions: readonly Id[], clients: readonly Id[]): void
+  /** Drops what has lived out its time. `touch` with everything connected came just before. */
+  sweep(): void
+  counts(): EngineCounts
+  close(): Awaitable<void>
+}
+
+/** The log key of what is sent to a user. No channel name has a space in it. */
+export function userChannelKey(user: string): string {
+  return `@user ${user}`
+}
+
+/** The channel's name as the app and the wire know it. */
+export function channelOfKey(key: string): string {
+  return key.startsWith('@user ') ? '@user' : key
+}

@@ -1,0 +1,66 @@
+import type { Clock } from './ports.ts'
+import type { SharedChannel } from './shared-channel.ts'
+
+/** Something that has gathered what it will send in one go. */
+export interface Flushable {
+  flush(): void
+}
+
+/**
+ * Runs what is due once per turn: everything that was published or applied in one turn of the event loop leaves in shared frames, and a
+ * message that was published alone leaves in the same turn.
+ */
+export class Flusher {
+  readonly #clock: Clock
+  #channels: SharedChannel[] = []
+  #due = new Set<Flushable>()
+  #isScheduled = false
+  #isRunning = false
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** A channel's log has changed: its receivers have something to read. */
+  changed(channel: SharedChannel): void {
+    if (channel.isDue) return
+    channel.isDue = true
+    this.#channels.push(channel)
+    this.#schedule()
+  }
+
+  /** `flushable.flush` is called soon, once. */
+  mark(flushable: Flushable): void {
+    this.#due.add(flushable)
+    this.#schedule()
+  }
+
+  /** Does now what is due; nothing when it is at it already. */
+  run(): void {
+    if (this.#isRunning) return
+    this.#isRunning = true
+    this.#isScheduled = false
+    const channels = this.#channels
+    this.#channels = []
+    for (const channel of channels) {
+      channel.isDue = false
+      for (const receiver of channel.receivers) {
+        receiver.outbound.want(receiver)
+        this.#due.add(receiver.outbound)
+      }
+    }
+    const due = this.#due
+    this.#due = new Set()
+    for (const flushable of due) flushable.flush()
+    for (const channel of channels) channel.flushed()
+    this.#isRunning = false
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    this.#clock.soon(() => {
+      if (this.#isScheduled) this.run()
+    })
+  }
+}

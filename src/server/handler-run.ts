@@ -1,0 +1,66 @@
+import { encodeData } from './encode-data.ts'
+import { userChannelKey, type Publication } from './engine.ts'
+import type { MessageContext } from './options.ts'
+import { HoldfastError, isChannelName } from '../protocol/index.ts'
+
+/** One call of the app's `onMessage`: collects what it publishes, until it ends. */
+export class HandlerRun implements MessageContext {
+  readonly user: string | null
+  readonly #messageBytes: number
+  readonly #accepts: (key: string) => boolean
+  #publications: Publication[] = []
+  #abort: AbortController | undefined
+  #hasEnded = false
+  #reason: unknown
+
+  constructor(user: string | null, messageBytes: number, accepts: (key: string) => boolean) {
+    this.user = user
+    this.#messageBytes = messageBytes
+    this.#accepts = accepts
+  }
+
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController()
+    if (this.#reason !== undefined) this.#abort.abort(this.#reason)
+    return this.#abort.signal
+  }
+
+  /** What was published so far. */
+  get publications(): readonly Publication[] {
+    return this.#publications
+  }
+
+  /** Bound, since handlers take the context apart. */
+  readonly publish = (channel: string, data: unknown): void => this.#add(publicationKey(channel), data)
+
+  /** Bound, like `publish`. */
+  readonly sendToUser = (user: string, data: unknown): void => this.#add(userKey(user), data)
+
+  /** The handler is over; with a reason it is told so through its signal. */
+  end(reason?: HoldfastError): void {
+    this.#hasEnded = true
+    if (reason === undefined) return
+    this.#reason = reason
+    this.#abort?.abort(reason)
+  }
+
+  #add(key: string, data: unknown): void {
+    if (this.#hasEnded) throw new HoldfastError('closed', 'The handler has ended: what it publishes now could not commit with its message.')
+    if (!this.#accepts(key)) throw new HoldfastError('storage-full', 'The engine has no room for another channel.')
+    this.#publications.push({ key, data: encodeData(data, this.#messageBytes) })
+  }
+}
+
+/** The log key of a channel that the app names. Throws `invalid-data` for what is no channel name. */
+export function publicationKey(channel: string): string {
+  if (typeof channel !== 'string' || !isChannelName(channel) || channel.startsWith('@')) {
+    throw new HoldfastError('invalid-data', 'A channel name has 1 to 200 characters of A-Z a-z 0-9 _ . : / @ + = ~ - without "..", and does not begin with @.')
+  }
+  return channel
+}
+
+/** The log key of a user that the app names. Throws `invalid-data` for what is no user. */
+export function userKey(user: string): string {
+  if (typeof user !== 'string' || user.length < 1 || user.length > 256) throw new HoldfastError('invalid-data', 'A user is a string of 1 to 256 characters.')
+  return userChannelKey(user)
+}

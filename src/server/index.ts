@@ -1,0 +1,24 @@
+/**
+ * The Node side: `createLiveServer`, and what its hooks get and throw.
+ *
+ * @packageDocumentation
+ */
+export { createLiveServer, type LiveServer } from './live-server.ts'
+export { Rejected } from './rejected.ts'
+export { memoryEngine, type MemoryEngineOptions } from './engines/memory.ts'
+export type {
+  Authenticated,
+  IncomingMessage,
+  LiveServerOptions,
+  MessageContext,
+  Permission,
+  ServerLimits,
+  SessionOptions,
+} from './options.ts'
+export type { Admittance, Admitted, Awaitable, Commit, Engine, EngineCounts, EngineHost, Publication } from './engine.ts'
+export type { ChannelLog } from './channel-log.ts'
+export type { ClientRecord, Fate } from './client-record.ts'
+export type { Metrics } from './live-core.ts'
+export type { Clock, Random, UpgradeRequest } from './ports.ts'
+export type { LogEntry } from '../core/ports.ts'
+export { HoldfastError, type Cursor, type ErrorCode, type HistoryLimits, type Heartbeat } from '../protocol/index.ts'

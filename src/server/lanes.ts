@@ -1,0 +1,56 @@
+import { ClientLane, type LaneHost } from './client-lane.ts'
+import type { Id } from '../protocol/index.ts'
+
+/** The lanes of the clients that are connected, or whose numbers are still on their way. */
+export class Lanes {
+  readonly #host: LaneHost
+  readonly #byClient = new Map<Id, ClientLane>()
+
+  constructor(host: LaneHost) {
+    this.#host = host
+  }
+
+  /** Client ids with a lane. */
+  clients(): Id[] {
+    return [...this.#byClient.keys()]
+  }
+
+  /** Numbers on their way in all lanes. */
+  waiting(): number {
+    let waiting = 0
+    for (const lane of this.#byClient.values()) waiting += lane.length
+    return waiting
+  }
+
+  /** The lane of a client, for one more connection; each call is followed by one `leave`. */
+  enter(client: Id): ClientLane {
+    let lane = this.#byClient.get(client)
+    if (lane === undefined) {
+      lane = new ClientLane(client, this.#host)
+      this.#byClient.set(client, lane)
+    }
+    lane.sources++
+    lane.dropLeftovers()
+    return lane
+  }
+
+  /** A connection is gone. Its lane goes when nothing is on its way any more. */
+  leave(lane: ClientLane): void {
+    lane.sources--
+    void lane.whenIdle().then(() => {
+      if (lane.sources === 0 && lane.isIdle && this.#byClient.get(lane.client) === lane) this.#byClient.delete(lane.client)
+    })
+  }
+
+  /** Resolves when nothing of this client is on its way. */
+  async whenIdle(client: Id): Promise<void> {
+    await this.#byClient.get(client)?.whenIdle()
+  }
+
+  /** Drops what was not begun, and resolves when what was begun is committed. */
+  async drain(): Promise<void> {
+    const lanes = [...this.#byClient.values()]
+    for (const lane of lanes) lane.dropWaiting()
+    await Promise.all(lanes.map((lane) => lane.whenIdle()))
+  }
+}

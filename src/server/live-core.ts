@@ -1,0 +1,247 @@
+import { Channels } from './channels.ts'
+import { Connection } from './connection.ts'
+import type { ConnectionHost } from './connection-host.ts'
+import { Counters } from './counters.ts'
+import { HOOK_MS, isPromise, kindOf, within } from './deadline.ts'
+import { encodeData } from './encode-data.ts'
+import type { Awaitable, Engine } from './engine.ts'
+import { Flusher } from './flusher.ts'
+import { publicationKey, userKey } from './handler-run.ts'
+import { Lanes } from './lanes.ts'
+import { MessageHandler } from './message-handler.ts'
+import type { Permission, Settings } from './options.ts'
+import type { ServerSocket, SocketEvents, UpgradeRequest } from './ports.ts'
+import { Snapshots } from './snapshots.ts'
+import { HoldfastError, type Cursor, type Id } from '../protocol/index.ts'
+
+/** Gauges and totals of a server, as plain data. */
+export interface Metrics {
+  readonly sockets: number
+  readonly sessions: number
+  readonly clients: number
+  /** Channels kept by the engine, and those that somebody reads. */
+  readonly channels: number
+  readonly channelsRead: number
+  readonly logMessages: number
+  readonly logBytes: number
+  /** Clients with a lane, and numbers that are on their way in them. */
+  readonly lanes: number
+  readonly queued: number
+  /** Totals since the start, such as `applied`, `duplicates`, `resets.trimmed`, `closes.rate`, `refused.origin`, `dropped.volatile`. */
+  readonly totals: Readonly<Record<string, number>>
+}
+
+/** Room for the envelope of a snapshot. */
+const ENVELOPE_BYTES = 1_024
+const RETRY_MIN_MS = 100
+const RETRY_MS_PER_CONNECTION = 10
+
+/**
+ * A live server without a network: connections come in through `accept`, time and chance through ports. `live-server.ts` puts it on
+ * WebSockets; the simulator hosts it as it is.
+ */
+export class LiveCore implements ConnectionHost {
+  readonly settings: Settings
+  readonly engine: Engine
+  readonly flusher: Flusher
+  readonly channels: Channels
+  readonly snapshots: Snapshots
+  readonly handler: MessageHandler
+  readonly lanes: Lanes
+  readonly started: Awaitable<void>
+  readonly #counters = new Counters()
+  readonly #connections = new Set<Connection>()
+  readonly #bySession = new Map<Id, Connection>()
+  #stopTimers: (() => void)[] = []
+  #closing: Promise<void> | undefined
+
+  constructor(settings: Settings) {
+    this.settings = settings
+    const { engine, clock, hooks, limits, log, random, history, sessions } = settings
+    const count = (name: string, count?: number): void => this.count(name, count)
+    const logSafely = (entry: Parameters<typeof log>[0]): void => this.log(entry)
+    this.engine = engine
+    this.flusher = new Flusher(clock)
+    this.channels = new Channels(engine, this.flusher)
+    this.snapshots = new Snapshots({ hook: hooks.snapshot, clock, maxBytes: limits.frameBytes - ENVELOPE_BYTES, log: logSafely, count })
+    this.handler = new MessageHandler({
+      hook: hooks.onMessage,
+      clock,
+      messageBytes: limits.messageBytes,
+      maySend: (user, channel) => this.#ask({ user, channel, action: 'send' }),
+      accepts: (key) => engine.accepts(key),
+      log: logSafely,
+      count,
+    })
+    this.lanes = new Lanes({ engine, handler: this.handler, count, failed: (error) => this.#engineFailed(error) })
+    this.started = engine.start({
+      clock,
+      random,
+      history,
+      sessionTtlMs: sessions.ttlMs,
+      clientTtlMs: sessions.clientTtlMs,
+      maxSessions: sessions.max,
+      changed: (key) => this.channels.changed(key),
+      fenced: (session, connection) => {
+        const older = this.#bySession.get(session)
+        if (older !== undefined && older.number < connection) older.replace()
+      },
+      count,
+    })
+    if (isPromise(this.started)) this.started.then(undefined, (error: unknown) => this.#engineFailed(error))
+    this.#every(tickMs(settings), () => this.#tick())
+    this.#every(sessions.sweepMs, () => this.#sweep())
+  }
+
+  /** Whether the server takes no connections any more. */
+  get isClosing(): boolean {
+    return this.#closing !== undefined
+  }
+
+  /** Sockets there are now. */
+  get sockets(): number {
+    return this.#connections.size
+  }
+
+  /** Takes an accepted socket; the host tells what it hears on it. */
+  accept(socket: ServerSocket, request: UpgradeRequest): SocketEvents {
+    const connection = new Connection(socket, request, this)
+    this.#connections.add(connection)
+    this.count('accepted')
+    if (this.isClosing) connection.close('restart')
+    return connection
+  }
+
+  /** Appends to a channel's log. */
+  publish(channel: string, data: unknown): Promise<Cursor> {
+    return this.#publish(() => publicationKey(channel), data)
+  }
+
+  /** Appends to a user's own log. */
+  sendToUser(user: string, data: unknown): Promise<Cursor> {
+    return this.#publish(() => userKey(user), data)
+  }
+
+  /** Says goodbye, waits for handlers under way, ends. The same promise for every call. */
+  close(drainMs: number): Promise<void> {
+    return (this.#closing ??= this.#close(drainMs))
+  }
+
+  /** Gauges and totals. */
+  metrics(): Metrics {
+    return {
+      sockets: this.#connections.size,
+      channelsRead: this.channels.size,
+      lanes: this.lanes.clients().length,
+      queued: this.lanes.waiting(),
+      ...this.engine.counts(),
+      totals: this.#counters.read(),
+    }
+  }
+
+  count(name: string, count?: number): void {
+    this.#counters.add(name, count)
+  }
+
+  /** Hands a line to the app's log; a log that throws disturbs nothing. */
+  log(entry: Parameters<Settings['log']>[0]): void {
+    try {
+      this.settings.log(entry)
+    } catch {
+      this.count('logFailures')
+    }
+  }
+
+  mayRead(user: string | null, channel: string): Awaitable<boolean> {
+    return this.#ask({ user, channel, action: 'subscribe' })
+  }
+
+  entered(connection: Connection): boolean {
+    if (connection.session === undefined) return false
+    const other = this.#bySession.get(connection.session)
+    if (other !== undefined && other.number > connection.number) return false
+    other?.replace()
+    this.#bySession.set(connection.session, connection)
+    return true
+  }
+
+  left(connection: Connection): void {
+    this.#connections.delete(connection)
+    const { session } = connection
+    // An old connection's late end is nothing to a session that has a newer one.
+    if (session === undefined || this.#bySession.get(session) !== connection) return
+    this.#bySession.delete(session)
+    this.engine.touch([session], [])
+  }
+
+  guard(work: Promise<void>, connection: Connection): void {
+    work.catch((error: unknown) => {
+      this.#engineFailed(error)
+      connection.close('internal')
+    })
+  }
+
+  #ask(permission: Permission): Awaitable<boolean> {
+    const { authorize } = this.settings.hooks
+    if (authorize === undefined) return true
+    const failed = (error: unknown): boolean => {
+      this.log({ level: 'error', event: 'authorize_failed', channel: permission.channel, error: kindOf(error) })
+      return false
+    }
+    try {
+      const answer = authorize(permission)
+      return isPromise(answer) ? within(this.settings.clock, HOOK_MS, answer).then((allowed) => allowed === true, failed) : answer === true
+    } catch (error) {
+      return failed(error)
+    }
+  }
+
+  async #publish(key: () => string, data: unknown): Promise<Cursor> {
+    if (this.isClosing) throw new HoldfastError('closed', 'The server is closed.')
+    if (isPromise(this.started)) await this.started
+    return this.engine.publish({ key: key(), data: encodeData(data, this.settings.limits.messageBytes) })
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    const retryMaxMs = Math.min(3_600_000, Math.max(1_000, this.#connections.size * RETRY_MS_PER_CONNECTION))
+    for (const connection of [...this.#connections]) connection.goodbye(RETRY_MIN_MS, retryMaxMs)
+    const drained = within(this.settings.clock, drainMs, this.lanes.drain())
+    await drained.catch(() => this.log({ level: 'info', event: 'drain_timeout', queued: this.lanes.waiting() }))
+    this.handler.stop()
+    for (const stop of this.#stopTimers.splice(0)) stop()
+    await this.engine.close()
+  }
+
+  #tick(): void {
+    const nowMs = this.settings.clock.nowMs()
+    for (const connection of this.#connections) connection.tick(nowMs)
+  }
+
+  #sweep(): void {
+    this.engine.touch([...this.#bySession.keys()], this.lanes.clients())
+    this.engine.sweep()
+    this.channels.recheck()
+  }
+
+  #every(intervalMs: number, run: () => void): void {
+    let cancel = (): void => {}
+    const next = (): void => {
+      cancel = this.settings.clock.setTimer(intervalMs, () => {
+        next()
+        run()
+      })
+    }
+    next()
+    this.#stopTimers.push(() => cancel())
+  }
+
+  #engineFailed(error: unknown): void {
+    this.count('failures')
+    this.log({ level: 'error', event: 'failed', error: kindOf(error) })
+  }
+}
+
+/** One timer looks after all connections, often enough for the shortest of their limits. */
+function tickMs({ limits, heartbeat }: Settings): number {
+  return Math.max(10, Math.min(1_000, Math.floor(Math.min(limits.helloMs, limits.slowConsumerMs, heartbeat.timeoutMs) / 4)))
+}

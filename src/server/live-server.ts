@@ -1,0 +1,57 @@
+import type { Server } from 'node:http'
+import { LiveCore, type Metrics } from './live-core.ts'
+import type { LiveServerOptions } from './options.ts'
+import { resolveOptions } from './resolve-options.ts'
+import { WsAdapter } from './ws-adapter.ts'
+import { HoldfastError, type Cursor } from '../protocol/index.ts'
+
+/** A running live server. */
+export interface LiveServer {
+  /**
+   * Answers the WebSocket upgrades of `path` (default `/live`) of an HTTP or HTTPS server; other paths are left alone. May be called for several servers.
+   * Returns how to detach. Throws `invalid-option`, and `closed` after `close`.
+   */
+  attach(server: Server, options?: { readonly path?: string }): () => void
+  /**
+   * Publishes to a channel; resolves with the message's place. Rejects with `invalid-data`, `message-too-large`, `storage-full` or `closed`; then nothing
+   * was published. Messages of one channel get their places in the order of the calls.
+   */
+  publish(channel: string, data: unknown): Promise<Cursor>
+  /** Publishes to the user's own channel, which only connections authenticated as that user read. Rejects as `publish` does. */
+  sendToUser(user: string, data: unknown): Promise<Cursor>
+  /**
+   * Takes no more connections (503), tells every client when to come back, closes their sockets with 1012 and waits up to `drainMs` (default 5,000)
+   * for handlers under way to commit. A second call gives the same promise. The HTTP servers stay the app's own.
+   */
+  close(options?: { readonly drainMs?: number }): Promise<void>
+  /** Gauges and totals now. */
+  metrics(): Metrics
+}
+
+const DEFAULT_DRAIN_MS = 5_000
+
+/**
+ * Makes a live server: sessions, channels with history, messages applied once. See {@link LiveServerOptions} for what it asks of the app.
+ *
+ * @throws HoldfastError `invalid-option`
+ */
+export function createLiveServer(options: LiveServerOptions = {}): LiveServer {
+  const core = new LiveCore(resolveOptions(options))
+  const adapter = new WsAdapter(core)
+  return {
+    attach(server, given = {}) {
+      const path = given.path ?? '/live'
+      if (typeof path !== 'string' || !/^\/[^?#\s]*$/.test(path)) throw new HoldfastError('invalid-option', 'path must begin with / and hold no query.')
+      if (core.isClosing) throw new HoldfastError('closed', 'The server is closed.')
+      return adapter.attach(server, path)
+    },
+    publish: (channel, data) => core.publish(channel, data),
+    sendToUser: (user, data) => core.sendToUser(user, data),
+    async close({ drainMs = DEFAULT_DRAIN_MS } = {}) {
+      if (!Number.isInteger(drainMs) || drainMs < 0) throw new HoldfastError('invalid-option', 'drainMs must be a whole number from 0.')
+      await core.close(drainMs)
+      adapter.detachAll()
+    },
+    metrics: () => core.metrics(),
+  }
+}

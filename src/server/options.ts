@@ -1,0 +1,122 @@
+import type { LogEntry } from '../core/ports.ts'
+import type { AnnouncedLimits, Heartbeat, HistoryLimits, Id, Cursor } from '../protocol/index.ts'
+import type { Awaitable, Engine } from './engine.ts'
+import type { Clock, Random, UpgradeRequest } from './ports.ts'
+
+/** Who a connection belongs to. */
+export interface Authenticated {
+  /** The user's id, 1 to 256 characters. */
+  readonly user: string
+  /** When the credential ends, in milliseconds since 1970. A minute before, the client is asked for a fresh one. */
+  readonly expiresAtMs?: number
+}
+
+/** What a connection may be asked about. */
+export interface Permission {
+  readonly user: string | null
+  readonly channel: string
+  readonly action: 'subscribe' | 'send'
+}
+
+/** What the app's `onMessage` gets. */
+export interface IncomingMessage {
+  /** The message's id, the same in every repetition: deduplicate side effects of your own by it. */
+  readonly id: Id
+  /** The message's number; absent in a message that is not durable. */
+  readonly n?: number
+  /** The client id it came under. */
+  readonly client: Id
+  readonly channel: string
+  readonly data: unknown
+  /** Whether the message is numbered, stored by the client, and retried. */
+  readonly durable: boolean
+  /** Client and server have lost the memory of whether this message was applied before. */
+  readonly mayRepeat: boolean
+}
+
+/** What `onMessage` may do besides returning its reply. Nothing of it works after the handler has ended. */
+export interface MessageContext {
+  readonly user: string | null
+  /** Aborted when the handler has taken too long or the server closes. */
+  readonly signal: AbortSignal
+  /** Publishes to a channel together with the message's number: both or neither. Throws `invalid-data`, `message-too-large`, `storage-full`, `closed`. */
+  publish(channel: string, data: unknown): void
+  /** The same for what goes to one user. */
+  sendToUser(user: string, data: unknown): void
+}
+
+/** Limits of one server. All of {@link AnnouncedLimits} but the history, and those that a client need not know. */
+export interface ServerLimits extends Omit<AnnouncedLimits, 'history'> {
+  /** Frames a client may send at once. Default 200. A client is closed when it exceeds this at twice `framesPerSecond`. */
+  readonly frameBurst: number
+  /** Messages a client may send per second, averaged. Default 10,000. */
+  readonly messagesPerSecond: number
+  /** Messages a client may send at once. Default 20,000. */
+  readonly messageBurst: number
+  /** Bytes that may wait for one socket before its receivers are left at their places. Default 1 MiB. */
+  readonly outboundBytes: number
+  /** Time for `hello` after the upgrade. Default 10 s. */
+  readonly helloMs: number
+  /** Time a socket may stay over `outboundBytes`. Default 30 s. */
+  readonly slowConsumerMs: number
+}
+
+/** How long sessions and client records are kept, and how many. */
+export interface SessionOptions {
+  /** Time a session outlives its connection. Default 24 h. */
+  readonly ttlMs: number
+  /** Time a client's numbers are remembered after their last use. Default 30 days; longer than any client keeps a message. */
+  readonly clientTtlMs: number
+  /** How often what has lived out its time is removed. Default 60 s, and never less often than half of the shorter time to live. */
+  readonly sweepMs: number
+  /** Most sessions kept. Default 100,000. */
+  readonly max: number
+}
+
+/** Options of `createLiveServer`. All are optional. */
+export interface LiveServerOptions {
+  /**
+   * Says whose the credential is. `null`, or throwing, refuses the connection (4401); throwing a `HoldfastError` with `forbidden` says that this
+   * user may not connect (4403). Without this hook everybody is anonymous.
+   */
+  readonly authenticate?: (hello: { readonly credential: string | null; readonly request: UpgradeRequest }) => Awaitable<Authenticated | null>
+  /** Says what a user may do. Asked at each subscription and for each message sent. Throwing refuses. Default: everything. */
+  readonly authorize?: (permission: Permission) => Awaitable<boolean>
+  /**
+   * The full value of a channel, at `head` or later; `undefined` when the channel has none. Callers share one value, so it must not
+   * depend on who asks: `user` is given for the channel `@user` alone.
+   */
+  readonly snapshot?: (channel: string, at: { readonly head: Cursor; readonly user: string | null }) => unknown
+  /** Applies a message. What it returns is the reply, as JSON. Without this hook every message is rejected as `forbidden`. */
+  readonly onMessage?: (message: IncomingMessage, context: MessageContext) => unknown
+  /** Origins that may connect, or `'*'`. Default: the host that the request itself names. Programs that are no browser send none and may connect. */
+  readonly allowedOrigins?: readonly string[] | '*'
+  /** How much of a channel is kept; a function decides per channel. Default 1,000 messages, 4 MiB, 24 h. */
+  readonly history?: Partial<HistoryLimits> | ((channel: string) => Partial<HistoryLimits>)
+  readonly sessions?: Partial<SessionOptions>
+  readonly limits?: Partial<ServerLimits>
+  readonly heartbeat?: Partial<Heartbeat>
+  /** Where logs, sessions and client records are kept. Default `memoryEngine()`. An engine belongs to one server. */
+  readonly engine?: Engine
+  /** Takes lines for developers. They never hold a payload, a credential or a token. */
+  readonly log?: (entry: LogEntry) => void
+  /** Time, for tests. */
+  readonly clock?: Clock
+  /** Ids and tokens, for tests. */
+  readonly random?: Random
+}
+
+/** The options with every default filled in. */
+export interface Settings {
+  readonly hooks: Pick<LiveServerOptions, 'authenticate' | 'authorize' | 'snapshot' | 'onMessage'>
+  readonly allowedOrigins: readonly string[] | '*' | undefined
+  readonly history: (channel: string) => HistoryLimits
+  readonly announced: AnnouncedLimits
+  readonly limits: ServerLimits
+  readonly sessions: SessionOptions
+  readonly heartbeat: Heartbeat
+  readonly engine: Engine
+  readonly log: (entry: LogEntry) => void
+  readonly clock: Clock
+  readonly random: Random
+}

@@ -1,0 +1,62 @@
+import type { CloseRule, Id } from '../protocol/index.ts'
+
+/** Time, as the server uses it. The real one is in `node-platform.ts`; tests and the simulator bring their own. */
+export interface Clock {
+  /** Milliseconds since an arbitrary start; never goes back, whatever happens to the wall clock. */
+  nowMs(): number
+  /** Milliseconds since 1970. Only the expiry of credentials is measured with it. */
+  wallMs(): number
+  /** Runs `run` once after `delayMs`; the returned function cancels it. Never keeps the process alive. */
+  setTimer(delayMs: number, run: () => void): () => void
+  /** Runs `run` when the work at hand is done, before any timer: what is published in one turn shares a frame. */
+  soon(run: () => void): void
+}
+
+/** Where ids and tokens come from: the platform's secure source, never `Math.random`. */
+export interface Random {
+  /** 128 random bits, 22 characters of base64url. */
+  id(): Id
+  /** 256 random bits, 43 characters of base64url. */
+  token(): string
+}
+
+/** One frame, made once and sent to any number of sockets. */
+export interface Frame {
+  readonly text: string
+  /** The frame as the adapter puts it on the wire; the first socket that sends it fills it in. */
+  wire?: Uint8Array
+}
+
+/** An accepted socket, as a connection sees it. */
+export interface ServerSocket {
+  /** Hands the frame to the network. Never throws, and does nothing after `close`. */
+  send(frame: Frame): void
+  /** Starts the closing handshake, behind what was already sent. */
+  close(rule: CloseRule): void
+  /** Bytes handed over that the network has not taken yet. */
+  bufferedBytes(): number
+  /** Whether the network is behind; its `drained` event is then still to come. */
+  isDraining(): boolean
+}
+
+/** What the host of a connection tells it. */
+export interface SocketEvents {
+  /** A text frame came. */
+  text(text: string): void
+  /** A binary frame came. */
+  binary(): void
+  /** A WebSocket ping or pong came. */
+  control(): void
+  /** Everything handed over before is on its way. */
+  drained(): void
+  /** The socket is gone, for whatever reason. */
+  closed(): void
+}
+
+/** What is known of the HTTP request a socket began as. */
+export interface UpgradeRequest {
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  /** The `Origin` header; a program that is no browser sends none. */
+  readonly origin: string | undefined
+  readonly remoteAddress: string | undefined
+}

@@ -1,0 +1,39 @@
+import type { Outbound } from './outbound.ts'
+import type { SharedChannel } from './shared-channel.ts'
+import type { Cursor } from '../protocol/index.ts'
+
+/**
+ * One subscription of one connection. It has no queue: it is a place in the channel's log, and whatever is after the place is still to be
+ * sent. Replay and live are the same reading, from the same place.
+ */
+export class Receiver {
+  readonly sub: number
+  readonly channel: string
+  readonly outbound: Outbound
+  /**
+   * `opening`: waits for permission or a snapshot. `missed`: is sent what it missed, up to `target`. `live`: is sent what is published.
+   * `ended`: unsubscribed, refused, or its connection is gone.
+   */
+  phase: 'opening' | 'missed' | 'live' | 'ended' = 'opening'
+  /** The log it reads, from the moment it was let in. */
+  shared: SharedChannel | undefined
+  /** Up to here everything was sent. */
+  place: Cursor = { epoch: '', offset: 0, id: '' }
+  /** The head that was announced with the verdict. */
+  target = 0
+  /** The lowest head of a snapshot that was asked for and not answered yet. */
+  requestedFrom: number | undefined
+  /** Whether such a request is being answered. */
+  isAnswering = false
+
+  constructor(sub: number, channel: string, outbound: Outbound) {
+    this.sub = sub
+    this.channel = channel
+    this.outbound = outbound
+  }
+
+  /** Whether it is over; a method, since others may end it during any wait. */
+  hasEnded(): boolean {
+    return this.phase === 'ended'
+  }
+}

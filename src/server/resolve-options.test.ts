@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest'
+import { DEFAULT_HEARTBEAT, DEFAULT_LIMITS } from '../protocol/index.ts'
+import { resolveOptions } from './resolve-options.ts'
+
+const refused: readonly [string, unknown][] = [
+  ['an unknown option', { authentificate: () => null }],
+  ['a hook that is no function', { authenticate: true }],
+  ['an unknown limit', { limits: { frames: 1 } }],
+  ['a limit of the wrong type', { limits: { frameBytes: '1' } }],
+  ['a limit that is not a number', { limits: { frameBytes: Number.NaN } }],
+  ['a limit out of range', { limits: { sendWindow: 0 } }],
+  ['a limit that is undefined', { limits: { sendWindow: undefined } }],
+  ['a frame too small for a message', { limits: { frameBytes: 100_000 } }],
+  ['limits that are null', { limits: null }],
+  ['unknown history', { history: { count: 1 } }],
+  ['history out of range', { history: { messages: 0 } }],
+  ['unknown session options', { sessions: { ttl: 1 } }],
+  ['a heartbeat out of range', { heartbeat: { pingMs: 1 } }],
+  ['origins that are no array', { allowedOrigins: 'https://a.example' }],
+  ['an origin with a path', { allowedOrigins: ['https://a.example/app'] }],
+  ['an origin that browsers write otherwise', { allowedOrigins: ['https://A.example'] }],
+  ['the null origin', { allowedOrigins: ['null'] }],
+  ['an engine that is none', { engine: 'redis' }],
+]
+
+describe('resolveOptions', () => {
+  it.each(refused)('refuses %s', (_what, options) => {
+    expect(() => resolveOptions(options as never)).toThrow(expect.objectContaining({ code: 'invalid-option' }))
+  })
+
+  it('fills in what is left out', () => {
+    const settings = resolveOptions({ limits: { sendWindow: 10 }, sessions: { ttlMs: 1_000 } })
+    expect(settings.announced).toEqual({ ...DEFAULT_LIMITS, sendWindow: 10 })
+    expect(settings.limits).toMatchObject({ frameBurst: 200, messagesPerSecond: 10_000, messageBurst: 20_000, outboundBytes: 2 ** 20, helloMs: 10_000 })
+    expect(settings.heartbeat).toEqual(DEFAULT_HEARTBEAT)
+    expect(settings.sessions.sweepMs).toBe(500)
+    expect(settings.history('agents')).toEqual(DEFAULT_LIMITS.history)
+  })
+
+  it('lets a function decide the history of each channel', () => {
+    const { history } = resolveOptions({ history: (channel) => (channel === 'rare' ? { messages: 10 } : {}) })
+    expect([history('rare').messages, history('other').messages]).toEqual([10, 1_000])
+  })
+
+  it('takes origins as browsers write them', () => {
+    expect(resolveOptions({ allowedOrigins: ['https://a.example', 'http://localhost:8080/'] }).allowedOrigins).toEqual(['https://a.example', 'http://localhost:8080'])
+  })
+})

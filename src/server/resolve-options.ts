@@ -1,0 +1,127 @@
+import { DEFAULT_HEARTBEAT, DEFAULT_HISTORY, DEFAULT_LIMITS, HoldfastError, type HistoryLimits } from '../protocol/index.ts'
+import { memoryEngine } from './engines/memory.ts'
+import { nodeClock, nodeRandom } from './node-platform.ts'
+import type { LiveServerOptions, ServerLimits, SessionOptions, Settings } from './options.ts'
+
+type Range = readonly [min: number, max: number]
+
+const DAY_MS = 86_400_000
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+const { history: _announcedApart, ...announcedDefaults } = DEFAULT_LIMITS
+const LIMITS: ServerLimits = {
+  ...announcedDefaults,
+  frameBurst: 200,
+  messagesPerSecond: 10_000,
+  messageBurst: 20_000,
+  outboundBytes: 2 ** 20,
+  helloMs: 10_000,
+  slowConsumerMs: 30_000,
+}
+const SESSIONS: SessionOptions = { ttlMs: DAY_MS, clientTtlMs: 30 * DAY_MS, sweepMs: 60_000, max: 100_000 }
+
+// The announced ones have the floors and ceilings that a client accepts.
+const LIMIT_RANGES: { readonly [Name in keyof ServerLimits]: Range } = {
+  frameBytes: [4_096, 2 ** 28],
+  messageBytes: [1, 2 ** 28],
+  framesPerSecond: [1, 1_000_000],
+  sendWindow: [1, 20_000],
+  channels: [1, 20_000],
+  frameBurst: [1, 1_000_000],
+  messagesPerSecond: [1, 10_000_000],
+  messageBurst: [1, 10_000_000],
+  outboundBytes: [65_536, 2 ** 30],
+  helloMs: [10, MAX_TIMER_MS],
+  slowConsumerMs: [10, MAX_TIMER_MS],
+}
+const HISTORY_RANGES: { readonly [Name in keyof HistoryLimits]: Range } = { messages: [1, 1_000_000], bytes: [1_024, 2 ** 32], ageMs: [1_000, 2 ** 40] }
+const SESSION_RANGES: { readonly [Name in keyof SessionOptions]: Range } = {
+  ttlMs: [10, 2 ** 40],
+  clientTtlMs: [10, 2 ** 40],
+  sweepMs: [5, MAX_TIMER_MS],
+  max: [1, 100_000_000],
+}
+const HEARTBEAT_RANGES = { pingMs: [100, 3_600_000], hiddenPingMs: [100, 3_600_000], timeoutMs: [100, 3_600_000] } as const
+
+const KNOWN: readonly string[] = [
+  'authenticate', 'authorize', 'snapshot', 'onMessage', 'allowedOrigins', 'history', 'sessions', 'limits', 'heartbeat', 'engine', 'log', 'clock', 'random',
+] satisfies (keyof LiveServerOptions)[]
+
+/**
+ * Checks the options and fills in the defaults: an option is honoured or refused, never ignored.
+ *
+ * @throws HoldfastError `invalid-option`
+ */
+export function resolveOptions(options: LiveServerOptions): Settings {
+  for (const key of Object.keys(options)) if (!KNOWN.includes(key)) refuse(`${key} is no option of createLiveServer`)
+  for (const key of ['authenticate', 'authorize', 'snapshot', 'onMessage', 'log'] as const) {
+    if (options[key] !== undefined && typeof options[key] !== 'function') refuse(`${key} must be a function`)
+  }
+  for (const key of ['engine', 'clock', 'random'] as const) {
+    if (options[key] !== undefined && (typeof options[key] !== 'object' || options[key] === null)) refuse(`${key} must be an object`)
+  }
+  const limits = numbers('limits', options.limits, LIMITS, LIMIT_RANGES)
+  // A message must fit into a frame with its envelope, or it could be accepted and never delivered.
+  if (limits.frameBytes < limits.messageBytes + 1_024) refuse('limits.frameBytes must be at least limits.messageBytes + 1,024')
+  const sessions = numbers('sessions', options.sessions, SESSIONS, SESSION_RANGES)
+  const history = historyOf(options.history)
+  const { frameBytes, messageBytes, framesPerSecond, sendWindow, channels } = limits
+  return {
+    hooks: options,
+    allowedOrigins: origins(options.allowedOrigins),
+    history,
+    announced: { frameBytes, messageBytes, framesPerSecond, sendWindow, channels, history: announcedHistory(options.history) },
+    limits,
+    sessions: { ...sessions, sweepMs: Math.min(sessions.sweepMs, Math.ceil(Math.min(sessions.ttlMs, sessions.clientTtlMs) / 2)) },
+    heartbeat: numbers('heartbeat', options.heartbeat, DEFAULT_HEARTBEAT, HEARTBEAT_RANGES),
+    engine: options.engine ?? memoryEngine(),
+    log: options.log ?? ((): void => {}),
+    clock: options.clock ?? nodeClock,
+    random: options.random ?? nodeRandom,
+  }
+}
+
+function historyOf(given: LiveServerOptions['history']): Settings['history'] {
+  if (typeof given === 'function') return (channel) => numbers('history', given(channel), DEFAULT_HISTORY, HISTORY_RANGES)
+  const limits = numbers('history', given, DEFAULT_HISTORY, HISTORY_RANGES)
+  return () => limits
+}
+
+/** A client keeps its cache as deep as this says; where channels differ, the default depth is announced. */
+function announcedHistory(given: LiveServerOptions['history']): HistoryLimits {
+  return typeof given === 'function' ? DEFAULT_HISTORY : numbers('history', given, DEFAULT_HISTORY, HISTORY_RANGES)
+}
+
+/** Origins as browsers write them, so that a request's can be compared as a whole. */
+function origins(given: LiveServerOptions['allowedOrigins']): readonly string[] | '*' | undefined {
+  if (given === undefined || given === '*') return given
+  if (!Array.isArray(given)) refuse("allowedOrigins must be an array of origins or '*'")
+  return given.map((origin: unknown) => {
+    const url = typeof origin === 'string' && URL.canParse(origin) ? new URL(origin) : undefined
+    if (url === undefined || url.origin === 'null' || (origin !== url.origin && origin !== `${url.origin}/`)) {
+      return refuse('allowedOrigins must hold origins such as https://app.example.com')
+    }
+    return url.origin
+  })
+}
+
+function numbers<T extends { readonly [Name in keyof T]: number }>(
+  what: string,
+  given: Partial<T> | undefined,
+  defaults: T,
+  ranges: { readonly [Name in keyof T]: Range },
+): T {
+  if (given === undefined) return defaults
+  if (typeof given !== 'object' || given === null) refuse(`${what} must be an object`)
+  for (const [key, value] of Object.entries<unknown>(given)) {
+    if (!Object.hasOwn(ranges, key)) refuse(`${what}.${key} is no option`)
+    const [min, max] = ranges[key as keyof T]
+    if (value === undefined) refuse(`${what}.${key} is undefined; leave it out for the default`)
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) refuse(`${what}.${key} must be a whole number from ${min} to ${max}`)
+  }
+  return { ...defaults, ...given }
+}
+
+function refuse(sentence: string): never {
+  throw new HoldfastError('invalid-option', `${sentence}.`)
+}

@@ -1,0 +1,70 @@
+import { CHUNK_BYTES, CHUNK_MESSAGES, type ChannelLog } from './channel-log.ts'
+import type { Frame } from './ports.ts'
+import type { Receiver } from './receiver.ts'
+import type { Cursor } from '../protocol/index.ts'
+
+/** A chunk of the log as receivers take it: those at the same place share text, end place and frames. */
+export interface SharedChunk {
+  readonly after: number
+  readonly upTo: number
+  readonly body: string
+  readonly bytes: number
+  readonly count: number
+  /** The place of a receiver that has taken the chunk. */
+  readonly end: Cursor
+  /** Frames with this chunk alone, by subscription number. */
+  readonly frames: Map<number, Frame>
+}
+
+/** A channel that somebody on this server reads: its log, and who reads it. */
+export class SharedChannel {
+  readonly key: string
+  readonly log: ChannelLog
+  readonly receivers: Set<Receiver> = new Set()
+  /** Whether the flusher will visit the receivers. */
+  isDue = false
+  #missed: SharedChunk | undefined
+  #live: SharedChunk | undefined
+  #flushedHead: number
+  #flushedWritten: number
+
+  constructor(key: string, log: ChannelLog) {
+    this.key = key
+    this.log = log
+    this.#flushedHead = log.head
+    this.#flushedWritten = log.written
+  }
+
+  /** The next chunk for a live receiver at `after`. */
+  live(after: number): SharedChunk {
+    return (this.#live = this.#chunk(this.#live, after, this.log.head))
+  }
+
+  /** The next chunk for a receiver at `after` that is owed what was published up to `upTo`. */
+  missed(after: number, upTo: number): SharedChunk {
+    return (this.#missed = this.#chunk(this.#missed, after, upTo))
+  }
+
+  /** Whether as much was appended since the last flush as one chunk holds, or so much that the history may lose it. */
+  hasBurst(): boolean {
+    const { messages, bytes } = this.log.limits
+    return (
+      this.log.head - this.#flushedHead >= Math.min(CHUNK_MESSAGES, messages / 2) ||
+      this.log.written - this.#flushedWritten >= Math.min(CHUNK_BYTES, bytes / 2)
+    )
+  }
+
+  /** Those who could share a frame have had their turn: lets go of its text. */
+  flushed(): void {
+    this.#missed = undefined
+    this.#live = undefined
+    this.#flushedHead = this.log.head
+    this.#flushedWritten = this.log.written
+  }
+
+  #chunk(last: SharedChunk | undefined, after: number, upTo: number): SharedChunk {
+    if (last !== undefined && last.after === after && last.upTo === upTo && last.end.epoch === this.log.epoch) return last
+    const { body, bytes, count, to, toId } = this.log.read(after, upTo)
+    return { after, upTo, body, bytes, count, end: { epoch: this.log.epoch, offset: to, id: toId }, frames: new Map() }
+  }
+}

@@ -1,0 +1,211 @@
+import type { LostPlace } from './channel-log.ts'
+import type { Channels } from './channels.ts'
+import { isPromise } from './deadline.ts'
+import { userChannelKey, type Awaitable } from './engine.ts'
+import type { Outbound } from './outbound.ts'
+import { Receiver } from './receiver.ts'
+import type { SharedChannel } from './shared-channel.ts'
+import type { Snapshots } from './snapshots.ts'
+import type { Cursor, RefusedReason, ResetReason, SubscribeRequest } from '../protocol/index.ts'
+
+/** What the subscriptions of a connection need of it. */
+export interface SubscriptionsHost {
+  readonly user: string | null
+  readonly outbound: Outbound
+  readonly channels: Channels
+  readonly snapshots: Snapshots
+  readonly maxChannels: number
+  /** Whether the app lets the user read the channel. Never rejects. */
+  mayRead(channel: string): Awaitable<boolean>
+  count(name: string): void
+  /** Ends the connection when the work fails. */
+  guard(work: Promise<void>): void
+}
+
+/** The channels one connection reads. */
+export class Subscriptions {
+  readonly #host: SubscriptionsHost
+  readonly #bySub = new Map<number, Receiver>()
+  readonly #byChannel = new Map<string, Receiver>()
+  #lastSub = 0
+
+  constructor(host: SubscriptionsHost) {
+    this.#host = host
+  }
+
+  /** Begins subscriptions. False when a number was used before: that is no message of this protocol. */
+  open(requests: readonly SubscribeRequest[]): boolean {
+    for (const { sub, channel, cursor } of requests) {
+      if (sub <= this.#lastSub) return false
+      this.#lastSub = sub
+      const before = this.#byChannel.get(channel)
+      if (before !== undefined) this.#end(before)
+      if (this.#byChannel.size >= this.#host.maxChannels) {
+        this.#refuse(sub, 'limit', 'too many channels at a time')
+        continue
+      }
+      const receiver = new Receiver(sub, channel, this.#host.outbound)
+      this.#bySub.set(sub, receiver)
+      this.#byChannel.set(channel, receiver)
+      this.#host.guard(this.#enter(receiver, cursor))
+    }
+    return true
+  }
+
+  /** Ends subscriptions; unknown numbers are ignored. */
+  close(subs: readonly number[]): void {
+    for (const sub of subs) {
+      const receiver = this.#bySub.get(sub)
+      if (receiver !== undefined) this.#end(receiver)
+    }
+  }
+
+  /** Asks for a value at `from` or later; an unknown number is ignored. */
+  request(sub: number, from: number): void {
+    const receiver = this.#bySub.get(sub)
+    if (receiver === undefined) return
+    this.#host.count('snapshotRequests')
+    receiver.requestedFrom = Math.max(receiver.requestedFrom ?? 0, from)
+    this.#host.guard(this.#answer(receiver))
+  }
+
+  /** A receiver's place is not in the log any more: it is told, and gets a fresh start. */
+  lost(receiver: Receiver, lost: LostPlace): void {
+    const { shared } = receiver
+    if (shared === undefined || receiver.hasEnded()) return
+    receiver.phase = 'opening'
+    this.#reset(receiver, lost)
+    this.#host.guard(this.#restart(receiver, shared))
+  }
+
+  /** The connection is gone. */
+  endAll(): void {
+    for (const receiver of this.#bySub.values()) this.#end(receiver)
+  }
+
+  async #enter(receiver: Receiver, cursor: Cursor | null): Promise<void> {
+    const { user, channels } = this.#host
+    const { channel } = receiver
+    const isOwn = channel === '@user' && user !== null
+    const allowed = isOwn || (!channel.startsWith('@') && this.#host.mayRead(channel))
+    const isAllowed = isPromise(allowed) ? await allowed : allowed
+    if (receiver.hasEnded()) return
+    if (!isAllowed) return this.#refuseReceiver(receiver, 'forbidden', 'not allowed')
+    const opening = channels.open(isOwn ? userChannelKey(user) : channel)
+    const shared = isPromise(opening) ? await opening : opening
+    if (shared === null) return this.#refuseReceiver(receiver, 'limit', 'the server keeps too many channels')
+    if (receiver.hasEnded()) return channels.leave(shared, receiver)
+    receiver.shared = shared
+    shared.receivers.add(receiver)
+    if (cursor === null) return this.#restart(receiver, shared)
+    const lost = shared.log.judge(cursor)
+    if (lost !== null) return this.lost(receiver, lost)
+    this.#recover(receiver, shared, cursor)
+    await this.#answer(receiver)
+  }
+
+  #recover(receiver: Receiver, shared: SharedChannel, cursor: Cursor): void {
+    const head = shared.log.headCursor()
+    const missed = head.offset - cursor.offset
+    this.#host.outbound.send({ type: 'subscribed', sub: receiver.sub, head, verdict: 'recovered', missed })
+    this.#host.count('recovered')
+    receiver.target = head.offset
+    this.#goOn(receiver, cursor, missed > 0 ? 'missed' : 'live')
+  }
+
+  /** A snapshot and the log after it; where there are no snapshots, the log from the head. */
+  async #restart(receiver: Receiver, shared: SharedChannel): Promise<void> {
+    const { outbound, snapshots } = this.#host
+    const { sub } = receiver
+    const result = snapshots.isSupported ? await this.#value(receiver, shared, 0) : { head: shared.log.headCursor(), value: undefined }
+    if (result === undefined) return
+    const { head, value } = result
+    if (value === undefined) outbound.send({ type: 'subscribed', sub, head, verdict: 'start' })
+    else outbound.sendText(snapshotText(sub, head, value, true))
+    this.#goOn(receiver, head, 'live')
+    await this.#answer(receiver)
+  }
+
+  /** Answers `snapshot_request`s until none is open. A receiver that is opening is answered when it is open. */
+  async #answer(receiver: Receiver): Promise<void> {
+    const { outbound, snapshots } = this.#host
+    if (receiver.isAnswering) return
+    receiver.isAnswering = true
+    while (receiver.requestedFrom !== undefined && receiver.shared !== undefined && receiver.phase !== 'opening') {
+      const { shared, sub, requestedFrom: from } = receiver
+      if (from > shared.log.head) {
+        receiver.requestedFrom = undefined
+        this.lost(receiver, { reason: 'diverged' })
+        break
+      }
+      const result = snapshots.isSupported ? await this.#value(receiver, shared, from) : { head: shared.log.headCursor(), value: undefined }
+      if (result === undefined) break
+      if (receiver.requestedFrom > from) continue
+      receiver.requestedFrom = undefined
+      // There is no value to give: the receiver's own place is said instead, where its log goes on in any case.
+      if (result.value === undefined) outbound.send({ type: 'subscribed', sub, head: receiver.place, verdict: 'start' })
+      else outbound.sendText(snapshotText(sub, result.head, result.value, false))
+    }
+    receiver.isAnswering = false
+  }
+
+  /** The hook's value with a head that is still a good place; two tries. `undefined`: the receiver has ended. */
+  async #value(receiver: Receiver, shared: SharedChannel, from: number): Promise<{ head: Cursor; value: string | undefined } | undefined> {
+    for (let tries = 0; tries < 2; tries++) {
+      const flight = this.#host.snapshots.fly(shared, receiver.channel, this.#host.user, from)
+      let value: string | undefined
+      try {
+        value = await flight.value
+      } catch {
+        return this.#fail(receiver, 'hook-failed')
+      }
+      // The value is not queued for a socket that is behind: it waits, and is checked when its turn comes.
+      if (this.#host.outbound.isFull()) await this.#host.outbound.ready()
+      if (receiver.hasEnded()) return undefined
+      if (shared.log.judge(flight.head) === null) return { head: flight.head, value }
+    }
+    return this.#fail(receiver, 'too-slow')
+  }
+
+  #goOn(receiver: Receiver, place: Cursor, phase: 'missed' | 'live'): void {
+    const { outbound, channels } = this.#host
+    receiver.place = place
+    receiver.phase = phase
+    outbound.want(receiver)
+    channels.wake(outbound)
+  }
+
+  #fail(receiver: Receiver, reason: 'hook-failed' | 'too-slow'): undefined {
+    if (receiver.hasEnded()) return
+    this.#reset(receiver, { reason })
+    this.#end(receiver)
+  }
+
+  #reset(receiver: Receiver, lost: { readonly reason: ResetReason; readonly from?: number; readonly to?: number }): void {
+    this.#host.outbound.send({ type: 'reset', sub: receiver.sub, ...lost })
+    this.#host.count(`resets.${lost.reason}`)
+  }
+
+  #refuseReceiver(receiver: Receiver, reason: RefusedReason, message: string): void {
+    if (receiver.hasEnded()) return
+    this.#end(receiver)
+    this.#refuse(receiver.sub, reason, message)
+  }
+
+  #refuse(sub: number, reason: RefusedReason, message: string): void {
+    this.#host.outbound.send({ type: 'refused', sub, reason, message })
+    this.#host.count(`refused.subscription.${reason}`)
+  }
+
+  #end(receiver: Receiver): void {
+    receiver.phase = 'ended'
+    this.#bySub.delete(receiver.sub)
+    if (this.#byChannel.get(receiver.channel) === receiver) this.#byChannel.delete(receiver.channel)
+    if (receiver.shared !== undefined) this.#host.channels.leave(receiver.shared, receiver)
+    receiver.shared = undefined
+  }
+}
+
+function snapshotText(sub: number, head: Cursor, value: string, follows: boolean): string {
+  return `{"type":"subscribed","sub":${sub},"head":${JSON.stringify(head)},"verdict":"snapshot","value":${value},"follows":${follows}}`
+}

@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto'
+import { LiveCore } from '../live-core.ts'
+import type { LiveServerOptions } from '../options.ts'
+import type { Frame, ServerSocket, SocketEvents } from '../ports.ts'
+import { resolveOptions } from '../resolve-options.ts'
+import { FakeClock } from './fake-clock.ts'
+import {
+  decodeServerMessage, type ClientMessage, type CloseRule, type Hello, type PublishedMessage, type ServerMessage, type SessionInit, type SessionRestored,
+} from '../../protocol/index.ts'
+
+/** A fresh id, as clients make them. */
+export function freshId(): string {
+  return randomBytes(16).toString('base64url')
+}
+
+/** A client without a network: speaks frames to a {@link LiveCore}, and decides itself when it reads. */
+export class FakePeer implements ServerSocket {
+  readonly received: ServerMessage[] = []
+  readonly frames: string[] = []
+  readonly client: string = freshId()
+  closedWith: CloseRule | undefined
+  /** What the socket says of itself. */
+  buffered = 0
+  draining = false
+  /** When set, what is sent piles up until `read`. */
+  isStalled = false
+  readonly #events: SocketEvents
+
+  constructor(core: LiveCore) {
+    this.#events = core.accept(this, { headers: {}, origin: undefined, remoteAddress: '127.0.0.1' })
+  }
+
+  send(frame: Frame): void {
+    if (this.closedWith !== undefined) throw new Error('sent after close')
+    this.frames.push(frame.text)
+    const decoded = decodeServerMessage(frame.text)
+    if (!decoded.ok) throw new Error(`the server made a bad message: ${decoded.error}: ${frame.text.slice(0, 200)}`)
+    this.received.push(decoded.message)
+    if (!this.isStalled) return
+    this.buffered += frame.text.length
+    this.draining = true
+  }
+
+  close(rule: CloseRule): void {
+    this.closedWith = rule
+  }
+
+  bufferedBytes(): number {
+    return this.buffered
+  }
+
+  isDraining(): boolean {
+    return this.draining
+  }
+
+  /** The network has taken everything. */
+  read(): void {
+    this.buffered = 0
+    this.draining = false
+    this.#events.drained()
+  }
+
+  say(message: ClientMessage): void {
+    this.text(JSON.stringify(message))
+  }
+
+  text(text: string): void {
+    this.#events.text(text)
+  }
+
+  binary(): void {
+    this.#events.binary()
+  }
+
+  control(): void {
+    this.#events.control()
+  }
+
+  /** The socket is gone. */
+  drop(): void {
+    this.#events.closed()
+  }
+
+  hello(fields: Partial<Hello> = {}): void {
+    this.say({
+      type: 'hello', protocol: 1, client: this.client, confirmed: 0, user: null, session: null, credential: null, subscriptions: [], ...fields,
+    })
+  }
+
+  /** Messages of one type. */
+  all<T extends ServerMessage['type']>(type: T): Extract<ServerMessage, { type: T }>[] {
+    return this.received.filter((message) => message.type === type) as Extract<ServerMessage, { type: T }>[]
+  }
+
+  /** The last message of one type. */
+  last<T extends ServerMessage['type']>(type: T): Extract<ServerMessage, { type: T }> {
+    const message = this.all(type).at(-1)
+    if (message === undefined) throw new Error(`no ${type}; received ${JSON.stringify(this.received.map((each) => each.type))}; ${this.closedWith?.code ?? 'open'}`)
+    return message
+  }
+
+  /** The answer to `hello`. */
+  answer(): SessionInit | SessionRestored {
+    return this.all('session_init')[0] ?? this.last('session_restored')
+  }
+
+  /** Messages of one subscription, replayed and live, in the order they came. */
+  messagesOf(sub: number): PublishedMessage[] {
+    return this.received.flatMap((message) => {
+      if (message.type === 'missed_messages') return message.sub === sub ? message.messages : []
+      return message.type === 'messages' ? message.batches.flatMap((batch) => (batch.sub === sub ? batch.messages : [])) : []
+    })
+  }
+}
+
+/** A server without a network, on a fake clock. */
+export interface FakeServer {
+  readonly core: LiveCore
+  readonly clock: FakeClock
+  readonly logs: unknown[]
+  peer(): FakePeer
+  /** A peer whose `hello` was answered. */
+  open(fields?: Partial<Hello>): Promise<FakePeer>
+}
+
+/** Starts a {@link FakeServer}. */
+export function fakeServer(options: LiveServerOptions = {}): FakeServer {
+  const clock = new FakeClock()
+  const logs: unknown[] = []
+  const core = new LiveCore(resolveOptions({ clock, log: (entry) => logs.push(entry), ...options }))
+  return {
+    core,
+    clock,
+    logs,
+    peer: () => new FakePeer(core),
+    async open(fields) {
+      const peer = new FakePeer(core)
+      peer.hello(fields)
+      await clock.settle()
+      return peer
+    },
+  }
+}

@@ -1,0 +1,169 @@
+import type { ClientLane, LaneSource, LaneEntry } from './client-lane.ts'
+import { outcomeText } from './client-record.ts'
+import { byteLength } from './encode-data.ts'
+import type { Engine } from './engine.ts'
+import type { Flushable, Flusher } from './flusher.ts'
+import type { Outbound } from './outbound.ts'
+import type { CloseName, Id, NumberedMessage, Send, Skip } from '../protocol/index.ts'
+
+/** What the upward side of a connection needs of it. */
+export interface UpstreamHost {
+  readonly user: string | null
+  readonly outbound: Outbound
+  readonly flusher: Flusher
+  readonly engine: Engine
+  readonly frameBytes: number
+  readonly messageBytes: number
+  readonly sendWindow: number
+  count(name: string, count?: number): void
+  close(name: CloseName): void
+}
+
+/** Room for the envelope of an `ack`. */
+const ENVELOPE_BYTES = 512
+/** Windows of numbers the server remembers for a client that does not confirm; then it is closed. */
+const UNCONFIRMED_WINDOWS = 16
+const MIN_UNCONFIRMED = 4_096
+
+/** What one connection sends under its client id, and what it is told about it. */
+export class Upstream implements LaneSource, Flushable {
+  readonly user: string | null
+  isRefusing = false
+  isGone = false
+  readonly #host: UpstreamHost
+  readonly #lane: ClientLane
+  #waiting = 0
+  /** Up to here the client knows the outcomes: it was told on this connection, or confirmed them before. */
+  #told: number
+  #again: number[] = []
+  #isAckDue: boolean
+  #expected: number | undefined
+
+  /** What is owed from before, above `confirmed`, is told with the first flush. */
+  constructor(host: UpstreamHost, lane: ClientLane, confirmed: number) {
+    this.user = host.user
+    this.#host = host
+    this.#lane = lane
+    const hi = this.known()?.hi ?? 0
+    this.#told = Math.min(confirmed, hi)
+    this.#isAckDue = hi > confirmed
+    if (this.known() !== null) host.engine.confirm(lane.client, confirmed)
+  }
+
+  /** What the answer to `hello` says of the client; `null` when nothing is known of it, or not to this user. */
+  known(): { hi: number; id: Id } | null {
+    const { record } = this.#lane
+    return record === null || record.user !== this.user ? null : { hi: record.hi, id: record.idAt(record.hi) ?? '' }
+  }
+
+  /** Takes the messages of a `send`. `isLarge`: the frame is so large that one message in it may be over the limit. */
+  send({ messages, confirmed }: Send, isLarge: boolean): void {
+    if (this.known() !== null) this.#host.engine.confirm(this.#lane.client, confirmed)
+    this.#push(messages.length, () => messages.map((message) => this.#entry(message, isLarge)))
+  }
+
+  /** Takes the numbers of a `skip`. */
+  skip({ numbers }: Skip): void {
+    this.#push(numbers.length, () => numbers.map(({ n, id }) => ({ source: this, n, id, message: undefined })))
+  }
+
+  left(): void {
+    this.#waiting--
+  }
+
+  committed(): void {
+    this.#isAckDue = true
+    this.#host.flusher.mark(this)
+  }
+
+  again(n: number): void {
+    if (n <= this.#told) this.#again.push(n)
+    this.committed()
+  }
+
+  expected(n: number): void {
+    this.#expected = n
+    this.#host.flusher.mark(this)
+  }
+
+  conflict(n: number): void {
+    this.isRefusing = true
+    this.flush()
+    this.#host.outbound.send({ type: 'conflict', n })
+  }
+
+  unknownClient(): void {
+    this.isRefusing = true
+    this.flush()
+    this.#host.outbound.send({ type: 'unknown_client' })
+  }
+
+  failed(): void {
+    this.isRefusing = true
+    this.#host.close('internal')
+  }
+
+  /** One `ack` for everything since the last. Outcomes that do not fit into one frame come in several, each up to where its outcomes reach. */
+  flush(): void {
+    if (this.isGone) return
+    if (this.#isAckDue) this.#ack()
+    if (this.#expected !== undefined) this.#host.outbound.send({ type: 'expected', n: this.#expected })
+    this.#expected = undefined
+  }
+
+  #ack(): void {
+    const { record } = this.#lane
+    const again = this.#again
+    this.#again = []
+    this.#isAckDue = false
+    if (record === null) return
+    const { hi } = record
+    let outcomes: string[] = []
+    let bytes = ENVELOPE_BYTES
+    const tell = (n: number): void => {
+      const text = outcomeText(n, record.fateAt(n))
+      if (text === undefined) return
+      const size = byteLength(text) + 1
+      if (bytes + size > this.#host.frameBytes && outcomes.length > 0) {
+        // `hi` never falls on a connection, and a number must not be covered before its outcome is told.
+        this.#sendAck(Math.max(this.#told, n - 1), outcomes)
+        outcomes = []
+        bytes = ENVELOPE_BYTES
+      }
+      outcomes.push(text)
+      bytes += size
+    }
+    for (const n of again) tell(n)
+    for (let n = this.#told + 1; n <= hi; n++) tell(n)
+    this.#sendAck(hi, outcomes)
+  }
+
+  #sendAck(hi: number, outcomes: readonly string[]): void {
+    const id = this.#lane.record?.idAt(hi)
+    // The id at a number that is no longer remembered cannot be said; a later ack covers it.
+    if (id === undefined) return
+    this.#told = Math.max(this.#told, hi)
+    this.#host.outbound.sendText(`{"type":"ack","hi":${hi},"stable":${hi},"id":"${id}","outcomes":[${outcomes.join(',')}]}`)
+  }
+
+  #push(count: number, entries: () => LaneEntry[]): void {
+    const { sendWindow } = this.#host
+    const isOverWindow = this.#waiting + count > 2 * sendWindow
+    const isOverMemory = (this.#lane.record?.unconfirmed ?? 0) > Math.max(MIN_UNCONFIRMED, UNCONFIRMED_WINDOWS * sendWindow)
+    if (isOverWindow || isOverMemory) {
+      this.isRefusing = true
+      this.#host.close('rate')
+      return
+    }
+    this.#host.count('received', count)
+    this.#waiting += count
+    this.#lane.push(entries())
+  }
+
+  #entry(message: NumberedMessage, isLarge: boolean): LaneEntry {
+    const { n, id, channel, data, mayRepeat = false } = message
+    const entry = { source: this, n, id, message: { id, n, client: this.#lane.client, channel, data, durable: true, mayRepeat } }
+    if (!isLarge || byteLength(JSON.stringify(data)) <= this.#host.messageBytes) return entry
+    return { ...entry, fate: { kind: 'rejected', reason: 'rejected', message: 'the message is larger than the server takes' } }
+  }
+}

@@ -1,0 +1,61 @@
+import { isPromise } from './deadline.ts'
+import type { Engine } from './engine.ts'
+import type { Handled, MessageHandler } from './message-handler.ts'
+import type { Id, VolatileMessage } from '../protocol/index.ts'
+
+/** What volatile messages need of their connection. */
+export interface VolatileHost {
+  readonly user: string | null
+  readonly client: Id
+  readonly handler: MessageHandler
+  readonly engine: Engine
+  /** Most messages of one connection that are handled at a time; more are dropped. */
+  readonly most: number
+  count(name: string): void
+  failed(error: unknown): void
+}
+
+/** Messages that are handled at most once, outside the numbering, without an answer. */
+export class VolatileMessages {
+  readonly #host: VolatileHost
+  #running = 0
+
+  constructor(host: VolatileHost) {
+    this.#host = host
+  }
+
+  /** Handles what came in one frame. */
+  take(messages: readonly VolatileMessage[]): void {
+    for (const message of messages) {
+      this.#host.count('volatile')
+      if (this.#running >= this.#host.most) this.#host.count('dropped.volatile')
+      else this.#handle(message)
+    }
+  }
+
+  #handle({ id, channel, data }: VolatileMessage): void {
+    const { handler, client, user } = this.#host
+    const handled = handler.handle({ id, client, channel, data, durable: false, mayRepeat: false }, user)
+    if (!isPromise(handled)) {
+      this.#publish(handled)
+      return
+    }
+    this.#running++
+    void handled.then((result) => {
+      this.#running--
+      this.#publish(result)
+    })
+  }
+
+  #publish(handled: Handled | undefined): void {
+    if (handled === undefined || handled.fate?.kind === 'rejected') this.#host.count('dropped.volatile')
+    for (const publication of handled?.publications ?? []) {
+      try {
+        const published = this.#host.engine.publish(publication)
+        if (isPromise(published)) published.then(undefined, (error: unknown) => this.#host.failed(error))
+      } catch (error) {
+        this.#host.failed(error)
+      }
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import { Buffer } from 'node:buffer'
+import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws'
+import type { LiveCore } from './live-core.ts'
+import { isOriginAllowed } from './origin.ts'
+import type { Frame, ServerSocket } from './ports.ts'
+import type { CloseRule } from '../protocol/index.ts'
+
+/** Fragments and chunks of one message; a browser sends a message in one piece. */
+const MAX_FRAGMENTS = 64
+const MAX_BUFFERED_CHUNKS = 1_024
+/** Time for the peer's half of the closing handshake, then the socket is cut. */
+const CLOSE_TIMEOUT_MS = 5_000
+const RETRY_AFTER_SECONDS = 1
+
+/** Puts a {@link LiveCore} on WebSockets. The only file that knows `ws`. */
+export class WsAdapter {
+  readonly #core: LiveCore
+  readonly #server: WebSocketServer
+  readonly #detach = new Map<Server, () => void>()
+
+  constructor(core: LiveCore) {
+    this.#core = core
+    const options: ServerOptions & { closeTimeout: number } = {
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: core.settings.limits.frameBytes,
+      maxFragments: MAX_FRAGMENTS,
+      maxBufferedChunks: MAX_BUFFERED_CHUNKS,
+      closeTimeout: CLOSE_TIMEOUT_MS,
+    }
+    this.#server = new WebSocketServer(options)
+  }
+
+  /** Answers the upgrades of one path of an HTTP server; returns how to stop that. */
+  attach(server: Server, path: string): () => void {
+    this.#detach.get(server)?.()
+    const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+      if (pathOf(request) === path) this.#upgrade(request, socket, head)
+      // Nobody else is there to answer, and an upgrade without an answer is a socket that stays.
+      else if (server.listenerCount('upgrade') === 1) refuse(socket, 404)
+    }
+    const detach = (): void => {
+      server.off('upgrade', onUpgrade)
+      this.#detach.delete(server)
+    }
+    server.on('upgrade', onUpgrade)
+    this.#detach.set(server, detach)
+    return detach
+  }
+
+  /** Stops answering upgrades on every server. */
+  detachAll(): void {
+    for (const detach of [...this.#detach.values()]) detach()
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { settings } = this.#core
+    const status = this.#core.isClosing || this.#core.sockets >= settings.sessions.max ? 503 : isOriginAllowed(request.headers, settings.allowedOrigins) ? 0 : 403
+    if (status !== 0) {
+      this.#core.count(status === 503 ? 'refused.unavailable' : 'refused.origin')
+      refuse(socket, status)
+      return
+    }
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, socket, request))
+  }
+
+  #accept(webSocket: WebSocket, socket: Duplex, request: IncomingMessage): void {
+    const { headers } = request
+    const events = this.#core.accept(new WsSocket(webSocket, socket), { headers, origin: headers.origin, remoteAddress: request.socket.remoteAddress })
+    webSocket.on('message', (data, isBinary) => {
+      if (isBinary) events.binary()
+      else events.text(String(data))
+    })
+    webSocket.on('ping', () => events.control())
+    webSocket.on('pong', () => events.control())
+    // `ws` answers what breaks the framing rules with the code that belongs to it.
+    webSocket.on('error', () => this.#core.count('refused.frame'))
+    webSocket.on('close', () => events.closed())
+    socket.on('drain', () => events.drained())
+  }
+}
+
+class WsSocket implements ServerSocket {
+  readonly #webSocket: WebSocket
+  readonly #socket: Duplex
+
+  constructor(webSocket: WebSocket, socket: Duplex) {
+    this.#webSocket = webSocket
+    this.#socket = socket
+  }
+
+  send(frame: Frame): void {
+    if (this.#webSocket.readyState !== this.#webSocket.OPEN) return
+    this.#webSocket.send((frame.wire ??= Buffer.from(frame.text)), { binary: false })
+  }
+
+  close({ code, why }: CloseRule): void {
+    this.#webSocket.close(code, why)
+  }
+
+  bufferedBytes(): number {
+    return this.#socket.writableLength
+  }
+
+  isDraining(): boolean {
+    return this.#socket.writableNeedDrain
+  }
+}
+
+function pathOf({ url }: IncomingMessage): string {
+  const path = url ?? ''
+  const query = path.indexOf('?')
+  return query === -1 ? path : path.slice(0, query)
+}
+
+function refuse(socket: Duplex, status: number): void {
+  socket.on('error', () => socket.destroy())
+  const retry = status === 503 ? `Retry-After: ${RETRY_AFTER_SECONDS}\r\n` : ''
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${retry}Connection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy())
+}

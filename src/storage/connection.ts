@@ -1,0 +1,147 @@
+import { openDB } from 'idb'
+import type { Clock } from '../core/ports.ts'
+import { HoldfastError } from '../protocol/errors.ts'
+import { SCHEMA_VERSION, STORE_NAMES, type Database, type HoldfastSchema, type StoreName, type WriteTransaction } from './schema.ts'
+
+/** Writes that were asked for and not waited for: the transaction commits without a further round trip. */
+export type Writes = readonly Promise<unknown>[]
+
+/** Throws when a transaction must not commit. */
+export type Guard = (tx: WriteTransaction) => Promise<void>
+
+/** What a {@link Connection} needs. */
+export interface ConnectionOptions {
+  readonly name: string
+  readonly clock: Clock
+  readonly durability: 'relaxed' | 'strict'
+  /** How long opening may take, e.g. while another version of the app holds the database. */
+  readonly openDeadlineMs: number
+  /** Called once when the database is gone for good. */
+  readonly lost: (why: string) => void
+}
+
+/** One connection to the database, replaced when the browser drops it. Knows transactions and errors, not what is stored. */
+export interface Connection {
+  /** Opens the database; with `mustExist` one that is not there is a loss instead of a beginning. */
+  open(mustExist: boolean): Promise<void>
+  /**
+   * Runs `work` in one transaction over `stores` and resolves after its `complete` event. `work` reads first and then returns the promises of all its writes.
+   * `guard` reads before `work` and is waited for before the commit, so that a check costs no round trip of its own. What either throws aborts the transaction.
+   */
+  transact(stores: readonly StoreName[], work: (tx: WriteTransaction) => Promise<Writes>, guard?: Guard): Promise<void>
+  /** Gives the database up: it was deleted, or another version of the app wants it. */
+  lose(why: string): void
+  close(): void
+}
+
+/** Makes a connection that is not open yet. */
+export function createConnection({ name, clock, durability, openDeadlineMs, lost }: ConnectionOptions): Connection {
+  let database: Database | null = null
+  /** Set for good by `lose` and `close`: why there will be no connection any more. */
+  let ended: string | null = null
+
+  function drop(): void {
+    database?.close()
+    database = null
+  }
+
+  function end(why: string): void {
+    ended ??= why
+    drop()
+  }
+
+  function lose(why: string): void {
+    if (ended !== null) return
+    end(why)
+    lost(why)
+  }
+
+  async function open(mustExist: boolean): Promise<void> {
+    drop()
+    if (ended !== null) throw new HoldfastError('storage-failed', ended)
+    let missing = false
+    const opening = openDB<HoldfastSchema>(name, SCHEMA_VERSION, {
+      upgrade(fresh, _oldVersion, _newVersion, tx) {
+        // The failure is told by the opening itself.
+        tx.done.catch(() => {})
+        missing = mustExist
+        if (mustExist) tx.abort()
+        else for (const store of STORE_NAMES) fresh.createObjectStore(store)
+      },
+      blocking: () => lose('The database was deleted, or another version of the app changes it.'),
+      terminated: drop,
+    })
+    const opened = await withDeadline(opening).catch((error: unknown) => {
+      if (missing) lose('The database was deleted.')
+      throw error
+    })
+    // Closed or lost while it was opening.
+    if (ended !== null) opened.close()
+    else database = opened
+  }
+
+  function withDeadline(opening: Promise<Database>): Promise<Database> {
+    return new Promise((resolve, reject) => {
+      let late = false
+      const cancel = clock.setTimer(openDeadlineMs, () => {
+        late = true
+        reject(new HoldfastError('storage-failed', `The database did not open within ${openDeadlineMs} ms.`))
+      })
+      opening
+        .then((opened) => {
+          if (late) opened.close()
+          else resolve(opened)
+        }, reject)
+        .finally(cancel)
+    })
+  }
+
+  async function transact(stores: readonly StoreName[], work: (tx: WriteTransaction) => Promise<Writes>, guard: Guard = passAll): Promise<void> {
+    if (ended !== null) throw new HoldfastError('storage-failed', ended)
+    if (!database) throw new DOMException('The connection was lost.', 'InvalidStateError')
+    const tx = database.transaction([...stores], 'readwrite', { durability })
+    const done = observed(tx.done)
+    try {
+      const passed = observed(guard(tx))
+      const written = observed(Promise.all(await work(tx)))
+      await passed
+      tx.commit()
+      await Promise.all([done, written])
+    } catch (error) {
+      abort(tx)
+      throw tx.error ?? error
+    }
+  }
+
+  return { open, transact, lose, close: () => end('The store is closed.') }
+}
+
+async function passAll(): Promise<void> {}
+
+/** A promise that is waited for later; a failure before that is not an unhandled one. */
+function observed<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
+}
+
+function abort(tx: WriteTransaction): void {
+  try {
+    tx.abort()
+  } catch {
+    // It has ended already; that is what was wanted.
+  }
+}
+
+/** Whether an error may be cured by a new connection. A transaction that aborts without a reason of its own lost its connection. */
+export function isConnectionFailure(error: unknown): boolean {
+  return error instanceof DOMException && ['InvalidStateError', 'AbortError', 'UnknownError'].includes(error.name)
+}
+
+/** An error of IndexedDB as the one error class. Told apart by name: `QuotaExceededError` is a class of its own in some browsers. */
+export function asStorageError(error: unknown): HoldfastError {
+  if (error instanceof HoldfastError) return error
+  const name = error instanceof Error || error instanceof DOMException ? error.name : 'unknown'
+  if (name === 'QuotaExceededError') return new HoldfastError('storage-full', 'The browser gives this origin no more storage.', { cause: error })
+  if (name === 'VersionError') return new HoldfastError('storage-corrupt', 'The database was written by a newer version of the app.', { cause: error })
+  return new HoldfastError('storage-failed', `The browser's storage failed (${name}).`, { cause: error })
+}

@@ -1,0 +1,341 @@
+import { deleteDB, openDB, unwrap } from 'idb'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { Store, StoredState } from '../core/ports.ts'
+import { createIndexedDbStore } from './indexeddb-store.ts'
+import { createTestClock, createTestRandom, idOf, newMessages, registerStoreContract, WIDE_LIMITS, type StoreWorld } from './store-contract.ts'
+import { registerStoreModel } from './store-model.ts'
+
+/** Chromium's way to a small quota; not in the types of TypeScript yet. */
+interface StorageBuckets {
+  open(name: string, options: { quota: number }): Promise<{ readonly indexedDB: IDBFactory }>
+}
+
+interface Profile extends StoreWorld {
+  readonly name: string
+  /** What the database holds of one store, in key order. */
+  rows(store: string): Promise<unknown[]>
+  /** Changes one store behind the back of everybody. */
+  tamper(store: string, change: (objects: IDBObjectStore) => void): Promise<void>
+}
+
+const profiles: Profile[] = []
+
+function newProfile(): Profile {
+  const name = `holdfast:test-${crypto.randomUUID()}`
+  const clock = createTestClock()
+  const random = createTestRandom()
+  const stores: Store[] = []
+  const profile: Profile = {
+    name,
+    clock,
+    store(limits = WIDE_LIMITS) {
+      const store = createIndexedDbStore({ name, clock, random, limits, durability: 'relaxed', openDeadlineMs: 300 })
+      stores.push(store)
+      return store
+    },
+    async rows(store) {
+      const db = await openDB(name)
+      const rows: unknown[] = await db.getAll(store)
+      db.close()
+      return rows
+    },
+    async tamper(store, change) {
+      const db = await openDB(name)
+      const tx = db.transaction(store, 'readwrite')
+      change(unwrap(tx).objectStore(store))
+      await tx.done
+      db.close()
+    },
+    async dispose() {
+      for (const store of stores) store.close()
+      await deleteDB(name)
+    },
+  }
+  profiles.push(profile)
+  return profile
+}
+
+registerStoreContract('an IndexedDB store', newProfile)
+registerStoreModel('an IndexedDB store', newProfile, 100)
+
+describe('an IndexedDB store', () => {
+  afterEach(async () => {
+    vi.restoreAllMocks()
+    await Promise.all(profiles.splice(0).map((profile) => profile.dispose()))
+    vi.unstubAllGlobals()
+  })
+
+  async function opened(profile: Profile): Promise<Store> {
+    const store = profile.store()
+    await store.open()
+    return store
+  }
+
+  it('[ST2] holds 10,000 messages in order, many to a record', async () => {
+    const profile = newProfile()
+    const store = await opened(profile)
+    const names = Array.from({ length: 10_000 }, (_, at) => at)
+    for (let at = 0; at < names.length; at += 1_000) await store.append(newMessages(...names.slice(at, at + 1_000)), false)
+    store.close()
+    const { outbox } = await profile.store().open()
+    expect(outbox.entries.map((entry) => entry.id)).toEqual(names.map(idOf))
+    expect(outbox.entries.at(-1)?.n).toBe(10_000)
+    expect(await profile.rows('outbox')).toHaveLength(40)
+  })
+
+  it('[ST6] deletes settled records whole and passes over the settled part of others', async () => {
+    const profile = newProfile()
+    const store = await opened(profile)
+    await store.append(newMessages('a', 'b'), true)
+    await store.append(newMessages('c', 'd', 'e'), true)
+    await store.settle(3, idOf('c'), [])
+    expect(await profile.rows('outbox')).toHaveLength(1)
+    await store.bury([5], 'cancelled')
+    expect(await profile.rows('outbox')).toMatchObject([[{ n: 4 }, { n: 5, skip: 'cancelled' }]])
+    await store.settle(5, idOf('e'), [])
+    expect(await profile.rows('outbox')).toEqual([])
+  })
+
+  it('[ST7] deletes old fates along with later ones', async () => {
+    const profile = newProfile()
+    const store = await opened(profile)
+    await store.append(newMessages('a', 'b'), true)
+    await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'applied' }])
+    profile.clock.advance(600_000)
+    await store.settle(2, idOf('b'), [{ id: idOf('b'), fate: 'applied' }])
+    expect(await profile.rows('fates')).toMatchObject([{ fates: [{ id: idOf('b') }] }])
+  })
+
+  it('[ST9] a cached channel with a hole is deleted', async () => {
+    const profile = newProfile()
+    const store = await opened(profile)
+    const message = (offset: number) => ({ offset, id: idOf(`m${offset}`), json: '1' })
+    const cursor = { epoch: idOf('epoch'), offset: 3, id: idOf('m3') }
+    for (const channel of ['good', 'bad']) {
+      await store.saveCache([{ channel, cursor, append: [1, 2, 3].map(message), keepFrom: 0 }])
+    }
+    await profile.tamper('messages', (objects) => objects.put([message(1), message(3)], ['bad', 1]))
+    store.close()
+    const { channels, corrupt } = await profile.store().open()
+    expect(channels.map(({ channel }) => channel)).toEqual(['good'])
+    expect(corrupt).toBe(false)
+    expect(await profile.rows('messages')).toHaveLength(1)
+    expect(await profile.rows('channels')).toHaveLength(1)
+  })
+
+  describe('when the connection is dropped', () => {
+    /** Makes the connections of stores reachable, so that a test can take them away. */
+    function connections(): IDBDatabase[] {
+      const made: IDBDatabase[] = []
+      const open = IDBFactory.prototype.open
+      vi.spyOn(IDBFactory.prototype, 'open').mockImplementation(function (this: IDBFactory, name, version) {
+        const request = open.call(this, name, version)
+        request.addEventListener('success', () => made.push(request.result))
+        return request
+      })
+      return made
+    }
+
+    it('[ST10] opens it again and the call succeeds', async () => {
+      const made = connections()
+      const profile = newProfile()
+      const store = await opened(profile)
+      await store.append(newMessages('a'), false)
+      made[0]?.close()
+      expect((await store.append(newMessages('b'), false)).entries[0]?.n).toBe(2)
+      made[1]?.dispatchEvent(new Event('close'))
+      await store.saveCache([{ channel: 'agents', cursor: { epoch: idOf('e'), offset: 0, id: '' }, append: [], keepFrom: 0 }])
+      expect(made).toHaveLength(3)
+      store.close()
+      expect((await profile.store().open()).outbox.entries).toHaveLength(2)
+    })
+
+    it('[ST10] a call that took effect although its answer was lost takes effect once', async () => {
+      const profile = newProfile()
+      const store = await opened(profile)
+      const commit = vi.spyOn(IDBTransaction.prototype, 'commit').mockImplementationOnce(function (this: IDBTransaction) {
+        commit.mockRestore()
+        // The commit goes through, and afterwards the caller is told that it did not.
+        this.addEventListener('complete', (event) => {
+          event.stopImmediatePropagation()
+          this.dispatchEvent(new Event('abort'))
+        })
+        this.commit()
+      })
+      const { entries } = await store.append(newMessages('a', 'b'), false)
+      expect(entries.map((entry) => entry?.n)).toEqual([1, 2])
+      expect((await store.append(newMessages('c'), false)).entries[0]?.n).toBe(3)
+      store.close()
+      expect((await profile.store().open()).outbox).toMatchObject({ next: 4 })
+    })
+
+    it('[ST10] [I5] gives up when the new connection fails too', async () => {
+      const store = await opened(newProfile())
+      vi.spyOn(IDBDatabase.prototype, 'transaction').mockImplementation(() => {
+        throw new DOMException('Connection to Indexed Database server lost.', 'UnknownError')
+      })
+      await expect(store.append(newMessages('a'), false)).rejects.toMatchObject({ code: 'storage-failed' })
+      vi.restoreAllMocks()
+      expect((await store.append(newMessages('b'), false)).entries[0]?.n).toBe(1)
+    })
+
+    it('[ST11] a database that is gone afterwards is not made again', async () => {
+      const made = connections()
+      const profile = newProfile()
+      const store = await opened(profile)
+      const lost: string[] = []
+      store.onLost((why) => lost.push(why))
+      made[0]?.close()
+      await deleteDB(profile.name)
+      for (const name of ['a', 'b']) await expect(store.append(newMessages(name), false)).rejects.toMatchObject({ code: 'storage-failed' })
+      expect(lost).toHaveLength(1)
+      expect((await indexedDB.databases()).map((database) => database.name)).not.toContain(profile.name)
+    })
+
+    it('[ST11] another database under the same name is not written to', async () => {
+      const made = connections()
+      const profile = newProfile()
+      const store = await opened(profile)
+      const lost: string[] = []
+      store.onLost((why) => lost.push(why))
+      made[0]?.close()
+      await deleteDB(profile.name)
+      const other = await opened(profile)
+      await expect(store.append(newMessages('a'), false)).rejects.toMatchObject({ code: 'storage-failed' })
+      expect(lost).toHaveLength(1)
+      expect((await other.append(newMessages('b'), false)).entries[0]?.n).toBe(1)
+    })
+  })
+
+  it('[ST11] a database deleted while it is open is given up at once', async () => {
+    const profile = newProfile()
+    const store = await opened(profile)
+    const lost: string[] = []
+    store.onLost((why) => lost.push(why))
+    await deleteDB(profile.name)
+    expect(lost).toHaveLength(1)
+    await expect(store.append(newMessages('a'), false)).rejects.toMatchObject({ code: 'storage-failed' })
+    expect(lost).toHaveLength(1)
+  })
+
+  it('[ST11] [I36] makes way for a newer version of the app', async () => {
+    const profile = newProfile()
+    const store = await opened(profile)
+    const lost: string[] = []
+    store.onLost((why) => lost.push(why))
+    const newer = await openDB(profile.name, 2)
+    expect(lost).toHaveLength(1)
+    await expect(store.raiseSentThrough(1)).rejects.toMatchObject({ code: 'storage-failed' })
+    newer.close()
+  })
+
+  it('[ST12] [I5] says storage-full when the browser gives no more, and holds what it held', async () => {
+    const profile = newProfile()
+    const buckets = (navigator as Navigator & { storageBuckets: StorageBuckets }).storageBuckets
+    vi.stubGlobal('indexedDB', (await buckets.open('small', { quota: 2 ** 20 })).indexedDB)
+    const store = await opened(profile)
+    await store.append(newMessages('a'), false)
+    const [message] = newMessages('big')
+    const big = { ...message!, json: JSON.stringify(Array.from({ length: 2 ** 20 }, () => Math.random())) }
+    await expect(store.append([big], false)).rejects.toMatchObject({ code: 'storage-full' })
+    expect((await store.append(newMessages('b'), false)).entries[0]?.n).toBe(2)
+    store.close()
+    expect((await profile.store().open()).outbox.entries.map((entry) => entry.id)).toEqual([idOf('a'), idOf('b')])
+  })
+
+  it('[ST12] says storage-full when a put is refused', async () => {
+    const store = await opened(newProfile())
+    vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementationOnce(() => {
+      throw new DOMException('full', 'QuotaExceededError')
+    })
+    await expect(store.append(newMessages('a'), false)).rejects.toMatchObject({ code: 'storage-full' })
+    expect((await store.append(newMessages('b'), false)).entries[0]?.n).toBe(1)
+  })
+
+  it('[ST12] does not wait for ever for a database that another version holds', async () => {
+    const profile = newProfile()
+    const holder = await openDB(profile.name, 1)
+    const deleting = deleteDB(profile.name)
+    await expect(profile.store().open()).rejects.toMatchObject({ code: 'storage-failed' })
+    holder.close()
+    await deleting
+  })
+
+  describe('when records are not what was written', () => {
+    async function damaged(damage: (profile: Profile) => Promise<void>): Promise<{ client: string; state: StoredState }> {
+      const profile = newProfile()
+      const store = await opened(profile)
+      const { client } = await store.append(newMessages('a', 'b'), false)
+      await store.append(newMessages('c'), false)
+      store.close()
+      await damage(profile)
+      const state = await profile.store().open()
+      // What was repaired stays repaired.
+      const again = await profile.store().open()
+      expect(again).toEqual({ ...state, corrupt: false })
+      return { client, state }
+    }
+
+    const damages: [title: string, store: string, change: (objects: IDBObjectStore) => void, left: string[]][] = [
+      ['a record is missing', 'outbox', (objects) => objects.delete(2), ['c']],
+      ['the last record is missing', 'outbox', (objects) => objects.delete(3), ['a', 'b']],
+      ['a field has another type', 'outbox', (objects) => objects.put([{ ...newMessages('c')[0], n: '3' }], 3), ['a', 'b']],
+      ['the text of a message is cut', 'outbox', (objects) => objects.put([{ ...newMessages('c')[0], n: 3, json: '{"a' }], 3), ['a', 'b']],
+      ['a number comes twice', 'outbox', (objects) => objects.put([{ ...newMessages('d')[0], n: 3 }], 4), ['a', 'b', 'c', 'd']],
+      ['an id comes twice', 'outbox', (objects) => objects.put([{ ...newMessages('a')[0], n: 3 }], 3), ['a', 'b']],
+      ['a fate is unreadable', 'fates', (objects) => objects.put({ atMs: 1, fates: 'none' }, [1, idOf('a')]), ['a', 'b', 'c']],
+      ['a parked message is unreadable', 'parked', (objects) => objects.put({ id: 1 }, idOf('a')), ['a', 'b', 'c']],
+      ['the session is unreadable', 'session', (objects) => objects.put({ id: 1 }, 'session'), ['a', 'b', 'c']],
+    ]
+    for (const [title, store, change, left] of damages) {
+      it(`[ST13] begins a new run and asks about every message when ${title}`, async () => {
+        const { client, state } = await damaged((profile) => profile.tamper(store, change))
+        expect(state.corrupt).toBe(true)
+        expect(state.outbox.client).not.toBe(client)
+        expect(state.outbox.entries.map((entry) => entry.id)).toEqual(left.map(idOf))
+        expect(state.outbox.entries.map((entry) => entry.n)).toEqual(left.map((_, at) => at + 1))
+        expect(state.outbox.entries.every((entry) => entry.recall?.[0] === client)).toBe(true)
+      })
+    }
+
+    it('[ST13] announces possible repeats when nobody knows the old client id', async () => {
+      const { state } = await damaged((profile) => profile.tamper('run', (objects) => objects.clear()))
+      expect(state.corrupt).toBe(true)
+      expect(state.outbox.entries.map(({ n, mayRepeat }) => [n, mayRepeat])).toEqual([
+        [1, true],
+        [2, true],
+        [3, true],
+      ])
+    })
+
+    it('[ST5] fences an earlier owner that a repair made unrecognisable', async () => {
+      const profile = newProfile()
+      const earlier = await opened(profile)
+      await profile.tamper('run', (objects) => objects.clear())
+      const { outbox } = await profile.store().open()
+      await expect(earlier.append(newMessages('a'), false)).rejects.toMatchObject({ code: 'storage-failed' })
+      expect((await profile.store().open()).outbox).toEqual(outbox)
+    })
+  })
+
+  describe('when a newer version wrote the data', () => {
+    it('[ST14] [I36] refuses a database of a newer version', async () => {
+      const profile = newProfile()
+      const newer = await openDB(profile.name, 2)
+      newer.close()
+      await expect(profile.store().open()).rejects.toMatchObject({ code: 'storage-corrupt' })
+    })
+
+    it('[ST14] [I36] refuses a row of a newer schema and leaves it as it is', async () => {
+      const profile = newProfile()
+      const store = await opened(profile)
+      await store.append(newMessages('a'), false)
+      store.close()
+      const row = { schema: 2, lease: 'not a number any more' }
+      await profile.tamper('run', (objects) => objects.put(row, 'run'))
+      await expect(profile.store().open()).rejects.toMatchObject({ code: 'storage-corrupt' })
+      expect(await profile.rows('run')).toEqual([row])
+      expect(await profile.rows('outbox')).toHaveLength(1)
+    })
+  })
+})

@@ -1,0 +1,142 @@
+import type { CachedChannel, Clock, OutboxLimits, Random, Store, StoredState } from '../core/ports.ts'
+import { HoldfastError } from '../protocol/errors.ts'
+import { CACHE_STORES, deleteCachedChannels, readCache, writeCacheChanges } from './cache-transactions.ts'
+import { asStorageError, createConnection, isConnectionFailure, type Writes } from './connection.ts'
+import { outboxMethods, type Commit } from './outbox-methods.ts'
+import { OUTBOX_STORES, rereadOutbox, storesOf, takeLease, writeChange, type Ownership } from './outbox-transactions.ts'
+import type { RunRow, StoreName, WriteTransaction } from './schema.ts'
+import { applyChange, parkedByAge, type StoredOutbox } from './stored-outbox.ts'
+
+/** What an IndexedDB store needs. */
+export interface IndexedDbStoreOptions {
+  /** Name of the database: `holdfast:` and the scope. */
+  readonly name: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly limits: OutboxLimits
+  /** `relaxed` survives crashes of tab and browser, `strict` power loss too. */
+  readonly durability: 'relaxed' | 'strict'
+  /**
+   * How long opening the database may take before `open` throws `storage-failed`.
+   * @defaultValue 5_000
+   */
+  readonly openDeadlineMs?: number
+}
+
+/** What the store knows while it is open: the outbox as the database holds it, and under which lease. */
+interface Open {
+  readonly own: Ownership
+  stored: StoredOutbox
+}
+
+/**
+ * A store in the browser's IndexedDB. Each call is one transaction that first reads who owns the database, and resolves after its `complete` event. A connection the browser
+ * dropped is opened again once per call. Between calls the outbox is also held in memory: only the owner writes, so the two cannot differ.
+ */
+export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
+  const { name, clock, random, limits, durability, openDeadlineMs = 5_000 } = options
+  const lostListeners: ((why: string) => void)[] = []
+  const connection = createConnection({ name, clock, durability, openDeadlineMs, lost: (why) => lostListeners.forEach((tell) => tell(why)) })
+  let open: Open | null = null
+  let last: Promise<unknown> = Promise.resolve()
+
+  /** Calls take effect one after the other, each on what the one before left. */
+  function inOrder<T>(call: () => Promise<T>): Promise<T> {
+    const result = last.then(call)
+    last = result.catch(() => {})
+    return result
+  }
+
+  /** Runs a call, and once more on a new connection when the old one was at fault. */
+  async function withReconnection<T>(call: () => Promise<T>, reconnect: () => Promise<void>): Promise<T> {
+    try {
+      return await call().catch(async (error: unknown) => {
+        if (!isConnectionFailure(error)) throw error
+        await reconnect()
+        return call()
+      })
+    } catch (error) {
+      throw asStorageError(error)
+    }
+  }
+
+  /** The call that was cut off may have taken effect or not, so memory is read again. */
+  async function reconnect(): Promise<void> {
+    await connection.open(true)
+    const held = whileOpen()
+    let reread = held.stored
+    await transact(OUTBOX_STORES, async (tx) => {
+      reread = await rereadOutbox(tx, random)
+      return []
+    })
+    held.stored = reread
+  }
+
+  function transact(stores: readonly StoreName[], work: (tx: WriteTransaction) => Promise<Writes>): Promise<void> {
+    const held = whileOpen()
+    return connection.transact(
+      stores,
+      work,
+      async (tx) => refuseStranger(held.own, await tx.objectStore('run').get('run')),
+    )
+  }
+
+  function refuseStranger({ store, lease }: Ownership, run: RunRow | undefined): void {
+    if (run?.store !== store) {
+      connection.lose('The database was deleted.')
+      throw new HoldfastError('storage-failed', 'The database was deleted.')
+    }
+    if (run.lease !== lease) throw new HoldfastError('storage-failed', 'Another hub has taken over this outbox.')
+  }
+
+  function whileOpen(): Open {
+    if (!open) throw new HoldfastError('storage-failed', 'The store is not open.')
+    return open
+  }
+
+  function write(stores: readonly StoreName[], work: (tx: WriteTransaction) => Promise<Writes>): Promise<void> {
+    return inOrder(() => withReconnection(() => transact(['run', ...stores], work), reconnect))
+  }
+
+  const commit: Commit = (plan) =>
+    inOrder(() =>
+      withReconnection(async () => {
+        const held = whileOpen()
+        const nowMs = clock.nowMs()
+        const change = plan(held.stored, nowMs)
+        await transact(storesOf(change), (tx) => writeChange(tx, held.own, held.stored.outbox, change, nowMs))
+        applyChange(held.stored, change, nowMs)
+        return change.result
+      }, reconnect),
+    )
+
+  async function openAndRead(): Promise<StoredState> {
+    await connection.open(false)
+    let channels: CachedChannel[] = []
+    let corrupt = false
+    let taken: Open | null = null
+    await connection.transact([...OUTBOX_STORES, ...CACHE_STORES], async (tx) => {
+      const cache = await readCache(tx)
+      const lease = await takeLease(tx, random)
+      taken = { own: lease.own, stored: lease.stored }
+      corrupt = lease.corrupt
+      channels = cache.channels
+      return [...lease.writes, ...deleteCachedChannels(tx, cache.broken)]
+    })
+    open = taken
+    const { stored } = whileOpen()
+    return { session: stored.session, outbox: stored.outbox, parked: parkedByAge(stored), channels, corrupt }
+  }
+
+  return {
+    ...outboxMethods(commit, limits),
+    durable: true,
+    open: () => inOrder(() => withReconnection(openAndRead, async () => {})),
+    saveCache: (changes) => write(CACHE_STORES, (tx) => writeCacheChanges(tx, changes)),
+    dropCache: (channels) => write(CACHE_STORES, async (tx) => deleteCachedChannels(tx, channels)),
+    onLost(listener) {
+      lostListeners.push(listener)
+    },
+    close: connection.close,
+  }
+}

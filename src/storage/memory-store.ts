@@ -1,0 +1,70 @@
+import type { CachedChannel, Clock, OutboxLimits, Random, Store } from '../core/ports.ts'
+import { HoldfastError } from '../protocol/errors.ts'
+import { changeCachedChannel } from './cached-channel.ts'
+import { outboxMethods, type Commit } from './outbox-methods.ts'
+import { applyChange, emptyStoredOutbox, parkedByAge, type StoredOutbox } from './stored-outbox.ts'
+
+/** What a memory store holds. Plain data: `structuredClone` of it is a backup, and putting one back is a store that went back. */
+export interface MemoryContents {
+  lease: number
+  stored: StoredOutbox | null
+  readonly channels: Map<string, CachedChannel>
+}
+
+/** Contents that nothing was ever stored in. */
+export function emptyMemoryContents(): MemoryContents {
+  return { lease: 0, stored: null, channels: new Map() }
+}
+
+/** What a memory store needs. */
+export interface MemoryStoreOptions {
+  readonly clock: Clock
+  readonly random: Random
+  readonly limits: OutboxLimits
+  /** Where to keep everything; a store made on what an earlier one left stands for a restarted worker. */
+  readonly contents?: MemoryContents
+}
+
+/** A store that forgets everything with the worker: for browsers that refuse storage, for tests and for the simulator. Follows the same rules as the durable one. */
+export function createMemoryStore({ clock, random, limits, contents = emptyMemoryContents() }: MemoryStoreOptions): Store {
+  let lease: number | null = null
+
+  function held(): StoredOutbox {
+    if (lease === null || !contents.stored) throw new HoldfastError('storage-failed', 'The store is not open.')
+    if (contents.lease !== lease) throw new HoldfastError('storage-failed', 'Another hub has taken over this outbox.')
+    return contents.stored
+  }
+
+  const commit: Commit = async (plan) => {
+    const stored = held()
+    const nowMs = clock.nowMs()
+    const change = plan(stored, nowMs)
+    applyChange(stored, change, nowMs)
+    return change.result
+  }
+
+  return {
+    ...outboxMethods(commit, limits),
+    durable: false,
+    async open() {
+      contents.stored ??= emptyStoredOutbox(random.id())
+      lease = ++contents.lease
+      const { session, outbox } = contents.stored
+      return { session, outbox, parked: parkedByAge(contents.stored), channels: [...contents.channels.values()], corrupt: false }
+    },
+    async saveCache(changes) {
+      held()
+      for (const change of changes) contents.channels.set(change.channel, changeCachedChannel(contents.channels.get(change.channel), change))
+    },
+    async dropCache(channels) {
+      held()
+      for (const channel of channels) contents.channels.delete(channel)
+    },
+    onLost() {
+      // Memory is never taken away while the worker lives.
+    },
+    close() {
+      lease = null
+    },
+  }
+}

@@ -1,0 +1,124 @@
+import type { OutboxEntry, OutboxState, Random } from '../core/ports.ts'
+import { HoldfastError } from '../protocol/errors.ts'
+import type { Id } from '../protocol/messages.ts'
+import type { Writes } from './connection.ts'
+import { readOutbox, type FoundRows } from './read-outbox.ts'
+import { MAX_RECORD_MESSAGES, SCHEMA_VERSION, type StoreName, type WriteTransaction } from './schema.ts'
+import { addedEntries, FATES_KEPT_MS, type OutboxChange, type StoredOutbox } from './stored-outbox.ts'
+import { isRunRow } from './stored-rows.ts'
+
+/** The stores that hold the outbox and what belongs to it. */
+export const OUTBOX_STORES: readonly StoreName[] = ['run', 'session', 'outbox', 'fates', 'parked']
+
+/** Whose writes count: which database it was, and the owner's number in it. */
+export interface Ownership {
+  readonly store: Id
+  readonly lease: number
+}
+
+/** Reads everything but the cache. Throws `storage-corrupt` for rows of a newer schema: they are not ours to repair. */
+async function findRows(tx: WriteTransaction): Promise<FoundRows> {
+  const [run, session, outbox, fates, parked] = await Promise.all([
+    tx.objectStore('run').get('run'),
+    tx.objectStore('session').get('session'),
+    tx.objectStore('outbox').getAll(),
+    tx.objectStore('fates').getAll(),
+    tx.objectStore('parked').getAll(),
+  ])
+  if (typeof run?.schema === 'number' && run.schema > SCHEMA_VERSION) {
+    throw new HoldfastError('storage-corrupt', 'The database was written by a newer version of the app.')
+  }
+  return { run, session, outbox, fates, parked }
+}
+
+/** Reads the outbox again after a reconnection; the caller has seen that it is still the owner. */
+export async function rereadOutbox(tx: WriteTransaction, random: Random): Promise<StoredOutbox> {
+  const { stored, corrupt } = readOutbox(await findRows(tx), random)
+  if (corrupt) throw new HoldfastError('storage-corrupt', 'The stored outbox can no longer be read.')
+  return stored
+}
+
+/** Becomes the owner and reads the outbox; what cannot be trusted is replaced by what is left of it, in the same transaction. */
+export async function takeLease(tx: WriteTransaction, random: Random): Promise<{ stored: StoredOutbox; corrupt: boolean; own: Ownership; writes: Writes }> {
+  const found = await findRows(tx)
+  const { stored, corrupt } = readOutbox(found, random)
+  // Without a readable row nobody knows who owned the database: a new identity fences every earlier owner.
+  const own = isRunRow(found.run) ? { store: found.run.store, lease: found.run.lease + 1 } : { store: random.id(), lease: 1 }
+  const repairs = corrupt ? rewriteAll(tx, stored) : []
+  return { stored, corrupt, own, writes: [...repairs, putRun(tx, own, stored.outbox)] }
+}
+
+function rewriteAll(tx: WriteTransaction, { session, outbox, fates, parked }: StoredOutbox): Writes {
+  const recorded = [...fates.values()]
+  return [
+    ...OUTBOX_STORES.map((name) => tx.objectStore(name).clear()),
+    ...(session ? [tx.objectStore('session').put(session, 'session')] : []),
+    ...putEntries(tx, outbox.entries),
+    ...recorded.map(({ fate, atMs }) => tx.objectStore('fates').put({ atMs, fates: [fate] }, [atMs, fate.id])),
+    ...[...parked.values()].map((message) => tx.objectStore('parked').put(message, message.id)),
+  ]
+}
+
+/** The stores that {@link writeChange} needs for a change; the fewer there are, the cheaper the transaction. */
+export function storesOf({ outbox, fates, parked, unparked, session }: OutboxChange<unknown>): StoreName[] {
+  return [
+    'run',
+    ...(outbox ? (['outbox'] as const) : []),
+    ...(fates?.length ? (['fates'] as const) : []),
+    ...(parked?.length || unparked !== undefined ? (['parked'] as const) : []),
+    ...(session ? (['session'] as const) : []),
+  ]
+}
+
+/** Writes one planned change. `before` is the outbox as the database holds it. */
+export async function writeChange(tx: WriteTransaction, own: Ownership, before: OutboxState, change: OutboxChange<unknown>, nowMs: number): Promise<Writes> {
+  const { outbox, rewritten = [], fates = [], parked = [], unparked, session } = change
+  // Reads come first: a write that nobody waits for yet must not fail unobserved.
+  const keys = rewritten.length > 0 ? await tx.objectStore('outbox').getAllKeys() : []
+  const writes: Promise<unknown>[] = []
+  if (outbox && outbox !== before) writes.push(...writeOutbox(tx, before, outbox), ...rewriteRecords(tx, outbox, rewritten, keys), putRun(tx, own, outbox))
+  const [first] = fates
+  if (first) {
+    const store = tx.objectStore('fates')
+    writes.push(store.delete(IDBKeyRange.upperBound([nowMs - FATES_KEPT_MS + 1], true)), store.put({ atMs: nowMs, fates }, [nowMs, first.id]))
+  }
+  for (const message of parked) writes.push(tx.objectStore('parked').put(message, message.id))
+  if (unparked !== undefined) writes.push(tx.objectStore('parked').delete(unparked))
+  if (session) writes.push(tx.objectStore('session').put(session, 'session'))
+  return writes
+}
+
+function writeOutbox(tx: WriteTransaction, before: OutboxState, after: OutboxState): Promise<unknown>[] {
+  if (after.client !== before.client) return [tx.objectStore('outbox').clear(), ...putEntries(tx, after.entries)]
+  const settled = after.acked > before.acked ? [tx.objectStore('outbox').delete(IDBKeyRange.upperBound(after.acked))] : []
+  return [...settled, ...putEntries(tx, addedEntries(before, after))]
+}
+
+function putEntries(tx: WriteTransaction, entries: readonly OutboxEntry[]): Promise<unknown>[] {
+  const puts: Promise<unknown>[] = []
+  for (let at = 0; at < entries.length; at += MAX_RECORD_MESSAGES) {
+    const record = entries.slice(at, at + MAX_RECORD_MESSAGES)
+    puts.push(tx.objectStore('outbox').put(record, record.at(-1)?.n))
+  }
+  return puts
+}
+
+/** Writes the records again that hold one of the numbers. `keys` are the last numbers of all records. */
+function rewriteRecords(tx: WriteTransaction, { acked, entries }: OutboxState, numbers: readonly number[], keys: readonly number[]): Promise<unknown>[] {
+  const waiting = numbers.toSorted((a, b) => a - b)
+  const puts: Promise<unknown>[] = []
+  let at = 0
+  let first = acked + 1
+  for (const last of keys) {
+    const from = at
+    while ((waiting[at] ?? Infinity) <= last) at++
+    if (at > from) puts.push(tx.objectStore('outbox').put(entries.slice(first - acked - 1, last - acked), last))
+    first = last + 1
+  }
+  return puts
+}
+
+function putRun(tx: WriteTransaction, { store, lease }: Ownership, outbox: OutboxState): Promise<unknown> {
+  const { client, ledger, next, acked, ackedId, sentThrough } = outbox
+  return tx.objectStore('run').put({ schema: SCHEMA_VERSION, store, lease, client, ledger, next, acked, ackedId, sentThrough }, 'run')
+}

@@ -1,0 +1,63 @@
+import { emptyOutbox, restartOutbox } from '../core/outbox.ts'
+import type { OutboxEntry, OutboxState, Random } from '../core/ports.ts'
+import type { Id } from '../protocol/messages.ts'
+import type { RunRow } from './schema.ts'
+import { applyChange, emptyStoredOutbox, type StoredOutbox } from './stored-outbox.ts'
+import { isFatesRow, isOutboxEntry, isParkedMessage, isRunRow, isSessionKey } from './stored-rows.ts'
+
+/** What the database holds of the outbox, as it was found. */
+export interface FoundRows {
+  readonly run: unknown
+  readonly session: unknown
+  readonly outbox: readonly unknown[]
+  readonly fates: readonly unknown[]
+  readonly parked: readonly unknown[]
+}
+
+/**
+ * The outbox that the rows stand for. Rows that cannot all be trusted give an outbox of what is readable, restarted under a new client id and marked to be asked about:
+ * a message may be asked about in vain, but none may pass for one it is not.
+ */
+export function readOutbox(found: FoundRows, random: Random): { stored: StoredOutbox; corrupt: boolean } {
+  const run = isRunRow(found.run) ? found.run : null
+  const records = found.outbox.flatMap((record) => (Array.isArray(record) ? (record as unknown[]) : [null]))
+  const readable = records.filter(isOutboxEntry)
+  const fateRows = found.fates.filter(isFatesRow)
+  const parked = found.parked.filter(isParkedMessage)
+  const session = isSessionKey(found.session) ? found.session : null
+
+  const stored = emptyStoredOutbox(random.id())
+  for (const { atMs, fates } of fateRows) applyChange(stored, { fates, result: undefined }, atMs)
+  // A record may outlive some of its messages: it is deleted when all of them are settled.
+  const entries = readable.filter((entry) => entry.n > (run?.acked ?? 0))
+  const isNew = found.run === undefined && found.session === undefined && records.length + found.fates.length + found.parked.length === 0
+  const isWhole =
+    run !== null &&
+    readable.length === records.length &&
+    fateRows.length === found.fates.length &&
+    parked.length === found.parked.length &&
+    (session !== null || found.session === undefined) &&
+    isGapless(run, entries)
+  const corrupt = !isNew && !isWhole
+  const outbox = corrupt ? salvage(run, entries, stored, random.id()) : run ? outboxOf(run, entries) : stored.outbox
+  applyChange(stored, { outbox, parked, ...(session ? { session } : {}), result: undefined }, 0)
+  return { stored, corrupt }
+}
+
+function isGapless(run: RunRow, entries: readonly OutboxEntry[]): boolean {
+  if (entries.length !== run.next - 1 - run.acked) return false
+  return entries.every((entry, at) => entry.n === run.acked + 1 + at) && new Set(entries.map((entry) => entry.id)).size === entries.length
+}
+
+function outboxOf({ client, ledger, next, acked, ackedId, sentThrough }: RunRow, entries: readonly OutboxEntry[]): OutboxState {
+  return { client, ledger, next, acked, ackedId, sentThrough, entries }
+}
+
+/** A restarted outbox of the entries that have no fate. Without the old client id nobody can be asked, and they are announced as possible repeats. */
+function salvage(run: RunRow | null, entries: readonly OutboxEntry[], { fates }: StoredOutbox, newClient: Id): OutboxState {
+  const seen = new Set<Id>(fates.keys())
+  const left = entries.toSorted((a, b) => a.n - b.n).filter(({ id }) => !seen.has(id) && seen.add(id))
+  if (run) return restartOutbox(outboxOf(run, left), newClient, 'all')
+  const marked = left.filter((entry) => !entry.skip).map((entry, at): OutboxEntry => ({ ...entry, n: at + 1, mayRepeat: true }))
+  return { ...emptyOutbox(newClient), next: marked.length + 1, entries: marked }
+}

@@ -1,0 +1,52 @@
+import type { DBSchema, IDBPDatabase, IDBPTransaction, StoreNames } from 'idb'
+import type { CachedMessage, CachedSnapshot, Fate, OutboxEntry, OutboxState, ParkedMessage } from '../core/ports.ts'
+import type { Cursor, Id, SessionKey } from '../protocol/messages.ts'
+
+/** Version of the database. Additions need no new one; whoever finds a higher one leaves the database alone. */
+export const SCHEMA_VERSION = 1
+
+/** Messages that share a record at most, so that a tombstone or a half-settled record rewrites little. */
+export const MAX_RECORD_MESSAGES = 256
+
+/** The run of numbers, and who may write. */
+export interface RunRow extends Omit<OutboxState, 'entries'> {
+  readonly schema: number
+  /** Made with the database: tells it from another one that took its name. */
+  readonly store: Id
+  /** Rises with every `open()`: the newest owner's number. */
+  readonly lease: number
+}
+
+/** Fates that were recorded together. */
+export interface FatesRow {
+  readonly atMs: number
+  readonly fates: readonly Fate[]
+}
+
+/** The stores of the database. Everything but `channels`, `snapshots` and `messages`, which are a cache, is worth an alarm when it cannot be read. */
+export interface HoldfastSchema extends DBSchema {
+  run: { key: 'run'; value: RunRow }
+  session: { key: 'session'; value: SessionKey }
+  /** By the last number in the record, so that a stable ack deletes one range. */
+  outbox: { key: number; value: readonly OutboxEntry[] }
+  /** By time and the id of the first fate: old ones are one range, and repeating a write changes nothing. */
+  fates: { key: [atMs: number, id: Id]; value: FatesRow }
+  parked: { key: Id; value: ParkedMessage }
+  channels: { key: string; value: { readonly cursor: Cursor } }
+  /** Apart from `channels`, so that a moving cursor does not rewrite the value. */
+  snapshots: { key: string; value: CachedSnapshot }
+  /** By channel and the first offset in the record. */
+  messages: { key: [channel: string, offset: number]; value: readonly CachedMessage[] }
+}
+
+/** Names of the stores. */
+export type StoreName = StoreNames<HoldfastSchema>
+
+/** A connection to the database. */
+export type Database = IDBPDatabase<HoldfastSchema>
+
+/** A transaction that may write. */
+export type WriteTransaction = IDBPTransaction<HoldfastSchema, StoreName[], 'readwrite'>
+
+/** Every store, in the order in which they are made. */
+export const STORE_NAMES: readonly StoreName[] = ['run', 'session', 'outbox', 'fates', 'parked', 'channels', 'snapshots', 'messages']

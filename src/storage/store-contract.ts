@@ -1,0 +1,356 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { CachedMessage, Clock, NewMessage, OutboxLimits, Random, Store } from '../core/ports.ts'
+import type { Cursor, Id } from '../protocol/messages.ts'
+
+/** A place where stores are made one after the other, each on what the earlier ones left: a restarted worker. */
+export interface StoreWorld {
+  readonly clock: TestClock
+  store(limits?: OutboxLimits): Store
+  dispose(): Promise<void>
+}
+
+/** A clock whose time moves only when told. Its timers are real: they guard against a browser that never answers. */
+export interface TestClock extends Clock {
+  advance(ms: number): void
+}
+
+/** A test clock, starting at an arbitrary time. */
+export function createTestClock(): TestClock {
+  let nowMs = 1_000_000
+  return {
+    nowMs: () => nowMs,
+    advance: (ms) => void (nowMs += ms),
+    setTimer(delayMs, run) {
+      const timer = setTimeout(run, delayMs)
+      return () => clearTimeout(timer)
+    },
+  }
+}
+
+/** Ids that a reader recognises. */
+export function idOf(name: string | number): Id {
+  return String(name).padEnd(22, '_')
+}
+
+/** Ids in a row, for a store's own ones. */
+export function createTestRandom(): Random {
+  let made = 0
+  return { fraction: () => 0.5, id: () => idOf(`random-${++made}-`) }
+}
+
+/** Limits that no test meets by chance. */
+export const WIDE_LIMITS: OutboxLimits = { maxMessages: 100_000, maxBytes: 2 ** 30 }
+
+/** Messages named by `names`. */
+export function newMessages(...names: (string | number)[]): NewMessage[] {
+  return names.map((name) => ({ id: idOf(name), channel: 'agents', json: JSON.stringify({ name }), atMs: 1 }))
+}
+
+function cursorAt(offset: number): Cursor {
+  return { epoch: idOf('epoch'), offset, id: offset === 0 ? '' : idOf(`m${offset}`) }
+}
+
+function cachedMessages(from: number, to: number): CachedMessage[] {
+  return Array.from({ length: to - from + 1 }, (_, at) => ({ offset: from + at, id: idOf(`m${from + at}`), json: `{"offset":${from + at}}` }))
+}
+
+/** The rules every store keeps. Register once per implementation. */
+export function registerStoreContract(name: string, makeWorld: () => StoreWorld): void {
+  describe(`${name} keeps the store contract`, () => {
+    let world: StoreWorld
+    let store: Store
+
+    beforeEach(async () => {
+      world = makeWorld()
+      store = world.store()
+      await store.open()
+    })
+    afterEach(() => world.dispose())
+
+    async function reopened(limits?: OutboxLimits): Promise<Store> {
+      store.close()
+      store = world.store(limits)
+      await store.open()
+      return store
+    }
+
+    /** What a restarted worker would read. */
+    async function left(): ReturnType<Store['open']> {
+      store.close()
+      store = world.store()
+      return store.open()
+    }
+
+    it('[ST2] begins empty, with a client id that stays', async () => {
+      const first = await left()
+      expect(first).toMatchObject({ session: null, parked: [], channels: [], corrupt: false })
+      expect(first.outbox).toMatchObject({ ledger: null, next: 1, acked: 0, ackedId: '', sentThrough: 0, entries: [] })
+      expect((await left()).outbox.client).toBe(first.outbox.client)
+    })
+
+    it('[ST2] numbers messages without gaps, across calls and restarts', async () => {
+      const { client, entries } = await store.append(newMessages('a', 'b'), false)
+      expect(entries.map((entry) => entry?.n)).toEqual([1, 2])
+      await reopened()
+      expect((await store.append(newMessages('c'), false)).entries[0]?.n).toBe(3)
+      const { outbox } = await left()
+      expect(outbox).toMatchObject({ client, next: 4, sentThrough: 0 })
+      expect(outbox.entries).toEqual(newMessages('a', 'b', 'c').map((message, at) => ({ ...message, n: at + 1 })))
+    })
+
+    it('[ST1] calls made at once take effect in order', async () => {
+      const calls = await Promise.all([1, 2, 3, 4, 5].map((name) => store.append(newMessages(name), false)))
+      expect(calls.map(({ entries }) => entries[0]?.n)).toEqual([1, 2, 3, 4, 5])
+      await Promise.all([store.settle(2, idOf(2), []), store.append(newMessages(6), true), store.bury([3], 'cancelled')])
+      const { outbox } = await left()
+      expect(outbox).toMatchObject({ acked: 2, next: 7, sentThrough: 6 })
+      expect(outbox.entries.map((entry) => entry.skip ?? entry.n)).toEqual(['cancelled', 4, 5, 6])
+    })
+
+    it('[ST3] a held message keeps its number when it is offered again', async () => {
+      await store.append(newMessages('a', 'b'), false)
+      await reopened()
+      const { entries } = await store.append(newMessages('b', 'c', 'c', 'a'), false)
+      expect(entries.map((entry) => entry?.n)).toEqual([2, 3, 3, 1])
+      expect((await left()).outbox.entries).toHaveLength(3)
+    })
+
+    it('[ST3] a message with a recorded fate is not stored again', async () => {
+      await store.append(newMessages('a', 'b'), true)
+      await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'applied' }])
+      await reopened()
+      const { entries } = await store.append(newMessages('a', 'c'), false)
+      expect(entries.map((entry) => entry?.n ?? null)).toEqual([null, 3])
+    })
+
+    it('[ST4] refuses what does not fit, together with what is parked, and stores none of it', async () => {
+      await store.append(newMessages('a', 'b'), false)
+      await store.bury([1], 'expired')
+      await reopened({ maxMessages: 4, maxBytes: 1_000 })
+      await expect(store.append(newMessages('c', 'd'), false)).rejects.toMatchObject({ code: 'outbox-full' })
+      expect((await store.append(newMessages('b'), false)).entries[0]?.n).toBe(2)
+      expect((await store.append(newMessages('c'), false)).entries[0]?.n).toBe(3)
+      await expect(store.append(newMessages('d'), false)).rejects.toMatchObject({ code: 'outbox-full' })
+      await store.unpark(idOf('a'))
+      expect((await store.append(newMessages('d'), false)).entries[0]?.n).toBe(4)
+    })
+
+    it('[ST4] counts text of queued and parked messages, and frees it', async () => {
+      const units = newMessages('a')[0]?.json.length ?? 0
+      await reopened({ maxMessages: 100, maxBytes: units * 2 })
+      await store.append(newMessages('a', 'b'), true)
+      await expect(store.append(newMessages('c'), false)).rejects.toMatchObject({ code: 'outbox-full' })
+      await store.bury([2], 'expired')
+      await expect(store.append(newMessages('c'), false)).rejects.toMatchObject({ code: 'outbox-full' })
+      await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'applied' }])
+      expect((await store.append(newMessages('c'), false)).entries[0]?.n).toBe(3)
+      await store.bury([3], 'cancelled')
+      expect((await store.append(newMessages('d'), false)).entries[0]?.n).toBe(4)
+    })
+
+    it('[ST5] [I4] writes of an earlier owner change nothing', async () => {
+      await store.append(newMessages('a'), false)
+      const earlier = store
+      store = world.store()
+      const before = await store.open()
+      const refused = [
+        earlier.append(newMessages('b'), true),
+        earlier.settle(1, idOf('a'), []),
+        earlier.raiseSentThrough(1),
+        earlier.bury([1], 'expired'),
+        earlier.recalled(before.outbox.client, [idOf('a')], [], true),
+        earlier.restart(idOf('other'), 'all'),
+        earlier.unpark(idOf('a')),
+        earlier.saveIdentity({ session: { id: idOf('s'), token: 'token' }, ledger: idOf('l') }),
+        earlier.saveCache([{ channel: 'agents', cursor: cursorAt(1), append: cachedMessages(1, 1), keepFrom: 0 }]),
+        earlier.dropCache(['agents']),
+      ]
+      for (const call of refused) await expect(call).rejects.toMatchObject({ code: 'storage-failed' })
+      earlier.close()
+      expect(await left()).toEqual(before)
+    })
+
+    it('[ST6] [I2] settles up to a number, and remembers where', async () => {
+      await store.append(newMessages('a', 'b', 'c'), true)
+      await store.append(newMessages('d'), true)
+      await store.settle(2, idOf('b'), [
+        { id: idOf('a'), fate: 'applied', replyJson: '1' },
+        { id: idOf('b'), fate: 'applied' },
+      ])
+      const { outbox } = await left()
+      expect(outbox).toMatchObject({ acked: 2, ackedId: idOf('b'), next: 5, sentThrough: 4 })
+      expect(outbox.entries.map((entry) => entry.n)).toEqual([3, 4])
+      await store.settle(4, idOf('d'), [])
+      expect((await left()).outbox).toMatchObject({ acked: 4, ackedId: idOf('d'), next: 5, entries: [] })
+      expect((await store.append(newMessages('e'), false)).entries[0]?.n).toBe(5)
+    })
+
+    it('[ST6] [I2] an ack for another message deletes nothing', async () => {
+      await store.append(newMessages('a', 'b'), true)
+      await expect(store.settle(2, idOf('a'), [])).rejects.toMatchObject({ code: 'storage-failed' })
+      await expect(store.settle(3, idOf('c'), [])).rejects.toMatchObject({ code: 'storage-failed' })
+      expect((await left()).outbox).toMatchObject({ acked: 0, next: 3 })
+    })
+
+    it('[ST6] parks rejected messages', async () => {
+      await store.append(newMessages('a', 'b'), true)
+      await store.settle(2, idOf('b'), [
+        { id: idOf('a'), fate: 'rejected', reason: 'forbidden', message: 'not yours' },
+        { id: idOf('b'), fate: 'applied' },
+      ])
+      const [message] = newMessages('a')
+      expect((await left()).parked).toEqual([{ ...message, fate: 'rejected', reason: 'not yours' }])
+      await store.unpark(idOf('a'))
+      await store.unpark(idOf('never-parked'))
+      expect((await left()).parked).toEqual([])
+    })
+
+    it('[ST7] remembers fates for ten minutes, across restarts', async () => {
+      await store.append(newMessages('a', 'b', 'c'), true)
+      await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'applied', replyJson: '"yes"' }])
+      world.clock.advance(300_000)
+      await store.bury([2], 'cancelled')
+      await reopened()
+      expect(await store.fatesOf([idOf('c'), idOf('b'), idOf('a')])).toEqual([
+        { id: idOf('b'), fate: 'cancelled' },
+        { id: idOf('a'), fate: 'applied', replyJson: '"yes"' },
+      ])
+      world.clock.advance(300_000)
+      expect(await store.fatesOf([idOf('a'), idOf('b')])).toEqual([{ id: idOf('b'), fate: 'cancelled' }])
+      await store.bury([3], 'expired')
+      await reopened()
+      expect((await store.fatesOf([idOf('a'), idOf('b'), idOf('c')])).map((fate) => fate.id)).toEqual([idOf('b'), idOf('c')])
+    })
+
+    it('[ST7] tells which messages were applied since a time', async () => {
+      await store.append(newMessages('a', 'b', 'c'), true)
+      await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'applied' }])
+      world.clock.advance(1_000)
+      const sinceMs = world.clock.nowMs()
+      await store.settle(3, idOf('c'), [
+        { id: idOf('b'), fate: 'rejected', reason: 'failed', message: '' },
+        { id: idOf('c'), fate: 'applied' },
+      ])
+      await reopened()
+      expect(await store.appliedSince(sinceMs)).toEqual([idOf('c')])
+      expect(await store.appliedSince(0)).toHaveLength(2)
+      world.clock.advance(599_500)
+      expect(await store.appliedSince(0)).toEqual([idOf('c')])
+    })
+
+    it('[ST7] a fate is final', async () => {
+      await store.append(newMessages('a'), true)
+      await store.bury([1], 'expired')
+      await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'applied' }])
+      expect(await store.fatesOf([idOf('a')])).toEqual([{ id: idOf('a'), fate: 'expired' }])
+    })
+
+    it('[ST8] buries messages, keeping their numbers and copies of the expired ones', async () => {
+      await store.append(newMessages('a', 'b', 'c'), false)
+      await store.bury([1, 3, 9], 'expired')
+      await store.bury([2, 3], 'cancelled')
+      const { outbox, parked } = await left()
+      expect(outbox.entries.map(({ n, id, skip, json }) => [n, id, skip, json])).toEqual([
+        [1, idOf('a'), 'expired', ''],
+        [2, idOf('b'), 'cancelled', ''],
+        [3, idOf('c'), 'expired', ''],
+      ])
+      expect(parked.map(({ id, fate, json }) => [id, fate, json])).toEqual([
+        [idOf('a'), 'expired', '{"name":"a"}'],
+        [idOf('c'), 'expired', '{"name":"c"}'],
+      ])
+    })
+
+    it('[ST8] restarts under a new client id and asks about what may have been sent', async () => {
+      await store.append(newMessages('a', 'b', 'c'), false)
+      await store.saveIdentity({ session: { id: idOf('s'), token: 'token' }, ledger: idOf('ledger') })
+      await store.raiseSentThrough(2)
+      await store.raiseSentThrough(1)
+      await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'applied' }])
+      const old = (await left()).outbox
+      expect(old).toMatchObject({ ledger: idOf('ledger'), sentThrough: 2 })
+      const after = await store.restart(idOf('new'), 'possibly-sent')
+      expect(after).toMatchObject({ client: idOf('new'), ledger: null, next: 3, acked: 0, ackedId: '', sentThrough: 0 })
+      expect(after.entries.map(({ n, id, recall }) => [n, id, recall])).toEqual([
+        [1, idOf('b'), [old.client]],
+        [2, idOf('c'), undefined],
+      ])
+      expect(await store.restart(idOf('new'), 'possibly-sent')).toEqual(after)
+      const state = await left()
+      expect(state.outbox).toEqual(after)
+      expect(state.session).toEqual({ id: idOf('s'), token: 'token' })
+    })
+
+    it('[ST8] takes in what recall told', async () => {
+      await store.append(newMessages('a', 'b', 'c', 'd'), true)
+      const { client } = (await left()).outbox
+      await store.restart(idOf('new'), 'all')
+      const told = await store.recalled(
+        client,
+        [idOf('a'), idOf('b')],
+        [{ id: idOf('a'), fate: 'applied', replyJson: '7' }],
+        false,
+      )
+      expect(told.entries.map(({ id, skip, mayRepeat }) => [id, skip ?? mayRepeat])).toEqual([
+        [idOf('a'), 'settled'],
+        [idOf('b'), true],
+        [idOf('c'), undefined],
+        [idOf('d'), undefined],
+      ])
+      const held = await store.recalled(client, [idOf('c')], [], true)
+      expect(await store.recalled(client, [idOf('c')], [], true)).toEqual(held)
+      const state = await left()
+      expect(state.outbox).toEqual(held)
+      expect(state.parked.map(({ id, reason }) => [id, reason])).toEqual([[idOf('c'), 'may-repeat']])
+      expect(await store.fatesOf([idOf('a'), idOf('b'), idOf('c')])).toMatchObject([
+        { fate: 'applied', replyJson: '7' },
+        { fate: 'rejected', reason: 'may-repeat' },
+      ])
+    })
+
+    it('[ST9] keeps cursor, value and messages of a channel together', async () => {
+      const snapshot = { cursor: cursorAt(2), json: '[1]', atMs: 5 }
+      await store.saveCache([
+        { channel: 'agents', cursor: cursorAt(4), snapshot, append: cachedMessages(3, 4), keepFrom: 0 },
+        { channel: 'rooms', cursor: cursorAt(0), append: [], keepFrom: 0 },
+      ])
+      await store.saveCache([{ channel: 'agents', cursor: cursorAt(5), append: cachedMessages(5, 5), keepFrom: 0 }])
+      const { channels } = await left()
+      expect(channels.toSorted((a, b) => (a.channel < b.channel ? -1 : 1))).toEqual([
+        { channel: 'agents', cursor: cursorAt(5), snapshot, messages: cachedMessages(3, 5) },
+        { channel: 'rooms', cursor: cursorAt(0), snapshot: null, messages: [] },
+      ])
+      await store.saveCache([{ channel: 'agents', cursor: cursorAt(5), snapshot: null, append: [], keepFrom: 0 }])
+      await store.dropCache(['rooms'])
+      expect((await left()).channels).toEqual([{ channel: 'agents', cursor: cursorAt(5), snapshot: null, messages: cachedMessages(3, 5) }])
+    })
+
+    it('[ST9] drops messages nobody needs, without making a hole', async () => {
+      for (let from = 1; from <= 41; from += 10) {
+        await store.saveCache([{ channel: 'agents', cursor: cursorAt(from + 9), append: cachedMessages(from, from + 9), keepFrom: from - 15 }])
+      }
+      const messages = (await left()).channels[0]?.messages ?? []
+      expect(messages.at(-1)?.offset).toBe(50)
+      expect(messages.length).toBeGreaterThanOrEqual(25)
+      expect(messages.length).toBeLessThan(45)
+      expect(messages).toEqual(cachedMessages(51 - messages.length, 50))
+      await store.saveCache([{ channel: 'agents', cursor: cursorAt(50), append: [], keepFrom: 51 }])
+      expect((await left()).channels[0]?.messages).toEqual([])
+    })
+
+    it('[ST9] a new epoch leaves nothing of the old one', async () => {
+      const snapshot = { cursor: cursorAt(1), json: '[1]', atMs: 5 }
+      await store.saveCache([{ channel: 'agents', cursor: cursorAt(9), snapshot, append: cachedMessages(2, 9), keepFrom: 0 }])
+      const cursor = { epoch: idOf('epoch2'), offset: 1, id: idOf('m1') }
+      await store.saveCache([{ channel: 'agents', cursor, clear: true, append: cachedMessages(1, 1), keepFrom: 0 }])
+      expect((await left()).channels).toEqual([{ channel: 'agents', cursor, snapshot: null, messages: cachedMessages(1, 1) }])
+    })
+
+    it('[ST1] a closed store, and one that was never opened, refuses', async () => {
+      await expect(world.store().append(newMessages('a'), false)).rejects.toMatchObject({ code: 'storage-failed' })
+      store.close()
+      await expect(store.append(newMessages('a'), false)).rejects.toMatchObject({ code: 'storage-failed' })
+      await expect(store.saveCache([])).rejects.toMatchObject({ code: 'storage-failed' })
+    })
+  })
+}

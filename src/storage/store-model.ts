@@ -1,0 +1,137 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { appendMessages, applyRecalled, buryNumbers, emptyOutbox, entryAt, idAt, nextRecall, parkedCopy, restartOutbox, settleThrough } from '../core/outbox.ts'
+import type { Fate, OutboxState, ParkedMessage, Store } from '../core/ports.ts'
+import type { Id } from '../protocol/messages.ts'
+import { idOf, newMessages, type StoreWorld } from './store-contract.ts'
+
+/** One call, in terms that make sense in any state: fractions pick among what there is. */
+type Step =
+  | { readonly call: 'append'; readonly names: number[]; readonly sent: boolean }
+  | { readonly call: 'bury'; readonly at: number[]; readonly why: 'cancelled' | 'expired' }
+  | { readonly call: 'settle'; readonly at: number; readonly rejected: boolean }
+  | { readonly call: 'raise'; readonly at: number }
+  | { readonly call: 'recalled'; readonly known: boolean[]; readonly hold: boolean }
+  | { readonly call: 'restart'; readonly ask: 'possibly-sent' | 'all' }
+  | { readonly call: 'unpark'; readonly at: number }
+  | { readonly call: 'reopen' }
+
+const fraction = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
+const NAMES = 40
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ call: fc.constant('append'), names: fc.array(fc.nat(NAMES - 1), { maxLength: 8 }), sent: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ call: fc.constant('bury'), at: fc.array(fraction, { maxLength: 3 }), why: fc.constantFrom('cancelled', 'expired') }) },
+  { weight: 3, arbitrary: fc.record({ call: fc.constant('settle'), at: fraction, rejected: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ call: fc.constant('raise'), at: fraction }) },
+  { weight: 2, arbitrary: fc.record({ call: fc.constant('recalled'), known: fc.array(fc.boolean(), { maxLength: 5 }), hold: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ call: fc.constant('restart'), ask: fc.constantFrom('possibly-sent', 'all') }) },
+  { weight: 1, arbitrary: fc.record({ call: fc.constant('unpark'), at: fraction }) },
+  { weight: 2, arbitrary: fc.record({ call: fc.constant('reopen') }) },
+)
+
+/** What the pure rules say the store must hold. */
+class Model {
+  outbox: OutboxState = emptyOutbox('')
+  readonly fates = new Map<Id, Fate>()
+  readonly parked = new Map<Id, ParkedMessage>()
+
+  learn(fate: Fate): void {
+    if (!this.fates.has(fate.id)) this.fates.set(fate.id, fate)
+  }
+
+  park(message: ParkedMessage): void {
+    this.parked.set(message.id, message)
+  }
+}
+
+/** Walks a store through random calls and compares every answer, and what a restarted worker reads, with the pure rules. */
+export function registerStoreModel(name: string, makeWorld: () => StoreWorld, runs: number): void {
+  it(`[ST8] [I3] ${name} follows the pure rules of the outbox through any calls`, { timeout: 60_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+        const world = makeWorld()
+        try {
+          let store = world.store()
+          const model = new Model()
+          model.outbox = (await store.open()).outbox
+          for (const [at, { call, ...rest }] of [...steps, { call: 'reopen' as const }].entries()) {
+            if (call !== 'reopen') await take(store, model, { call, ...rest } as Step, idOf(`client-${at}-`))
+            else {
+              store.close()
+              store = world.store()
+              const state = await store.open()
+              expect(state.outbox).toEqual(model.outbox)
+              expect(state.parked.map(({ id }) => id).toSorted()).toEqual([...model.parked.keys()].toSorted())
+              expect(state.parked.every((message) => message.json === model.parked.get(message.id)?.json)).toBe(true)
+            }
+          }
+          const everyId = Array.from({ length: NAMES }, (_, n) => idOf(n))
+          expect(await store.fatesOf(everyId)).toMatchObject(everyId.flatMap((id) => model.fates.get(id) ?? []))
+        } finally {
+          await world.dispose()
+        }
+      }),
+      { numRuns: runs },
+    )
+  })
+}
+
+async function take(store: Store, model: Model, step: Step, freshId: Id): Promise<void> {
+  const { outbox } = model
+  const held = (at: number): number => outbox.acked + 1 + Math.floor(at * outbox.entries.length)
+  if (step.call === 'append') {
+    const messages = newMessages(...step.names)
+    const fresh = messages.filter(({ id }, at) => {
+      const isFirst = messages.findIndex((message) => message.id === id) === at
+      return isFirst && !model.fates.has(id) && !outbox.entries.some((entry) => entry.id === id)
+    })
+    if (fresh.length > 0) model.outbox = appendMessages(outbox, fresh, step.sent).outbox
+    const expected = messages.map(({ id }) => (model.fates.has(id) ? null : model.outbox.entries.find((entry) => entry.id === id)))
+    expect(await store.append(messages, step.sent)).toEqual({ client: outbox.client, entries: expected })
+  } else if (step.call === 'bury') {
+    const numbers = step.at.map(held)
+    for (const n of new Set(numbers)) {
+      const entry = entryAt(outbox, n)
+      if (!entry || entry.skip) continue
+      model.learn({ id: entry.id, fate: step.why })
+      if (step.why === 'expired') model.park(parkedCopy(entry, 'expired', 'expired'))
+    }
+    model.outbox = buryNumbers(outbox, numbers, step.why)
+    await store.bury(numbers, step.why)
+  } else if (step.call === 'settle') {
+    const through = Math.min(held(step.at), outbox.next - 1)
+    const id = idAt(outbox, through) ?? ''
+    const entries = outbox.entries.filter((entry) => entry.n <= through && !entry.skip)
+    const fates = entries.map((entry): Fate => {
+      return step.rejected && entry.n % 2 ? { id: entry.id, fate: 'rejected', reason: 'rejected', message: 'no' } : { id: entry.id, fate: 'applied' }
+    })
+    fates.forEach((fate) => model.learn(fate))
+    for (const entry of entries) if (step.rejected && entry.n % 2) model.park(parkedCopy(entry, 'rejected', 'no'))
+    model.outbox = settleThrough(outbox, through, id)
+    await store.settle(through, id, fates)
+  } else if (step.call === 'raise') {
+    const n = Math.min(held(step.at), outbox.next - 1)
+    model.outbox = { ...outbox, sentThrough: Math.max(outbox.sentThrough, n) }
+    await store.raiseSentThrough(n)
+  } else if (step.call === 'recalled') {
+    const question = nextRecall(outbox, 3)
+    if (!question) return
+    const fates = question.ids.flatMap((id, at): Fate[] => (step.known[at] ? [{ id, fate: 'applied' }] : []))
+    const { outbox: after, parked } = applyRecalled(outbox, question.client, question.ids, fates, step.hold)
+    model.outbox = after
+    fates.forEach((fate) => model.learn(fate))
+    for (const message of parked) {
+      model.park(message)
+      model.learn({ id: message.id, fate: 'rejected', reason: 'may-repeat', message: 'The message may have been applied already.' })
+    }
+    expect(await store.recalled(question.client, question.ids, fates, step.hold)).toEqual(after)
+  } else if (step.call === 'restart') {
+    model.outbox = restartOutbox(outbox, freshId, step.ask)
+    expect(await store.restart(freshId, step.ask)).toEqual(model.outbox)
+  } else if (step.call === 'unpark') {
+    const id = [...model.parked.keys()][Math.floor(step.at * model.parked.size)] ?? idOf('nobody')
+    model.parked.delete(id)
+    await store.unpark(id)
+  }
+}

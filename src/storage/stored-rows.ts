@@ -1,0 +1,124 @@
+import type { CachedMessage, CachedSnapshot, Fate, OutboxEntry, ParkedMessage } from '../core/ports.ts'
+import { isChannelName } from '../protocol/decode.ts'
+import type { Cursor, Id, SessionKey } from '../protocol/messages.ts'
+import type { FatesRow, RunRow } from './schema.ts'
+
+/*
+ * Whether a record of the database is what this version would have written. Disks rot and other programs write; nothing unchecked may reach the wire.
+ * Each of these is total: any value gives yes or no.
+ */
+
+type Row = { readonly [key: string]: unknown }
+
+function isRow(value: unknown): value is Row {
+  return typeof value === 'object' && value !== null
+}
+
+function isId(value: unknown): value is Id {
+  return typeof value === 'string' && /^[\w-]{22}$/.test(value)
+}
+
+function isWhole(value: unknown, min: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= min
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value)
+}
+
+function isJson(value: unknown): value is string {
+  if (typeof value !== 'string') return false
+  try {
+    JSON.parse(value)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function isOneOf(value: unknown, words: readonly string[]): boolean {
+  return typeof value === 'string' && words.includes(value)
+}
+
+/** The `run` row. */
+export function isRunRow(value: unknown): value is RunRow {
+  if (!isRow(value)) return false
+  const { schema, store, lease, client, ledger, next, acked, ackedId, sentThrough } = value
+  return (
+    schema === 1 &&
+    isId(store) &&
+    isWhole(lease, 1) &&
+    isId(client) &&
+    (ledger === null || isId(ledger)) &&
+    isWhole(next, 1) &&
+    isWhole(acked, 0) &&
+    acked < next &&
+    (acked === 0 ? ackedId === '' : isId(ackedId)) &&
+    isWhole(sentThrough, 0) &&
+    sentThrough < next
+  )
+}
+
+/** The `session` row. */
+export function isSessionKey(value: unknown): value is SessionKey {
+  return isRow(value) && isId(value['id']) && typeof value['token'] === 'string' && value['token'] !== ''
+}
+
+/** One entry of an `outbox` record. */
+export function isOutboxEntry(value: unknown): value is OutboxEntry {
+  if (!isRow(value)) return false
+  const { n, id, channel, json, atMs, skip, mayRepeat, recall } = value
+  return (
+    isWhole(n, 1) &&
+    isId(id) &&
+    typeof channel === 'string' &&
+    isChannelName(channel) &&
+    isTime(atMs) &&
+    (skip === undefined ? isJson(json) : json === '' && isOneOf(skip, ['cancelled', 'expired', 'settled'])) &&
+    (mayRepeat === undefined || mayRepeat === true) &&
+    (recall === undefined || (Array.isArray(recall) && recall.length > 0 && recall.every(isId)))
+  )
+}
+
+/** One record of `fates`. */
+export function isFatesRow(value: unknown): value is FatesRow {
+  return isRow(value) && isTime(value['atMs']) && Array.isArray(value['fates']) && value['fates'].every(isFate)
+}
+
+function isFate(value: unknown): value is Fate {
+  if (!isRow(value) || !isId(value['id'])) return false
+  const { fate, replyJson, reason, message } = value
+  if (fate === 'applied') return replyJson === undefined || isJson(replyJson)
+  if (fate === 'rejected') return isOneOf(reason, ['rejected', 'failed', 'forbidden', 'may-repeat']) && typeof message === 'string'
+  return fate === 'expired' || fate === 'cancelled'
+}
+
+/** One record of `parked`. */
+export function isParkedMessage(value: unknown): value is ParkedMessage {
+  if (!isRow(value)) return false
+  const { id, channel, json, atMs, fate, reason } = value
+  return (
+    isId(id) &&
+    typeof channel === 'string' &&
+    isChannelName(channel) &&
+    isJson(json) &&
+    isTime(atMs) &&
+    isOneOf(fate, ['rejected', 'expired']) &&
+    typeof reason === 'string'
+  )
+}
+
+/** A cursor as `channels` and `snapshots` hold it. */
+export function isCursor(value: unknown): value is Cursor {
+  return isRow(value) && isId(value['epoch']) && isWhole(value['offset'], 0) && (value['offset'] === 0 ? value['id'] === '' : isId(value['id']))
+}
+
+/** One record of `snapshots`. */
+export function isCachedSnapshot(value: unknown): value is CachedSnapshot {
+  return isRow(value) && isCursor(value['cursor']) && isJson(value['json']) && isTime(value['atMs'])
+}
+
+/** One message of a `messages` record. */
+export function isCachedMessage(value: unknown): value is CachedMessage {
+  return isRow(value) && isWhole(value['offset'], 1) && isId(value['id']) && isJson(value['json'])
+}

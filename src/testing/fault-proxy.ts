@@ -1,0 +1,110 @@
+import { createFaultConnection, type FaultConnection, type ProxyTarget } from './fault-connection.ts'
+import { createFaultListener } from './fault-listener.ts'
+import { PASS, type Fault, type FaultRule } from './fault.ts'
+import { createSeededRandom } from './seeded-random.ts'
+import { HoldfastError } from '../protocol/index.ts'
+
+/** What {@link createFaultProxy} needs. */
+export interface FaultProxyOptions {
+  readonly target: ProxyTarget
+  /**
+   * Makes every choice of the proxy repeatable.
+   *
+   * @defaultValue 1
+   */
+  readonly seed?: number
+}
+
+/** A TCP proxy in front of a server, for tests of what a network does to connections. */
+export interface FaultProxy {
+  /** The port of 127.0.0.1 that clients connect to. It stays the same for the proxy's life. */
+  readonly port: number
+  /** What new connections get. */
+  readonly mode: Fault
+  /** Where new connections go. Set it when the server has come back on another port. */
+  target: ProxyTarget
+  /** Every connection so far, closed ones too, in the order they were accepted. */
+  readonly connections: readonly FaultConnection[]
+  /** An address of the proxy: `url('/live')` is `ws://127.0.0.1:…/live`. */
+  url(path?: string, protocol?: 'ws' | 'http'): string
+  /** Puts a rule into force; resolved when it is. The rule of an nth connection outlives general ones. */
+  set(rule: FaultRule): Promise<void>
+  /** Resets every open connection. New ones are not affected. */
+  cutAll(): void
+  /** Resolved with the connections when `count` have been accepted since the start; rejected after `deadlineMs`. */
+  waitForConnections(count: number, deadlineMs: number): Promise<readonly FaultConnection[]>
+  /** Stops listening and resets every connection; resolved when all are closed. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts a proxy that passes everything on until it is told otherwise.
+ *
+ * @example
+ * ```ts
+ * const proxy = await createFaultProxy({ target: { host: '127.0.0.1', port } })
+ * await proxy.set({ kind: 'cut', direction: 'toClient', afterBytes: { min: 1, max: 500 }, on: 2 })
+ * ```
+ */
+export async function createFaultProxy({ target, seed = 1 }: FaultProxyOptions): Promise<FaultProxy> {
+  const random = createSeededRandom(seed)
+  const connections: FaultConnection[] = []
+  const nth = new Map<number, Fault>()
+  const accepted = new Set<() => void>()
+  let mode: Fault = PASS
+
+  const listener = await createFaultListener((socket) => {
+    const number = connections.length + 1
+    connections.push(createFaultConnection(number, socket, proxy.target, random.fork(number), nth.get(number) ?? mode))
+    for (const notice of accepted) notice()
+  })
+
+  const set = async ({ on = 'both', ...fault }: FaultRule): Promise<void> => {
+    if (typeof on === 'number') {
+      if (fault.kind === 'refuse')
+        throw new HoldfastError('invalid-option', 'A single connection cannot be refused: nobody listens, or somebody does.')
+      nth.set(on, fault)
+      connections[on - 1]?.set(fault)
+      return
+    }
+    if (on !== 'new') for (const connection of connections) if (connection.open) connection.set(fault)
+    if (on === 'existing') return
+    mode = fault
+    await listener.listen(fault.kind !== 'refuse')
+  }
+
+  const proxy: FaultProxy = {
+    port: listener.port,
+    target,
+    connections,
+    get mode() {
+      return mode
+    },
+    url: (path = '/', protocol = 'ws') => `${protocol}://127.0.0.1:${listener.port}${path}`,
+    set,
+    cutAll() {
+      for (const connection of connections) if (connection.open) connection.set({ kind: 'reset' })
+    },
+    waitForConnections: (count, deadlineMs) =>
+      new Promise((resolve, reject) => {
+        const notice = (): void => {
+          if (connections.length < count) return
+          clearTimeout(timer)
+          accepted.delete(notice)
+          resolve(connections)
+        }
+        const timer = setTimeout(() => {
+          accepted.delete(notice)
+          reject(new Error(`${connections.length} of ${count} connections came within ${deadlineMs} ms`))
+        }, deadlineMs)
+        accepted.add(notice)
+        notice()
+      }),
+    async close() {
+      await listener.listen(false)
+      proxy.cutAll()
+      await Promise.all(connections.map(({ closed }) => closed))
+    },
+  }
+  return proxy
+}

@@ -1,0 +1,24 @@
+import { defineConfig, type UserConfig } from 'tsdown'
+
+const common: UserConfig = { format: 'esm', target: 'es2022', dts: true, fixedExtension: false, outDir: 'dist' }
+
+export default defineConfig([
+  {
+    ...common,
+    platform: 'neutral',
+    entry: { index: 'src/page/index.ts', protocol: 'src/protocol/index.ts', 'server-in-browser': 'src/server/in-browser.ts' },
+  },
+  {
+    // A worker starts with one request: everything it needs is in its own file.
+    ...common,
+    // Not neutral: Comlink names its module in fields that only a browser build reads.
+    platform: 'browser',
+    entry: { hub: 'src/hub/shared-worker.ts' },
+    deps: { alwaysBundle: [/.*/], onlyBundle: ['comlink', 'idb'] },
+  },
+  {
+    ...common,
+    platform: 'node',
+    entry: { server: 'src/server/index.ts', testing: 'src/testing/index.ts' },
+  },
+])
