@@ -12,7 +12,12 @@ const DEADLINE_MS = 60_000
 
 /** Starts a Chromium with an empty profile. */
 export async function openBrowser() {
-  const chromium = await puppeteer.launch({ executablePath: findChromium(), headless: true, args: CHROMIUM_FLAGS, ignoreDefaultArgs: KEPT_ALIVE })
+  const chromium = await puppeteer.launch({
+    executablePath: findChromium(),
+    headless: true,
+    args: CHROMIUM_FLAGS,
+    ignoreDefaultArgs: KEPT_ALIVE,
+  })
   const pid = chromium.process()?.pid ?? 0
 
   return {

@@ -17,7 +17,7 @@ export function readCpu(rootPid) {
   const usedMs = new Map()
   const found = new Set([rootPid])
   // A child has a higher id than its parent unless ids wrapped around: go on until nothing is added.
-  for (let before = -1; before !== found.size; ) {
+  for (let before = -1; before !== found.size;) {
     before = found.size
     for (const { pid, parent } of processes) if (found.has(parent)) found.add(pid)
   }

@@ -14,9 +14,19 @@ import { median } from './statistics.mjs'
 
 /** @type {readonly RowPlan[]} */
 export const PLANS = [
-  { id: 'burst.ms', unit: 'ms', title: '5,000 messages at once to 10 tabs, until all have all', goal: { against: 'socket.io', atMost: 0.15 } },
+  {
+    id: 'burst.ms',
+    unit: 'ms',
+    title: '5,000 messages at once to 10 tabs, until all have all',
+    goal: { against: 'socket.io', atMost: 0.15 },
+  },
   { id: 'burst.cpu', unit: 'µs', title: 'browser CPU per message of it', goal: { against: 'socket.io', atMost: 0.15 } },
-  { id: 'paced.p50', unit: 'ms', title: '100 a second to 10 visible tabs, publish to handler', goal: { against: 'socket.io', atMost: 0.9 } },
+  {
+    id: 'paced.p50',
+    unit: 'ms',
+    title: '100 a second to 10 visible tabs, publish to handler',
+    goal: { against: 'socket.io', atMost: 0.9 },
+  },
   { id: 'paced.p99', unit: 'ms', title: 'the same, slowest hundredth', goal: { against: 'socket.io', atMost: 1 } },
   { id: 'paced.cpu', unit: 'ms', title: 'browser CPU per message of it', goal: { against: 'socket.io', atMost: 0.8 } },
   { id: 'hidden.cpu', unit: 'ms', title: 'the same with 9 of the 10 tabs hidden', goal: { against: 'socket.io', atMost: 0.35 } },
@@ -29,7 +39,10 @@ export const PLANS = [
 ]
 
 /** Which of the rows have a bare limit: the contender that shows it. */
-const LIMITS = new Map([...DELIVERY_IDS.map((id) => /** @type {const} */ ([id, 'port'])), ...OUTBOX_IDS.map((id) => /** @type {const} */ ([id, 'raw-outbox']))])
+const LIMITS = new Map([
+  ...DELIVERY_IDS.map((id) => /** @type {const} */ ([id, 'port'])),
+  ...OUTBOX_IDS.map((id) => /** @type {const} */ ([id, 'raw-outbox'])),
+])
 const NO_PEERS = new Set(OUTBOX_IDS)
 
 /** Rows whose peers are not timed but read. */

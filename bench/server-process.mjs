@@ -22,7 +22,7 @@ export async function startServer(contender, site) {
     else call?.reject(new Error(`${contender} server: ${answer.error}`))
   })
   const ended = once(child, 'exit').then(([code]) => {
-    for (const { reject } of waiting.values()) reject(new Error(`${contender} server ended with ${code}.`))
+    for (const call of waiting.values()) call.reject(new Error(`${contender} server ended with ${code}.`))
     return code
   })
   const first = await Promise.race([once(child, 'message'), ended])

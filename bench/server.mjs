@@ -6,25 +6,16 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { nowMs } from './clock.mjs'
 import { createMessage } from './message.mjs'
 
-/** @typedef {{ publish(messages: readonly import('./message.mjs').Message[]): Promise<unknown> | void }} Contender */
+/** @typedef {{ publish(messages: readonly import('./message.mjs').Message[]): Promise<unknown> | void, received?(): number }} Contender `received`: messages it got, counted only when in order. */
 
 const [name = '', site = ''] = process.argv.slice(2)
+/** @type {Record<string, string>} */
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript' }
 /** @type {Set<import('node:stream').Duplex>} */
 const sockets = new Set()
 let published = 0
 
-const pages = createServer(async ({ url = '' }, response) => {
-  const { pathname } = new URL(url, 'http://localhost')
-  const path = normalize(pathname === '/' ? '/index.html' : pathname)
-  try {
-    const body = await readFile(join(site, path))
-    response.setHeader('content-type', /** @type {Record<string, string>} */ (TYPES)[extname(path)] ?? 'application/octet-stream')
-    response.end(body)
-  } catch {
-    response.writeHead(404).end()
-  }
-})
+const pages = createServer((request, response) => void serveFile(request, response))
 const live = createServer()
 live.on('upgrade', (_request, socket) => {
   sockets.add(socket)
@@ -63,11 +54,28 @@ const calls = {
       await contender.publish([nextMessage()])
     }
   },
+  received: () => contender.received?.(),
   sockets: () => sockets.size,
   cpuMs() {
     const { user, system } = process.cpuUsage()
     return (user + system) / 1_000
   },
+}
+
+/**
+ * @param {import('node:http').IncomingMessage} request
+ * @param {import('node:http').ServerResponse} response
+ */
+async function serveFile({ url = '' }, response) {
+  const { pathname } = new URL(url, 'http://localhost')
+  const path = normalize(pathname === '/' ? '/index.html' : pathname)
+  try {
+    const body = await readFile(join(site, path))
+    response.setHeader('content-type', TYPES[extname(path)] ?? 'application/octet-stream')
+    response.end(body)
+  } catch {
+    response.writeHead(404).end()
+  }
 }
 
 /** @param {import('node:http').Server} server */
@@ -76,12 +84,15 @@ async function listen(server, port = 0) {
   return /** @type {import('node:net').AddressInfo} */ (server.address()).port
 }
 
-process.on('message', async (/** @type {{ id: number, call: string, values: unknown[] }} */ { id, call, values }) => {
+/** @param {{ id: number, call: string, values: unknown[] }} request */
+async function answer({ id, call, values }) {
   try {
     process.send?.({ id, value: await calls[call]?.(...values) })
   } catch (error) {
     process.send?.({ id, error: String(error instanceof Error ? error.stack : error) })
   }
-})
+}
+
+process.on('message', (/** @type {Parameters<typeof answer>[0]} */ request) => void answer(request))
 process.on('disconnect', () => process.exit())
 process.send?.('ready')

@@ -11,5 +11,13 @@ export function percentile(samples, share) {
 
 /** @param {readonly number[]} samples */
 export function median(samples) {
-  return (percentile(samples, 0.5) + percentile([...samples].map((value) => -value), 0.5) * -1) / 2
+  return (
+    (percentile(samples, 0.5) +
+      percentile(
+        [...samples].map((value) => -value),
+        0.5,
+      ) *
+        -1) /
+    2
+  )
 }

@@ -57,5 +57,7 @@ function goalText({ goal, unit }) {
   if (!goal) return ''
   const sign = goal.atMost === undefined ? '≥' : '≤'
   const bound = goal.atMost ?? goal.atLeast
-  return goal.against === 'value' ? `${sign} ${bound} ${unit}`.trimEnd() : `${sign} ${bound}× ${goal.against === 'limit' ? 'limit' : 'Socket.IO'}`
+  return goal.against === 'value'
+    ? `${sign} ${bound} ${unit}`.trimEnd()
+    : `${sign} ${bound}× ${goal.against === 'limit' ? 'limit' : 'Socket.IO'}`
 }

@@ -1,6 +1,6 @@
 import { connect, type ConnectionState, type SentMessage } from 'holdfast'
 import { applyAgent, type Agent, type Agents } from './app/agents.ts'
-import { countOf, wordsFor } from './app/connection-words.ts'
+import { countOf, RESET_WORDS, restartLine, wordsFor } from './app/connection-words.ts'
 import { applyEntry, linesOf, type Conversation, type Draft, type Entry, type Own } from './app/conversation.ts'
 import { byId, setText } from './app/element.ts'
 import { connectFaults, currentNetwork, type NetworkFault } from './app/faults.ts'
@@ -17,7 +17,8 @@ import { addHappening, type Happening, type HappeningKind } from './app/timeline
 
 const connection = connect({
   url: document.querySelector<HTMLMetaElement>('meta[name=live-url]')?.content ?? '',
-  hub: ({ name }) => new SharedWorker(new URL('./hub.ts', import.meta.url), { type: 'module', name, extendedLifetime: true } as WorkerOptions),
+  hub: ({ name }) =>
+    new SharedWorker(new URL('./hub.ts', import.meta.url), { type: 'module', name, extendedLifetime: true } as WorkerOptions),
   // So that nobody waits half a minute for the demo to come back.
   reconnect: { maxDelayMs: 10_000 },
 })
@@ -131,7 +132,7 @@ connection.outbox.subscribe(paint)
 connection.on('error', (error) => happened('bad', error.message))
 connection.on('outboxRestarted', ({ reason, mayRepeat: repeated, mayBeLost }) => {
   for (const id of repeated) mayRepeat.add(id)
-  happened('warn', `Outbox restarted (${reason}): ${countOf(repeated.length, 'message')} may repeat, ${mayBeLost.length} may be lost`)
+  happened('warn', restartLine(reason, repeated.length, mayBeLost.length))
 })
 
 agentsChannel.subscribe({
@@ -144,7 +145,7 @@ agentsChannel.subscribe({
     agents = applyAgent(agents ?? [], data)
     paint()
   },
-  reset: ({ reason }) => happened('warn', `Agents: a fresh start (${reason})`),
+  reset: ({ reason }) => happened('warn', `Agents start afresh: ${RESET_WORDS[reason]}`),
   recovered: (count) => count > 0 && happened('good', `Agents: ${countOf(count, 'missed message')} recovered`),
 })
 
@@ -160,7 +161,7 @@ conversationChannel.subscribe({
     if (origin !== undefined) own.delete(origin)
     paint()
   },
-  reset: ({ reason }) => happened('warn', `Conversation: a fresh start (${reason})`),
+  reset: ({ reason }) => happened('warn', `Conversation starts afresh: ${RESET_WORDS[reason]}`),
   recovered: (count) => count > 0 && happened('good', `Conversation: ${countOf(count, 'missed message')} recovered`),
 })
 

@@ -10,9 +10,12 @@ const FRAME_MESSAGES = 500
  */
 export function serve(http) {
   const server = new WebSocketServer({ server: http })
+  let received = 0
   server.on('connection', (socket) =>
-    socket.on('message', (data) => {
-      if (String(data) === 'end') socket.send('end')
+    socket.on('message', (/** @type {Buffer} */ data) => {
+      const text = data.toString()
+      if (text === 'end') socket.send('end')
+      else received += JSON.parse(text).length
     }),
   )
   return {
@@ -22,5 +25,6 @@ export function serve(http) {
         for (const socket of server.clients) socket.send(text)
       }
     },
+    received: () => received,
   }
 }

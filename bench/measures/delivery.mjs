@@ -17,7 +17,7 @@ export const DELIVERY_IDS = ['burst.ms', 'burst.cpu', 'paced.p50', 'paced.p99', 
  * One contender in one round: a fresh server, a fresh browser, ten tabs.
  *
  * @param {string} contender
- * @param {{ site: string, seconds: number, wants(id: string): boolean }} options `seconds`: how long messages are paced.
+ * @param {{ site: string, seconds: number, wants: (id: string) => boolean }} options `seconds`: how long messages are paced.
  * @returns {Promise<Samples>}
  */
 export async function measureDelivery(contender, { site, seconds, wants }) {
@@ -25,8 +25,10 @@ export async function measureDelivery(contender, { site, seconds, wants }) {
   const browser = await openBrowser()
   try {
     const [port, pagesPort] = [await server.call('open'), await server.call('pages')]
+    /** @type {import('../browser.mjs').Tab[]} */
     const tabs = []
-    for (let opened = 0; opened < TABS; opened++) tabs.push(await browser.openTab(`http://127.0.0.1:${pagesPort}/?part=${contender}&port=${port}`))
+    for (let opened = 0; opened < TABS; opened++)
+      tabs.push(await browser.openTab(`http://127.0.0.1:${pagesPort}/?part=${contender}&port=${port}`))
 
     /**
      * Publishes and waits until every tab has handled everything.

@@ -4,7 +4,7 @@ import { median } from '../statistics.mjs'
 
 const GROUP = 1_000
 const TOTAL = 10_000
-/** One message is queued when the page is ready, so that the hub has started. */
+/** One message is queued when the page is ready, so that the hub or the database has started. */
 const SINGLES = 499
 
 /** Every row that {@link measureOutbox} can give. */
@@ -28,10 +28,13 @@ export async function measureOutbox(contender, part, site) {
     const singlesMs = await tab.run(`bench.singles(${SINGLES})`)
     await tab.run(`bench.group(${TOTAL - groups.length * GROUP - SINGLES - 1})`)
     await server.call('open', port)
+    const flushMs = await tab.run('bench.flush()')
+    const received = await server.call('received')
+    if (received !== TOTAL) throw new Error(`The server got ${received} messages of ${TOTAL}.`)
     return {
       'enqueue.single': (SINGLES * 1_000) / singlesMs,
       'enqueue.group': (GROUP * 1_000) / median(groups),
-      'flush.ms': await tab.run('bench.flush()'),
+      'flush.ms': flushMs,
     }
   } catch (error) {
     throw new Error(`${part}: the run is broken.`, { cause: error })

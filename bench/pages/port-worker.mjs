@@ -13,12 +13,13 @@ globalThis.addEventListener('connect', (event) => {
   /** @type {Tab} */
   const tab = { port, texts: [], busy: false, hidden: false, timer: undefined }
   tabs.push(tab)
-  port.onmessage = ({ data }) => {
+  port.addEventListener('message', ({ data }) => {
     if (data === 'next') tab.busy = false
     else if (data === 'visible' || data === 'hidden') tab.hidden = data === 'hidden'
     else connect(data, port)
     post(tab)
-  }
+  })
+  port.start()
 })
 
 /**
@@ -34,10 +35,10 @@ function connect(host, port) {
         post(tab)
       }
     })
-    socket.addEventListener('close', () => tabs.forEach((tab) => tab.port.postMessage('closed')))
+    socket.addEventListener('close', () => tabs.forEach((tab) => tab.port.postMessage('closed', [])))
   }
-  if (socket.readyState === WebSocket.OPEN) port.postMessage('open')
-  else socket.addEventListener('open', () => port.postMessage('open'))
+  if (socket.readyState === WebSocket.OPEN) port.postMessage('open', [])
+  else socket.addEventListener('open', () => port.postMessage('open', []))
 }
 
 /** @param {Tab} tab */
@@ -52,6 +53,6 @@ function postNow(tab) {
   clearTimeout(tab.timer)
   tab.timer = undefined
   tab.busy = true
-  tab.port.postMessage(`[${tab.texts.join()}]`)
+  tab.port.postMessage(`[${tab.texts.join()}]`, [])
   tab.texts = []
 }

@@ -7,18 +7,19 @@
 export async function start(host, { receive, fail }) {
   const { port } = new SharedWorker(new URL('./port-worker.mjs', import.meta.url), { type: 'module' })
   const ready = new Promise((opened) => {
-    port.onmessage = ({ data }) => {
+    port.addEventListener('message', ({ data }) => {
       if (data === 'open') opened(undefined)
       else if (data === 'closed') fail('The socket was closed.')
       else {
         for (const message of JSON.parse(data)) receive(message)
-        port.postMessage('next')
+        port.postMessage('next', [])
       }
-    }
+    })
   })
-  const tell = () => port.postMessage(document.visibilityState)
+  const tell = () => port.postMessage(document.visibilityState, [])
   document.addEventListener('visibilitychange', tell)
-  port.postMessage(host)
+  port.start()
+  port.postMessage(host, [])
   tell()
   await ready
 }

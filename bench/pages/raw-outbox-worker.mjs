@@ -5,9 +5,9 @@ const FRAME_MESSAGES = 500
 /** @type {Promise<IDBDatabase>} */
 const opening = new Promise((opened, reject) => {
   const request = indexedDB.open('raw')
-  request.onupgradeneeded = () => request.result.createObjectStore('outbox', { keyPath: 'n' })
-  request.onsuccess = () => opened(request.result)
-  request.onerror = () => reject(request.error)
+  request.addEventListener('upgradeneeded', () => request.result.createObjectStore('outbox', { keyPath: 'n' }))
+  request.addEventListener('success', () => opened(request.result))
+  request.addEventListener('error', () => reject(request.error))
 })
 
 /** @type {Record<string, (value: any) => Promise<unknown>>} */
@@ -51,8 +51,8 @@ async function put(records) {
     const transaction = database.transaction('outbox', 'readwrite', { durability: 'relaxed' })
     const store = transaction.objectStore('outbox')
     for (const record of records) store.put(record)
-    transaction.oncomplete = resolve
-    transaction.onerror = () => reject(transaction.error)
+    transaction.addEventListener('complete', resolve)
+    transaction.addEventListener('error', () => reject(transaction.error))
   })
 }
 
@@ -61,12 +61,18 @@ async function getAll() {
   const database = await opening
   return new Promise((resolve, reject) => {
     const request = database.transaction('outbox').objectStore('outbox').getAll()
-    request.onsuccess = () => resolve(request.result)
-    request.onerror = () => reject(request.error)
+    request.addEventListener('success', () => resolve(request.result))
+    request.addEventListener('error', () => reject(request.error))
   })
 }
 
-globalThis.addEventListener('message', async ({ data: { call, value } }) => {
+globalThis.addEventListener('message', ({ data: { call, value } }) => void answer(call, value))
+
+/**
+ * @param {string} call
+ * @param {unknown} value
+ */
+async function answer(call, value) {
   try {
     const startedAt = performance.now()
     await calls[call]?.(value)
@@ -74,4 +80,4 @@ globalThis.addEventListener('message', async ({ data: { call, value } }) => {
   } catch (error) {
     postMessage({ error: String(error) })
   }
-})
+}

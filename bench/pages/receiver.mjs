@@ -1,6 +1,7 @@
 import { nowMs } from '../clock.mjs'
 
-/** @typedef {(message: import('../message.mjs').Message) => void} Receive */
+/** @typedef {{ endedAt: number, latencies: number[] }} Arrivals When the last message was handled, and how long each was on its way, ms. */
+/** @typedef {{ finished: Promise<Arrivals>, resolve(arrivals: Arrivals): void, reject(error: Error): void }} Run */
 
 /** Counts what arrives. A message that is lost, repeated or out of order ends the run. */
 export function createReceiver() {
@@ -8,14 +9,13 @@ export function createReceiver() {
   let end = 0
   /** @type {number[]} */
   let latencies = []
-  /** @type {PromiseWithResolvers<{ endedAt: number, latencies: number[] }> | undefined} */
+  /** @type {Run | undefined} */
   let run
   /** @type {Error | undefined} */
   let broken
 
   return {
-    /** @type {Receive} */
-    receive({ n, atMs, text }) {
+    receive: (/** @type {import('../message.mjs').Message} */ { n, atMs, text }) => {
       const at = nowMs()
       if (n !== next || n > end || !text.startsWith('x')) {
         broken ??= new Error(`Message ${n} came where ${next} of ${end} was expected.`)
@@ -26,32 +26,26 @@ export function createReceiver() {
       latencies.push(at - atMs)
       if (n === end) run?.resolve({ endedAt: at, latencies })
     },
-    /** @param {string} why */
-    fail(why) {
+    fail: (/** @type {string} */ why) => {
       broken ??= new Error(why)
       run?.reject(broken)
     },
-    /**
-     * Expects that many messages from now on.
-     *
-     * @param {number} count
-     */
-    begin(count) {
+    /** Expects that many messages from now on. */
+    begin: (/** @type {number} */ count) => {
       end += count
       latencies = []
-      run = withResolvers()
-      run.promise.catch(() => {})
+      run = createRun()
+      run.finished.catch(() => {})
       if (broken) run.reject(broken)
     },
-    /** When the last of them was handled, and how long each was on its way. */
-    finished: () => run?.promise,
+    finished: () => run?.finished,
   }
 }
 
-/** @returns {PromiseWithResolvers<any>} */
-function withResolvers() {
-  /** @type {any} */
-  const made = {}
-  made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }))
-  return made
+/** @returns {Run} */
+function createRun() {
+  /** @type {Pick<Run, 'resolve' | 'reject'> | undefined} */
+  let ends
+  const finished = new Promise((/** @type {Run['resolve']} */ resolve, reject) => (ends = { resolve, reject }))
+  return { finished, resolve: (arrivals) => ends?.resolve(arrivals), reject: (error) => ends?.reject(error) }
 }

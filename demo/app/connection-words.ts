@@ -1,4 +1,4 @@
-import type { ConnectionState, RefusalReason, WaitReason } from 'holdfast'
+import type { ConnectionState, OutboxRestart, RefusalReason, ResetReason, WaitReason } from 'holdfast'
 
 /** How serious it is. */
 export type Tone = 'good' | 'calm' | 'warn' | 'bad'
@@ -12,10 +12,10 @@ export interface Words {
 
 const WAITING: Readonly<Record<WaitReason, string>> = {
   offline: 'This device is offline',
-  unreachable: 'The server cannot be reached',
-  'server-restart': 'The server restarts',
+  unreachable: 'Server unreachable',
+  'server-restart': 'Server restarting',
   'no-credential': 'No tab could sign in',
-  protocol: 'The two sides did not understand each other',
+  protocol: 'Protocol trouble',
 }
 
 const REFUSED: Readonly<Record<RefusalReason, string>> = {
@@ -37,10 +37,36 @@ export function wordsFor(state: ConnectionState): Words {
     case 'waiting':
       return { label: WAITING[state.reason], detail: 'What you send is kept.', tone: 'warn' }
     case 'refused':
-      return { label: 'The server refuses', detail: REFUSED[state.reason], tone: 'bad' }
+      return { label: 'Refused by the server', detail: REFUSED[state.reason], tone: 'bad' }
     case 'closed':
       return { label: 'Closed', detail: 'Reload the page to connect.', tone: 'bad' }
   }
+}
+
+/** Why a channel's messages do not go on where they ended. */
+export const RESET_WORDS: Readonly<Record<ResetReason, string>> = {
+  trimmed: 'the gap was longer than the history',
+  epoch: 'the server lost its memory',
+  diverged: 'the server remembers something else',
+  'too-slow': 'the value was out of date at once',
+  'hook-failed': 'the value could not be read',
+}
+
+const RESTART_WORDS: Readonly<Record<OutboxRestart['reason'], string>> = {
+  ledger: 'the server lost its memory',
+  forgotten: 'the server has forgotten this client',
+  'store-went-back': 'this browser’s memory went back',
+  'server-went-back': 'the server’s memory went back',
+  'other-id': 'the two memories differ',
+  conflict: 'the two memories differ',
+  cloned: 'this profile was copied',
+  interrupted: 'an earlier restart was cut short',
+}
+
+/** What a restart of the outbox means for what was sent. */
+export function restartLine(reason: OutboxRestart['reason'], repeated: number, lost: number): string {
+  const facts = [repeated > 0 && `${countOf(repeated, 'message')} may repeat`, lost > 0 && `${countOf(lost, 'message')} may be lost`]
+  return `Outbox restarted, as ${RESTART_WORDS[reason]}: ${facts.filter(Boolean).join(', ') || 'nothing is in doubt'}`
 }
 
 /** `3 messages`, `1 message`. */

@@ -6,7 +6,13 @@ const me = { kind: 'person', id: 'me', name: 'Me', tab: 1 } as const
 const other = { kind: 'person', id: 'other', name: 'Other' } as const
 const entry = (id: string, atMs = 0, change: Partial<Entry> = {}): Entry => ({ id, author: other, text: id, atMs, ...change })
 const nothing: OutboxContents = { pendingCount: 0, parkedCount: 0, pending: [], parked: [] }
-const own = (id: string, atMs: number, change: Partial<Own> = {}): Own => ({ id, draft: { author: me, text: id }, atMs, fate: 'sending', ...change })
+const own = (id: string, atMs: number, change: Partial<Own> = {}): Own => ({
+  id,
+  draft: { author: me, text: id },
+  atMs,
+  fate: 'sending',
+  ...change,
+})
 const none: ReadonlySet<string> = new Set()
 
 describe('conversation', () => {
@@ -28,7 +34,10 @@ describe('conversation', () => {
 describe('lines', () => {
   it('what the server says replaces what this browser wanted to say', () => {
     const said = [entry('x', 5, { author: me })]
-    const outbox = { ...nothing, pending: [{ id: 'x', channel: 'conversation', atMs: 1, possiblySent: true, data: { author: me, text: 'x' } }] }
+    const outbox = {
+      ...nothing,
+      pending: [{ id: 'x', channel: 'conversation', atMs: 1, possiblySent: true, data: { author: me, text: 'x' } }],
+    }
     expect(linesOf(said, outbox, [own('x', 1)], 'me', none).map(({ id, fate }) => [id, fate])).toEqual([['x', 'applied']])
   })
 

@@ -36,11 +36,13 @@ export function drawing(className: string, width: number, height: number): { rea
   return { svg, path }
 }
 
-/** The element of the page with this id. */
-export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
+/** The element of the page with this id, an `HTMLElement` of any kind or of the one that is given. */
+export function byId(id: string): HTMLElement
+export function byId<T extends HTMLElement>(id: string, type: new () => T): T
+export function byId(id: string, type: new () => HTMLElement = HTMLElement): HTMLElement {
   const node = document.getElementById(id)
-  if (node === null) throw new Error(`The page has no #${id}.`)
-  return node as T
+  if (!(node instanceof type)) throw new Error(`The page has no fitting #${id}.`)
+  return node
 }
 
 /** Writes only what has changed, so that screen readers and the layout are left in peace. */

@@ -6,14 +6,14 @@ export type Action = 'restart' | 'goodbye' | 'kill'
 
 /** The switches of the break-it panel. */
 export interface Faults {
-  press(what: NetworkFault | Action): Promise<void>
+  readonly press: (what: NetworkFault | Action) => Promise<void>
 }
 
 /** What the switches tell, in every tab. */
 export interface FaultListener {
   /** Somebody, in this tab or another one, has broken or healed something. */
-  pressed(what: NetworkFault | Action): void
-  failed(error: unknown): void
+  readonly pressed: (what: NetworkFault | Action) => void
+  readonly failed: (error: unknown) => void
 }
 
 const CONTROL: Readonly<Record<NetworkFault | Exclude<Action, 'kill'>, string>> = {
@@ -33,10 +33,11 @@ export function connectFaults({ pressed, failed }: FaultListener): Faults {
   return {
     async press(what) {
       try {
-        if (what === 'kill') worker.postMessage(null)
-        else await request('POST', CONTROL[what])
+        // Told first: what follows from it should not be heard of before.
         tabs.postMessage(what)
         pressed(what)
+        if (what === 'kill') worker.postMessage(null)
+        else await request('POST', CONTROL[what])
       } catch (error) {
         failed(error)
       }

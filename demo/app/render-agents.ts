@@ -2,7 +2,13 @@ import { summarize, type Agent, type Agents, type AgentStatus } from './agents.t
 import { byId, drawing, element, setText } from './element.ts'
 import { createKeyedList, type Row } from './keyed-list.ts'
 
-const WORDS: Readonly<Record<AgentStatus, string>> = { idle: 'Idle', thinking: 'Thinking', working: 'Working', blocked: 'Blocked', done: 'Done' }
+const WORDS: Readonly<Record<AgentStatus, string>> = {
+  idle: 'Idle',
+  thinking: 'Thinking',
+  working: 'Working',
+  blocked: 'Blocked',
+  done: 'Done',
+}
 const BAR_WIDTH = 4
 const HEIGHT = 20
 
@@ -26,7 +32,7 @@ function createCard(agent: Agent): Row<Agent> {
   const { svg, path } = drawing('spark', agent.activity.length * BAR_WIDTH, HEIGHT)
   const node = element(
     'li',
-    { class: 'agent' },
+    { class: 'card' },
     element(
       'p',
       { class: 'agent-name' },
@@ -53,5 +59,5 @@ function createCard(agent: Agent): Row<Agent> {
 
 /** One upright stroke per digit. */
 function bars(activity: string): string {
-  return [...activity].map((digit, at) => `M${at * BAR_WIDTH + BAR_WIDTH / 2} ${HEIGHT - 1}v${-0.5 - Number(digit) * 1.9}`).join('')
+  return Array.from(activity, (digit, at) => `M${at * BAR_WIDTH + BAR_WIDTH / 2} ${HEIGHT - 1}v${-0.5 - Number(digit) * 1.9}`).join('')
 }

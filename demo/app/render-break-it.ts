@@ -9,16 +9,16 @@ interface Switch<Name> {
 }
 
 const NETWORK: readonly Switch<NetworkFault>[] = [
-  { name: 'heal', icon: 'heal', words: 'Healthy', what: 'Everything passes' },
-  { name: 'cut', icon: 'cut', words: 'Cut', what: 'Resets and refuses' },
-  { name: 'blackhole', icon: 'hole', words: 'Black hole', what: 'Open, but silent' },
-  { name: 'slow', icon: 'slow', words: 'Slow', what: '0.8 s late, 4 KB/s' },
+  { name: 'heal', icon: 'heal', words: 'Healthy', what: 'All gets through' },
+  { name: 'cut', icon: 'cut', words: 'Cut', what: 'Resets, refuses' },
+  { name: 'blackhole', icon: 'hole', words: 'Black hole', what: 'Open but silent' },
+  { name: 'slow', icon: 'slow', words: 'Slow', what: '0.8 s, 4 KB/s' },
 ]
 
 const ACTIONS: readonly Switch<Action>[] = [
-  { name: 'restart', icon: 'restart', words: 'Crash the server', what: 'It forgets everything' },
-  { name: 'goodbye', icon: 'goodbye', words: 'Restart it politely', what: 'It says when to come back' },
-  { name: 'kill', icon: 'worker', words: 'Kill the worker', what: 'Queue and tabs survive' },
+  { name: 'restart', icon: 'restart', words: 'Crash server', what: 'It forgets all' },
+  { name: 'goodbye', icon: 'goodbye', words: 'Restart it', what: 'With a goodbye' },
+  { name: 'kill', icon: 'worker', words: 'Kill worker', what: 'Tabs go on' },
 ]
 
 /** What the timeline says when a switch was pressed. */
@@ -27,29 +27,30 @@ export const PRESSED: Readonly<Record<NetworkFault | Action, string>> = {
   cut: 'Network cut',
   blackhole: 'Network black-holed',
   slow: 'Network slowed down',
-  restart: 'Server crashed and started empty',
-  goodbye: 'Server said goodbye and restarted',
+  restart: 'Server crashed',
+  goodbye: 'Server restarts with a goodbye',
   kill: 'Worker killed',
 }
 
 /** Makes the break-it panel. Returns how to show which fault is in force. */
 export function createBreakItView({ press }: Faults): (network: NetworkFault) => void {
   const note = byId('break-note')
+  const anotherTab = byId('another-tab')
   const network = NETWORK.map((item) => {
-    const button = createSwitch(item, 'switch')
+    const button = createSwitch(item)
     button.addEventListener('click', () => void press(item.name))
     byId('network').append(button)
     return { ...item, button }
   })
   for (const item of ACTIONS) {
-    const button = createSwitch(item, 'action')
+    const button = createSwitch(item)
     button.addEventListener('click', () => {
       // Once at a time; it stays focusable meanwhile.
       if (button.getAttribute('aria-disabled') === 'true') return
       button.setAttribute('aria-disabled', 'true')
       void press(item.name).finally(() => button.removeAttribute('aria-disabled'))
     })
-    byId('actions').append(button)
+    anotherTab.before(button)
   }
   return (now) => {
     for (const { name, words, button } of network) {
@@ -61,10 +62,10 @@ export function createBreakItView({ press }: Faults): (network: NetworkFault) =>
   }
 }
 
-function createSwitch({ icon: name, words, what }: Switch<string>, className: string): HTMLButtonElement {
+function createSwitch({ icon: name, words, what }: Switch<string>): HTMLButtonElement {
   return element(
     'button',
-    { class: className, type: 'button' },
+    { class: 'switch', type: 'button' },
     icon(name),
     element('span', { class: 'switch-text' }, element('strong', {}, words), ' ', element('span', { class: 'switch-what' }, what)),
   )

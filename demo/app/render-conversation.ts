@@ -6,9 +6,9 @@ import { exactTimeOfDay, timeOfDay } from './relative-time.ts'
 
 /** What people can do here. */
 export interface ConversationActions {
-  send(text: string): void
-  retry(id: string): void
-  discard(id: string): void
+  readonly send: (text: string) => void
+  readonly retry: (id: string) => void
+  readonly discard: (id: string) => void
 }
 
 const FATES: Readonly<Record<SendFate, { readonly icon: string; readonly words: string }>> = {
@@ -29,29 +29,43 @@ const NEAR_END = 80
 export function createConversationView(person: Author, actions: ConversationActions): (lines: readonly Line[] | null) => void {
   const scroll = byId('messages-scroll')
   const empty = byId('messages-empty')
-  const show = createKeyedList<Line>(byId('messages'), ({ id }) => id, (line) => createLine(line, person, actions))
-  listenToCompose(actions)
-  let isFirst = true
+  const list = byId('messages')
+  const show = createKeyedList<Line>(
+    list,
+    ({ id }) => id,
+    (line) => createLine(line, person, actions),
+  )
+  let isReadingAlong = true
+  const goOn = (): void => {
+    if (isReadingAlong) scroll.scrollTop = scroll.scrollHeight
+  }
+  scroll.addEventListener('scroll', () => (isReadingAlong = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_END), {
+    passive: true,
+  })
+  new ResizeObserver(goOn).observe(scroll)
+  listenToCompose(actions, () => {
+    isReadingAlong = true
+    goOn()
+  })
   return (lines) => {
     if (lines === null) return
-    const isReadingAlong = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_END
     empty.hidden = lines.length > 0
+    list.hidden = lines.length === 0
     show(lines)
-    if (isReadingAlong || isFirst) scroll.scrollTop = scroll.scrollHeight
-    isFirst = false
+    goOn()
   }
 }
 
-function listenToCompose({ send }: ConversationActions): void {
-  const form = byId<HTMLFormElement>('compose')
-  const field = byId<HTMLTextAreaElement>('compose-text')
+function listenToCompose({ send }: ConversationActions, sending: () => void): void {
+  const form = byId('compose', HTMLFormElement)
+  const field = byId('compose-text', HTMLTextAreaElement)
   form.addEventListener('submit', (event) => {
     event.preventDefault()
     const text = field.value.trim()
+    sending()
     if (text) send(text)
     form.reset()
     field.focus()
-    byId('messages-scroll').scrollTop = Number.MAX_SAFE_INTEGER
   })
   field.addEventListener('keydown', (event) => {
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
@@ -67,7 +81,12 @@ function createLine({ id, draft, atMs, fate: firstFate }: Line, person: Author, 
   const fateIcon = element('span', { class: 'fate-icon' })
   const fateWords = element('span')
   const fate = element('p', { class: 'fate' }, fateIcon, fateWords, badge)
-  const choices = element('p', { class: 'choices' }, choice('Try again', () => actions.retry(id)), choice('Discard', () => actions.discard(id)))
+  const choices = element(
+    'p',
+    { class: 'choices' },
+    choice('Try again', () => actions.retry(id)),
+    choice('Discard', () => actions.discard(id)),
+  )
   const node = element(
     'li',
     { class: `message ${isMine ? 'mine' : author.kind}` },
@@ -103,7 +122,11 @@ function createLine({ id, draft, atMs, fate: firstFate }: Line, person: Author, 
 
 function choice(words: string, act: () => void): HTMLButtonElement {
   const button = element('button', { class: 'button small', type: 'button' }, words)
-  button.addEventListener('click', act)
+  button.addEventListener('click', () => {
+    // The button is about to go; the keyboard's place must not go with it.
+    byId('messages-scroll').focus({ preventScroll: true })
+    act()
+  })
   return button
 }
 

@@ -19,7 +19,14 @@ function createEvent({ kind }: Happening): Row<Happening> {
   const times = element('span', { class: 'event-times' })
   const time = element('time')
   return {
-    node: element('li', { class: 'event', 'data-kind': kind }, element('span', { class: 'event-mark', 'aria-hidden': 'true' }), text, times, time),
+    node: element(
+      'li',
+      { class: 'event', 'data-kind': kind },
+      element('span', { class: 'event-mark', 'aria-hidden': 'true' }),
+      text,
+      times,
+      time,
+    ),
     update({ text: what, times: often, atMs }) {
       setText(text, what)
       setText(times, often > 1 ? `× ${often}` : '')

@@ -27,10 +27,20 @@ const CREW = [
 export function createCrew(random) {
   /** @type {Agent[]} */
   const agents = CREW.map(([name, role, tasks], at) => {
-    const status = /** @type {const} */ (['working', 'thinking', 'working', 'idle', 'working', 'blocked', 'thinking', 'working'])[at] ?? 'idle'
+    const status =
+      /** @type {const} */ (['working', 'thinking', 'working', 'idle', 'working', 'blocked', 'thinking', 'working'])[at] ?? 'idle'
     const activity = Array.from({ length: ACTIVITY_LENGTH }, () => busyness(status, random)).join('')
     const progress = status === 'working' ? random.integer(5, 80) : 0
-    return { id: name.toLowerCase(), name, role, status, task: status === 'idle' ? 'Waiting for work' : pick(tasks, random), progress, activity, revision: 1 }
+    return {
+      id: name.toLowerCase(),
+      name,
+      role,
+      status,
+      task: status === 'idle' ? 'Waiting for work' : pick(tasks, random),
+      progress,
+      activity,
+      revision: 1,
+    }
   })
   return {
     /** @returns {readonly Agent[]} */

@@ -180,9 +180,12 @@ describe('a port between tab and hub', () => {
     null,
   ])('[TB5] ignores %j on the port and goes on', async (raw) => {
     const { hub, port2, seen } = pair()
+    const answers: unknown[] = []
+    port2.addEventListener('message', ({ data }) => answers.push((data as { id: unknown }).id))
     port2.postMessage(typeof raw === 'object' && raw !== null ? { id: 'x', ...raw } : raw)
     expect(await hub.ping()).toEqual(ok)
     expect(seen).toEqual([['ping', []]])
+    expect(answers).toEqual([expect.not.stringMatching('^x$')])
     expect(({} as { polluted?: number }).polluted).toBeUndefined()
   })
 })

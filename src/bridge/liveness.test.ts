@@ -32,6 +32,18 @@ describe('locks that say who lives', () => {
     expect(told).toBe(false)
   })
 
+  it('[TB6] says nothing when its signal aborted while the lock was being granted', async () => {
+    const abort = new AbortController()
+    let told = false
+    const late = { request: (_name: string, _options: LockOptions, run: () => void) => Promise.resolve().then(run) } as unknown as TestLocks
+    void whenFree(late, 'a', abort.signal).then(() => (told = true))
+    abort.abort()
+    await new TestLocks().query()
+    await Promise.resolve()
+    await Promise.resolve()
+    expect(told).toBe(false)
+  })
+
   it('[TB6] notices that the browser took a lock away', async () => {
     const locks = new TestLocks()
     const lock = await holdLock(locks, 'a')

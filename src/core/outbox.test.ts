@@ -19,7 +19,11 @@ import type { OutboxState } from './ports.ts'
 import { CLIENT, entry, id, LEDGER, message } from './testing/frames.ts'
 
 const holding = (...names: readonly (string | number)[]): OutboxState =>
-  appendMessages(emptyOutbox(CLIENT), names.map((name) => message(name)), false).outbox
+  appendMessages(
+    emptyOutbox(CLIENT),
+    names.map((name) => message(name)),
+    false,
+  ).outbox
 
 /** Numbers 1–5, 1–2 acknowledged, 1–4 possibly sent. */
 const used: OutboxState = { ...settleThrough(holding(1, 2, 3, 4, 5), 2, id(2)), sentThrough: 4, ledger: LEDGER }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { CoreEvent } from './events.ts'
-import { publicState, type ConnectionState } from './public-state.ts'
+import { publicState } from './derive-public-state.ts'
+import type { ConnectionState } from './public-state.ts'
 import { id, place, published } from './testing/frames.ts'
 import { createMachine, type Machine } from './testing/machine.ts'
 

@@ -238,9 +238,7 @@ describe('receiving', () => {
   })
 
   it('[CH9] [P29] a refused channel leaves the others alone, and is asked for when it is wanted again and with the next hello', () => {
-    const machine = live(7)
-      .feed(want(1, 'b'))
-      .frame({ type: 'refused', sub: 2, reason: 'forbidden', message: 'no' })
+    const machine = live(7).feed(want(1, 'b')).frame({ type: 'refused', sub: 2, reason: 'forbidden', message: 'no' })
     expect(machine.told()).toEqual([{ type: 'refused', channel: 'b', reason: 'forbidden', message: 'no' }])
     machine.frame({ type: 'messages', batches: [{ sub: 1, messages: published(8, 8) }] }).feed(want(5, 'b'))
     expect(machine.sent()).toEqual([{ type: 'subscribe', subscriptions: [{ sub: 3, channel: 'b', cursor: place(1) }] }])
@@ -256,7 +254,10 @@ describe('receiving', () => {
     expect(machine.take()).toEqual([])
     machine.connect()
     expect(machine.take()).toContainEqual(
-      expect.objectContaining({ type: 'hello', hello: expect.objectContaining({ subscriptions: [{ sub: 3, channel: 'a', cursor: place(4) }] }) }),
+      expect.objectContaining({
+        type: 'hello',
+        hello: expect.objectContaining({ subscriptions: [{ sub: 3, channel: 'a', cursor: place(4) }] }),
+      }),
     )
   })
 })

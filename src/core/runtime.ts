@@ -1,10 +1,10 @@
 import { HoldfastError, type ErrorData } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
-import { decodeServerMessage } from '../protocol/server-codec.ts'
+import { createCurrentSocket } from './current-socket.ts'
 import type { CoreEvent, Effect, TimerName, Told } from './events.ts'
 import { createGroupCommit, type Submitted } from './group-commit.ts'
 import { nextRecall, parkedCopy, type Disagreement } from './outbox.ts'
-import type { Clock, Fate, Log, NewMessage, OpenSocket, OutboxEntry, OutboxState, ParkedMessage, Random, Socket, Store, StoredState } from './ports.ts'
+import type { Clock, Fate, Log, NewMessage, OpenSocket, OutboxEntry, ParkedMessage, Random, Store, StoredState } from './ports.ts'
 import { possiblySentThrough, sendsAtOnce } from './sending.ts'
 import type { HubSettings } from './settings.ts'
 import { initialState, type CoreState } from './state.ts'
@@ -59,7 +59,6 @@ export interface Runtime {
 export function createRuntime(ports: RuntimePorts): Runtime {
   const { clock, random, store, stored, notify, log } = ports
   let state = initialState(ports.settings, stored.session, stored.outbox)
-  let socket: Socket | null = null
   // An earlier hub may have ended before it could announce what it found or marked.
   let restart: { reason: Disagreement | 'interrupted'; mayBeLost: readonly Id[] } | null = state.outbox.entries.some(
     ({ recall, mayRepeat }) => recall ?? mayRepeat,
@@ -96,6 +95,8 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     if (state !== before) notify({ type: 'changed' })
   }
 
+  const socket = createCurrentSocket(ports.openSocket, dispatch, log)
+
   const perform = (effect: Effect, before: CoreState): void => {
     const { client } = state.outbox
     switch (effect.type) {
@@ -106,15 +107,13 @@ export function createRuntime(ports: RuntimePorts): Runtime {
         )
         return
       case 'open':
-        return openSocket()
+        return socket.open()
       case 'close':
-        socket?.close(effect.code, effect.reason)
-        socket = null
-        return
+        return socket.close(effect.code, effect.reason)
       case 'hello':
-        return socket?.send(JSON.stringify(effect.hello))
+        return socket.send(JSON.stringify(effect.hello))
       case 'send':
-        return socket?.send(effect.text)
+        return socket.send(effect.text)
       case 'set-timer':
         timers.get(effect.timer)?.()
         timers.set(effect.timer, clock.setTimer(effect.delayMs, () => dispatch({ type: 'timer', timer: effect.timer })))
@@ -143,7 +142,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
         })
       }
       case 'restart': {
-        const mine = needed(beginRestart(effect.why, effect.ask), (outbox) => dispatch({ type: 'restarted', outbox })).finally(() => {
+        const mine = beginRestart(effect.why, effect.ask).finally(() => {
           if (restarting === mine) restarting = null
         })
         restarting = mine
@@ -156,32 +155,11 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     }
   }
 
-  const openSocket = (): void => {
-    // A socket that was replaced or given up must not be heard any more: some browsers deliver its last events late.
-    const mine: { socket?: Socket } = {}
-    const current = (): boolean => socket !== null && socket === mine.socket
-    mine.socket = ports.openSocket({
-      opened: () => current() && dispatch({ type: 'opened' }),
-      frame: (text) => {
-        if (!current()) return
-        const decoded = text === null ? null : decodeServerMessage(text)
-        if (decoded?.ok) dispatch({ type: 'frame', message: decoded.message })
-        else {
-          log({ level: 'error', event: 'bad-frame', error: decoded?.error ?? 'binary' })
-          dispatch({ type: 'bad-frame' })
-        }
-      },
-      closed: (code) => {
-        if (!current()) return
-        socket = null
-        dispatch({ type: 'closed', code })
-      },
-    })
-    socket = mine.socket
-  }
-
-  /** A store call the protocol cannot go on without. The connection is given up at the deadline; a late answer still counts. */
-  const needed = <T>(call: Promise<T>, answered: (value: T) => void): Promise<void> => {
+  /**
+   * A store call the protocol cannot go on without. The connection is given up at the deadline; a late answer still counts. The machine learns of an
+   * answer in its first microtask, so that it learns of all answers in the order in which the store gave them.
+   */
+  const needed = <T>(call: Promise<T>, answered: (value: T) => void | Promise<void>): Promise<void> => {
     let failed = false
     const fail = (error: unknown): void => {
       if (failed) return
@@ -190,7 +168,16 @@ export function createRuntime(ports: RuntimePorts): Runtime {
       dispatch({ type: 'store-failed' })
     }
     const stopDeadline = clock.setTimer(STORE_DEADLINE_MS, () => fail(new HoldfastError('storage-failed', 'the store did not answer in time')))
-    return call.finally(stopDeadline).then(answered, fail)
+    return call.then(
+      (value) => {
+        stopDeadline()
+        return answered(value)
+      },
+      (error: unknown) => {
+        stopDeadline()
+        fail(error)
+      },
+    )
   }
 
   /** A store call whose failure is told, and repaired by a later one. */
@@ -198,11 +185,13 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     call.then(answered, (error: unknown) => notify({ type: 'error', error: dataOf(error) }))
   }
 
-  const beginRestart = async (reason: Disagreement, ask: 'possibly-sent' | 'all'): Promise<OutboxState> => {
-    const mayBeLost = reason === 'ledger' ? await store.appliedSince(clock.nowMs() - MAY_BE_LOST_MS) : []
-    const outbox = await store.restart(random.id(), ask)
-    restart = { reason, mayBeLost: [...(restart?.mayBeLost ?? []), ...mayBeLost] }
-    return outbox
+  const beginRestart = (reason: Disagreement, ask: 'possibly-sent' | 'all'): Promise<void> => {
+    const begin = (mayBeLost: readonly Id[]): Promise<void> =>
+      needed(store.restart(random.id(), ask), (outbox) => {
+        restart = { reason, mayBeLost: [...(restart?.mayBeLost ?? []), ...mayBeLost] }
+        dispatch({ type: 'restarted', outbox })
+      })
+    return reason === 'ledger' ? needed(store.appliedSince(clock.nowMs() - MAY_BE_LOST_MS), begin) : begin([])
   }
 
   const announceRestart = (): void => {

@@ -1,9 +1,16 @@
 import type { OpenSocket } from '../core/ports.ts'
 
+/** "Closed abnormally": what a browser says of a socket that never opened. */
+const ABNORMAL = 1006
+
 /** Opens the browser's own WebSockets to `url`. */
 export function browserSocket(url: string): OpenSocket {
   return (listener) => {
-    const socket = new WebSocket(url)
+    const socket = newSocket(url)
+    if (!socket) {
+      queueMicrotask(() => listener.closed(ABNORMAL))
+      return { send: () => {}, bufferedBytes: () => 0, close: () => {} }
+    }
     const ears = new AbortController()
     const { signal } = ears
     let ended = false
@@ -25,5 +32,14 @@ export function browserSocket(url: string): OpenSocket {
         socket.close(code, reason)
       },
     }
+  }
+}
+
+/** `null` when the browser will not even try, as with `ws:` from a page that came by `https:`. */
+function newSocket(url: string): WebSocket | null {
+  try {
+    return new WebSocket(url)
+  } catch {
+    return null
   }
 }

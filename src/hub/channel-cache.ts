@@ -28,7 +28,7 @@ export class ChannelCache {
   /** Text of the last slice that was asked for: all tabs at the same place share it. */
   #lastSlice: { readonly from: number; readonly to: number; readonly epoch: string; readonly json: string } | null = null
   /** What the store does not have yet. */
-  #unsaved: { clear: boolean; snapshot: boolean; append: CachedMessage[] } | null = null
+  #unsaved: { clear: boolean; snapshot: boolean; append: CachedMessage[] } | null
 
   constructor(channel: string, stored: CachedChannel | null, startAt: Cursor | null) {
     this.channel = channel
@@ -36,6 +36,8 @@ export class ChannelCache {
     this.#snapshot = stored?.snapshot ?? null
     this.#messages = stored ? [...stored.messages] : []
     this.#units = this.#messages.reduce((sum, { json }) => sum + json.length, 0)
+    // Whatever the store may have kept of an earlier life of the channel does not join on.
+    this.#unsaved = stored ? null : { clear: true, snapshot: true, append: [] }
   }
 
   /** Everything up to here is held, or was before it was trimmed; `null` before the first verdict. */
@@ -50,10 +52,8 @@ export class ChannelCache {
 
   /** The value, when what follows it is held without a gap. */
   get snapshot(): CachedSnapshot | null {
-    const cursor = this.#cursor
-    const at = this.#snapshot?.cursor
-    if (!cursor || !at || at.epoch !== cursor.epoch || at.offset < this.joinsFrom || at.offset > cursor.offset) return null
-    return this.#snapshot
+    const held = this.#snapshot
+    return held && this.after(held.cursor).kind === 'messages' ? held : null
   }
 
   /** Rises when the channel begins anew. */
@@ -151,12 +151,10 @@ export class ChannelCache {
   }
 
   #trim({ messages, bytes }: HistoryLimits): void {
-    let drop = Math.max(0, this.#messages.length - messages)
+    const tooMany = this.#messages.length - messages
     let units = this.#units
-    for (let at = 0; at < this.#messages.length && (at < drop || units > bytes); at++) {
-      units -= this.#messages[at]?.json.length ?? 0
-      drop = at + 1
-    }
+    let drop = 0
+    for (; drop < this.#messages.length && (drop < tooMany || units > bytes); drop++) units -= this.#messages[drop]?.json.length ?? 0
     if (drop === 0) return
     this.#messages.splice(0, drop)
     this.#units = units

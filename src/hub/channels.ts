@@ -28,7 +28,7 @@ export class Channels {
   readonly #caches = new Map<string, ChannelCache>()
   /** Channels that the server has judged since this hub started. */
   readonly #decided = new Set<string>()
-  /** Values asked of the server and not answered, by the offset asked for. */
+  /** Offset of the value that was asked of the server, or came in answer and may still be ahead of the messages. Void with the next verdict. */
   readonly #asked = new Map<string, number>()
 
   constructor(host: ChannelsHost, stored: readonly CachedChannel[]) {
@@ -38,12 +38,16 @@ export class Channels {
 
   /** A tab wants a channel, from a place or as a newcomer. Wanting it again restates the place. */
   subscribe(tab: TabSession, wanted: TabPosition): void {
-    const { channel } = wanted
     const tabChannel = new TabChannel(wanted)
-    tab.channels.set(channel, tabChannel)
-    const cache = this.#caches.get(channel) ?? new ChannelCache(channel, null, wanted.position)
-    this.#caches.delete(channel)
-    this.#caches.set(channel, cache)
+    tab.channels.set(wanted.channel, tabChannel)
+    this.join(tab, tabChannel)
+  }
+
+  /** A tab's channel is served from here on, with whatever the tab is still owed. */
+  join(tab: TabSession, tabChannel: TabChannel): void {
+    const { channel, position } = tabChannel
+    let cache = this.#caches.get(channel)
+    if (!cache) this.#caches.set(channel, (cache = new ChannelCache(channel, null, position)))
     this.#host.runtime.dispatch({ type: 'subscribe', channel, cursor: cache.cursor })
     tab.channelChanged(tabChannel)
   }
@@ -60,17 +64,12 @@ export class Channels {
       this.#host.runtime.dispatch({ type: 'unsubscribe', channel })
       this.#decided.delete(channel)
       this.#asked.delete(channel)
+      this.#leaveLast(channel)
     }
     const idle = [...this.#caches.keys()].filter((channel) => !this.#isWanted(channel))
     const evicted = idle.slice(0, Math.max(0, idle.length - MAX_IDLE_CHANNELS))
     for (const channel of evicted) this.#caches.delete(channel)
     if (evicted.length > 0) this.#host.dropped(evicted)
-  }
-
-  /** The connection came or went: what tabs are told of a value's freshness changes, and unanswered questions are asked anew. */
-  connectionChanged(): void {
-    this.#asked.clear()
-    for (const tab of this.#host.tabs) for (const channel of tab.channels.values()) if (!channel.position) tab.channelChanged(channel)
   }
 
   /** Something the session machine says about a channel. */
@@ -87,6 +86,7 @@ export class Channels {
         if (told.continues) cache.refresh(snapshot)
         else cache.restart(told.cursor, snapshot)
         this.#judged(told.channel)
+        if (told.continues) this.#asked.set(told.channel, told.cursor.offset)
         break
       }
       case 'started':
@@ -95,7 +95,8 @@ export class Channels {
         this.#judged(told.channel)
         break
       case 'recovering':
-        this.#decided.add(told.channel)
+        // A new subscription: what was asked under the one before is not answered any more.
+        this.#judged(told.channel)
         this.#each(told.channel, (channel) => channel.owesVerdict(told.upTo))
         break
       case 'reset': {
@@ -116,7 +117,7 @@ export class Channels {
   }
 
   /** What is new for a tab in one of its channels. */
-  serve(tabChannel: TabChannel): ChannelDelivery | null {
+  serve(tab: TabSession, tabChannel: TabChannel): ChannelDelivery | null {
     const cache = this.#caches.get(tabChannel.channel)
     if (!cache) return null
     const { state } = this.#host.runtime
@@ -127,7 +128,15 @@ export class Channels {
       this.#asked.set(channel, served.wantsSnapshotFrom)
       this.#host.runtime.dispatch({ type: 'want-snapshot', channel, from: served.wantsSnapshotFrom })
     }
+    if (served.delivery?.refused) this.unsubscribe(tab, channel)
     return served.delivery
+  }
+
+  #leaveLast(channel: string): void {
+    const cache = this.#caches.get(channel)
+    if (!cache) return
+    this.#caches.delete(channel)
+    this.#caches.set(channel, cache)
   }
 
   #judged(channel: string): void {

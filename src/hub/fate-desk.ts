@@ -4,6 +4,8 @@ import type { FateNews, TabSession } from './tab-session.ts'
 /** Knows which tab waits for which message, so that a fate goes to the tab that sent it and to nobody else. */
 export interface FateDesk {
   claim(tab: TabSession, ids: readonly Id[]): void
+  /** No fate of these will be told: they were never queued, or their fate is known. */
+  release(ids: readonly Id[]): void
   tell(fates: readonly FateNews[]): void
   /** The tab is gone; whoever takes its messages over claims them anew. */
   forget(tab: TabSession): void
@@ -15,6 +17,9 @@ export function createFateDesk(): FateDesk {
   return {
     claim(tab, ids) {
       for (const id of ids) senders.set(id, tab)
+    },
+    release(ids) {
+      for (const id of ids) senders.delete(id)
     },
     tell(fates) {
       const byTab = new Map<TabSession, FateNews[]>()

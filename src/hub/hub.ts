@@ -22,6 +22,8 @@ export interface Hub {
 export function createHub(platform: HubPlatform): Hub {
   const instance = platform.random.id()
   const tabs = new Set<TabSession>()
+  /** How to end the port that a tab is attached by. */
+  const ends = new Map<Id, () => void>()
   const lock = hubLockName(platform.scope, { generation: platform.generation, instance })
   const held = holdLock(platform.locks, lock)
   let settings: HubSettings | null = null
@@ -31,10 +33,9 @@ export function createHub(platform: HubPlatform): Hub {
     if (settings === null || ownership === null) {
       settings = wanted
       ownership = createOwnership(platform, wanted, tabs)
-      void holdLock(platform.locks, ownerLockName(platform.scope)).then(
-        () => ownership?.begin(),
-        (error: unknown) => ownership?.fail(error),
-      )
+      holdLock(platform.locks, ownerLockName(platform.scope))
+        .then(() => ownership?.begin())
+        .catch((error: unknown) => ownership?.fail(error))
       return ownership
     }
     const difference = firstDifference(settings, wanted)
@@ -53,7 +54,13 @@ export function createHub(platform: HubPlatform): Hub {
       session = null
       left.end()
       tabs.delete(left)
+      if (ends.get(left.id) === end) ends.delete(left.id)
       ownership?.left(left)
+    }
+
+    const end = (): void => {
+      leave()
+      served.close()
     }
 
     const attach = async (request: AttachRequest): Promise<AttachAnswer> => {
@@ -61,14 +68,14 @@ export function createHub(platform: HubPlatform): Hub {
       await held
       const owner = adopt(request.settings)
       leave()
+      // A page that came back uses a new port; nothing tells that the old one is closed.
+      ends.get(request.tab)?.()
       gone = new AbortController()
       const tab = new TabSession(request, served.tab, owner.source)
       session = tab
       tabs.add(tab)
-      void whenFree(platform.locks, request.lock, gone.signal).then(() => {
-        leave()
-        served.close()
-      })
+      ends.set(tab.id, end)
+      void whenFree(platform.locks, request.lock, gone.signal).then(end)
       owner.joined(tab, request)
       return { bridge: BRIDGE_VERSION, instance, lock }
     }
@@ -122,4 +129,3 @@ function firstDifference(ours: HubSettings, theirs: HubSettings): keyof HubSetti
   const names = Object.keys(ours) as (keyof HubSettings)[]
   return names.find((name) => JSON.stringify(ours[name]) !== JSON.stringify(theirs[name])) ?? null
 }
-

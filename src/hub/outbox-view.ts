@@ -1,5 +1,5 @@
 import type { OutboxView } from '../bridge/contract.ts'
-import { countPending } from '../core/public-state.ts'
+import { countPending } from '../core/derive-public-state.ts'
 import type { Runtime } from '../core/runtime.ts'
 import { possiblySentThrough } from '../core/sending.ts'
 

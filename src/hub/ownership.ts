@@ -1,9 +1,12 @@
 import type { AttachRequest, SendAnswer, TabPosition, TabSignal } from '../bridge/contract.ts'
 import type { NewMessage, Store, StoredState } from '../core/ports.ts'
-import { publicState, type ConnectionState } from '../core/public-state.ts'
+import { publicState } from '../core/derive-public-state.ts'
+import type { ConnectionState } from '../core/public-state.ts'
 import { createRuntime, type Notice, type Runtime } from '../core/runtime.ts'
 import type { Submitted } from '../core/group-commit.ts'
+import { possiblySentThrough } from '../core/sending.ts'
 import type { HubSettings } from '../core/settings.ts'
+import type { CoreState } from '../core/state.ts'
 import { HoldfastError, type ErrorData } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
 import { createCacheWriter } from './cache-writer.ts'
@@ -12,9 +15,11 @@ import { askCredential } from './credentials.ts'
 import { createFateDesk } from './fate-desk.ts'
 import { outboxView } from './outbox-view.ts'
 import type { HubPlatform } from './platform.ts'
+import { rescue } from './rescue.ts'
 import { createStateBoard } from './state-board.ts'
 import { TabChannel } from './tab-channel.ts'
 import type { TabSession, TabSource } from './tab-session.ts'
+import { unsettledFates } from './unsettled-fates.ts'
 
 /** The session machine, its store and its channels on behalf of the attached tabs: before this hub owns them, while, and after they were lost. */
 export interface Ownership {
@@ -49,9 +54,9 @@ export function createOwnership(platform: HubPlatform, settings: HubSettings, ta
   let opened: (now: Running) => void = () => {}
   let ready = new Promise<Running>((resolve) => (opened = resolve))
   let online = true
+  let outboxFacts: readonly unknown[] = []
 
-  const board = createStateBoard(clock, state, (now, before) => {
-    if ((now.status === 'connected') !== (before.status === 'connected')) running?.channels.connectionChanged()
+  const board = createStateBoard(clock, state, () => {
     for (const tab of tabs) tab.stateChanged()
   })
 
@@ -77,7 +82,7 @@ export function createOwnership(platform: HubPlatform, settings: HubSettings, ta
     }
   }
 
-  const begin = async (): Promise<void> => {
+  const open = async (lost: CoreState | null): Promise<void> => {
     const [store, stored] = await openStore()
     if (stored.corrupt) fail(new HoldfastError('storage-corrupt', 'stored data could not be read and was set aside'))
     const runtime = createRuntime({
@@ -99,32 +104,39 @@ export function createOwnership(platform: HubPlatform, settings: HubSettings, ta
     const now: Running = { store, runtime, channels }
     running = now
     store.onLost((why) => {
-      if (running === now) lose(why)
+      if (running === now) lose(why, now)
     })
     presence()
-    for (const tab of tabs) for (const { channel, position } of tab.channels.values()) channels.subscribe(tab, { channel, position })
+    for (const tab of tabs) for (const channel of tab.channels.values()) channels.join(tab, channel)
     runtime.dispatch({ type: 'start' })
+    if (lost) {
+      const { again, fates: ended } = rescue(lost)
+      fates.tell(ended)
+      // Before whatever has waited for the store since.
+      if (again.length > 0) runtime.send(again).catch(fail)
+    }
     opened(now)
     board.update()
   }
 
-  /** The browser took the storage away: what it held is gone, and a new store begins empty. */
-  const lose = (why: string): void => {
-    running?.runtime.dispatch({ type: 'stop' })
+  /** The browser took the storage away: a new store begins with what can be saved of the old one. */
+  const lose = (why: string, { runtime }: Running): void => {
+    runtime.dispatch({ type: 'stop' })
     running = null
     ready = new Promise((resolve) => (opened = resolve))
     fail(new HoldfastError('storage-failed', `the browser took the storage away: ${why}`))
-    begin().catch(fail)
+    open(runtime.state).catch(fail)
   }
 
   const take = (notice: Notice): void => {
     switch (notice.type) {
       case 'changed':
         board.update()
-        for (const tab of tabs) if (tab.watchesOutbox) tab.outboxChanged()
-        return
+        return showOutbox()
       case 'fates':
-        return fates.tell(notice.fates)
+        fates.tell(notice.fates)
+        // Something may have been parked with them.
+        return showOutbox()
       case 'sent':
         return fates.tell(notice.ids.map((id) => ({ id, fate: 'sent' })))
       case 'restarted': {
@@ -140,6 +152,16 @@ export function createOwnership(platform: HubPlatform, settings: HubSettings, ta
     }
   }
 
+  /** Tells those who watch the outbox, when it is another: most of what happens is about channels only. */
+  const showOutbox = (): void => {
+    if (!running) return
+    const { runtime } = running
+    const facts = [runtime.state.outbox, possiblySentThrough(runtime.state), runtime.parked.size]
+    if (facts.every((fact, at) => fact === outboxFacts[at])) return
+    outboxFacts = facts
+    for (const tab of tabs) tab.outboxChanged()
+  }
+
   const presence = (): void => {
     const visible = [...tabs].some((tab) => tab.visible && !tab.suspended)
     running?.runtime.dispatch({ type: 'presence', visible, online })
@@ -151,8 +173,21 @@ export function createOwnership(platform: HubPlatform, settings: HubSettings, ta
   const settle = async (tab: TabSession, ids: readonly Id[]): Promise<void> => {
     if (ids.length === 0) return
     fates.claim(tab, ids)
-    const { store } = await ready
-    fates.tell(await store.fatesOf(ids))
+    const { store, runtime } = await ready
+    fates.tell(unsettledFates(ids, await store.fatesOf(ids), runtime))
+  }
+
+  /** Queues messages of a tab; it is told what becomes of those that are queued. */
+  const submit = async (tab: TabSession, runtime: Runtime, messages: readonly NewMessage[]): Promise<readonly Submitted[]> => {
+    const ids = messages.map(({ id }) => id)
+    // Before they are queued: a fate may overtake the answer.
+    fates.claim(tab, ids)
+    const submitted = await runtime.send(messages).catch((error: unknown) => {
+      fates.release(ids)
+      throw error
+    })
+    fates.release(submitted.flatMap((one) => ('ended' in one ? [one.ended.id] : [])))
+    return submitted
   }
 
   return {
@@ -161,9 +196,9 @@ export function createOwnership(platform: HubPlatform, settings: HubSettings, ta
       clock,
       state: () => board.current(),
       outboxView: () => (running ? outboxView(running.runtime) : { pendingCount: 0, parkedCount: 0, pending: [], parked: [] }),
-      serve: (channel) => running?.channels.serve(channel) ?? null,
+      serve: (tab, channel) => running?.channels.serve(tab, channel) ?? null,
     },
-    begin,
+    begin: () => open(null),
     fail,
     joined(tab, request) {
       for (const wanted of request.channels) {
@@ -195,8 +230,7 @@ export function createOwnership(platform: HubPlatform, settings: HubSettings, ta
     },
     async send(tab, messages) {
       const { runtime } = await ready
-      fates.claim(tab, messages.map(({ id }) => id))
-      return (await runtime.send(messages)).map(answerOf)
+      return (await submit(tab, runtime, messages)).map(answerOf)
     },
     sendVolatile(messages) {
       const runtime = running?.runtime
@@ -210,8 +244,7 @@ export function createOwnership(platform: HubPlatform, settings: HubSettings, ta
       const message = runtime.parked.get(id)
       if (!message) throw new HoldfastError('not-found', 'no such message is parked')
       // Queued before it is forgotten: a crash in between shows it twice, and never loses it.
-      fates.claim(tab, [newId])
-      await runtime.send([{ id: newId, channel: message.channel, json: message.json, atMs: clock.nowMs() }])
+      await submit(tab, runtime, [{ id: newId, channel: message.channel, json: message.json, atMs: clock.nowMs() }])
       await runtime.unpark(id)
     },
     async discard(id) {

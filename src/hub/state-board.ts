@@ -12,7 +12,7 @@ const COUNT_DELAY_MS = 50
 export function createStateBoard(
   clock: Clock,
   derive: () => ConnectionState,
-  changed: (state: ConnectionState, before: ConnectionState) => void,
+  changed: () => void,
 ): { current(): ConnectionState; update(): void } {
   let current = derive()
   let waiting: (() => void) | null = null
@@ -22,7 +22,7 @@ export function createStateBoard(
     waiting = null
     const before = current
     current = derive()
-    if (JSON.stringify(before) !== JSON.stringify(current)) changed(current, before)
+    if (JSON.stringify(before) !== JSON.stringify(current)) changed()
   }
 
   return {

@@ -44,12 +44,13 @@ export class TabChannel {
 
   /** The hub lost its place: so did every tab that had begun. */
   lose(reason: ResetNotice, cache: ChannelCache): void {
-    if (!this.#position) return
+    const place = this.#position
+    if (!place) return
     this.#outdated = cache.generation
     this.#atLeast = null
     this.#position = null
     this.#verdict = null
-    this.#reset = reason
+    this.#reset = place.epoch === cache.cursor?.epoch ? missingAfter(place, reason) : { reason: reason.reason }
   }
 
   /** The server said the hub's place was good; the tab is told when it has everything up to `upTo`. */
@@ -136,4 +137,9 @@ export class TabChannel {
     if (verdict) this.#verdict = null
     return { delivery }
   }
+}
+
+/** What of the hub's loss is missing for a tab at `place`, which may be behind the hub or ahead of it. */
+function missingAfter(place: Cursor, { reason, to }: ResetNotice): ResetNotice {
+  return to === undefined || place.offset >= to ? { reason } : { reason, from: place.offset + 1, to }
 }

@@ -12,7 +12,7 @@ export interface TabSource {
   readonly clock: Clock
   state(): ConnectionState
   outboxView(): OutboxView
-  serve(channel: TabChannel): ChannelDelivery | null
+  serve(tab: TabSession, channel: TabChannel): ChannelDelivery | null
 }
 
 /** What became of one message, as a tab is told. */
@@ -37,7 +37,8 @@ export class TabSession {
   #outboxDue = true
   #fates: FateNews[] = []
   #restarts: OutboxRestart[] = []
-  #errors: ErrorData[] = []
+  /** The newest of each code: they may come for hours while a tab is frozen. */
+  #errors = new Map<ErrorData['code'], ErrorData>()
   readonly #dirty = new Set<TabChannel>()
 
   constructor(request: AttachRequest, remote: RemoteTab, source: TabSource) {
@@ -68,25 +69,29 @@ export class TabSession {
 
   /** There may be news in a channel. */
   channelChanged(channel: TabChannel): void {
+    if (this.suspended) return
     this.#dirty.add(channel)
     this.#schedule()
   }
 
   /** Something became of messages this tab sent. */
   tellFates(fates: readonly FateNews[]): void {
+    if (this.suspended) return
     for (const fate of fates) this.#fates.push(fate)
     this.#schedule()
   }
 
   /** The outbox began anew. */
   tellRestart(restart: OutboxRestart): void {
+    if (this.suspended) return
     this.#restarts.push(restart)
     this.#schedule()
   }
 
   /** Something failed that no call could tell. */
   tellError(error: ErrorData): void {
-    this.#errors.push(error)
+    if (this.suspended) return
+    this.#errors.set(error.code, error)
     this.#schedule()
   }
 
@@ -96,9 +101,13 @@ export class TabSession {
     if (visible) this.#flush()
   }
 
-  /** Nothing more is delivered. */
+  /** Nothing more is delivered, and nothing is kept for it: the tab says what it lacks when it attaches again. */
   end(): void {
     this.suspended = true
+    this.#dirty.clear()
+    this.#fates = []
+    this.#restarts = []
+    this.#errors.clear()
     this.#waiting?.()
     this.#waiting = null
   }
@@ -123,18 +132,22 @@ export class TabSession {
   }
 
   #owes(): boolean {
-    return this.#stateDue || this.#dirty.size > 0 || this.#fates.length > 0 || this.#restarts.length > 0 || this.#errors.length > 0 || (this.watchesOutbox && this.#outboxDue)
+    return this.#stateDue || this.#dirty.size > 0 || this.#fates.length > 0 || this.#restarts.length > 0 || this.#errors.size > 0 || (this.watchesOutbox && this.#outboxDue)
   }
 
   #batch(): Delivery | null {
     if (!this.#owes()) return null
-    const channels = [...this.#dirty].map((channel) => this.#source.serve(channel)).filter((delivery) => delivery !== null)
+    const channels = [...this.#dirty]
+      // A channel that was given up, or begun anew, is not continued.
+      .filter((channel) => this.channels.get(channel.channel) === channel)
+      .map((channel) => this.#source.serve(this, channel))
+      .filter((delivery) => delivery !== null)
     const batch: Delivery = {
       ...(this.#stateDue ? { state: this.#source.state() } : {}),
       ...(channels.length > 0 ? { channels } : {}),
       ...(this.#fates.length > 0 ? { fates: this.#fates } : {}),
       ...(this.#restarts.length > 0 ? { restarts: this.#restarts } : {}),
-      ...(this.#errors.length > 0 ? { errors: this.#errors } : {}),
+      ...(this.#errors.size > 0 ? { errors: [...this.#errors.values()] } : {}),
       ...(this.watchesOutbox && this.#outboxDue ? { outbox: this.#source.outboxView() } : {}),
     }
     this.#stateDue = false
@@ -142,7 +155,7 @@ export class TabSession {
     this.#dirty.clear()
     this.#fates = []
     this.#restarts = []
-    this.#errors = []
+    this.#errors.clear()
     return Object.keys(batch).length > 0 ? batch : null
   }
 }

@@ -77,6 +77,17 @@ describe('connect', () => {
     expect((await page.locks.query()).held).toEqual([])
   })
 
+  it('[TB8] leaves no timer behind when it is closed while it waits for a hub', async () => {
+    page.prepare = (hub) => (hub.isDead = true)
+    const connection = connect()
+    await until(() => page.hubs.length === 1)
+    await settled()
+    expect(page.clock.pending).toBeGreaterThan(0)
+    connection.close()
+    await settled()
+    expect(page.clock.pending).toBe(0)
+  })
+
   it('[TB8] leaves no timer behind when it is closed', async () => {
     const connection = await connected()
     connection.channel('a').send(1)
@@ -428,6 +439,21 @@ describe('sending', () => {
     expect(late.fate).toBe('queued')
   })
 
+  it('[TB13] knows that a message was queued when its fate overtakes the answer', async () => {
+    const connection = await connected()
+    let answer = (): void => {}
+    page.hub.answers.send = () => new Promise((resolve) => (answer = () => resolve({ ok: true, value: [{ queued: true }] })))
+    const sent = connection.channel('a').send(1)
+    const fates: string[] = []
+    sent.subscribe(() => fates.push(sent.fate))
+    await until(() => page.hub.said('send').length === 1)
+    await page.hub.deliver({ fates: [{ id: sent.id, fate: 'sent' }] })
+    await sent.queued
+    answer()
+    await settled()
+    expect(fates).toEqual(['sent'])
+  })
+
   it('[TB13] rejects only what somebody reads: an outbox that is full is no unhandled rejection', async () => {
     const connection = await connected()
     page.hub.answers.send = () => Promise.resolve({ ok: true, value: [{ error: { code: 'outbox-full', message: 'full' } }] })
@@ -482,6 +508,9 @@ describe('sending', () => {
     await again.applied
     page.hub.answers.retry = () => Promise.resolve({ ok: false, error: { code: 'not-found', message: 'x' } })
     await expect(connection.outbox.retry(ID).queued).rejects.toMatchObject({ code: 'not-found' })
+    page.kill()
+    await until(() => page.hubs.length === 2 && page.hub.said('attach').length === 1)
+    expect(page.hub.attached.unsettled).toEqual([])
   })
 
   it('[TB3] settles every call when the hub dies and when the connection closes', async () => {

@@ -104,5 +104,5 @@ function fateError(fate: Exclude<Fate, { fate: 'applied' }>): HoldfastError {
   if (fate.fate !== 'rejected')
     return new HoldfastError(fate.fate, `The message ${fate.fate === 'expired' ? 'has expired' : 'was cancelled'}.`)
   const { reason, message } = fate
-  return new HoldfastError(reason === 'failed' ? 'rejected' : reason, message)
+  return new HoldfastError(reason === 'failed' ? 'rejected' : reason === 'too-large' ? 'message-too-large' : reason, message)
 }

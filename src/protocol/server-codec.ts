@@ -4,7 +4,7 @@ import type { Answer, Cursor, Outcome, PublishedMessage, RecalledFate, Rejection
 
 const MAX_ITEMS = 100_000
 const MAX_TEXT = 2_000
-const REJECTIONS: readonly RejectionReason[] = ['rejected', 'failed', 'forbidden']
+const REJECTIONS: readonly RejectionReason[] = ['rejected', 'failed', 'forbidden', 'too-large']
 
 /** Decodes what a server sent. Total: any text gives a {@link ServerMessage} or an error. */
 export function decodeServerMessage(text: string): read.Decoded<ServerMessage> {

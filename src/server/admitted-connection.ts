@@ -28,9 +28,9 @@ export interface Admission {
   readonly lane: ClientLane
   readonly outbound: Outbound
   /** Closes the connection. */
-  close(name: CloseName): void
+  readonly close: (name: CloseName) => void
   /** Ends the connection when the work fails. */
-  guard(work: Promise<void>): void
+  readonly guard: (work: Promise<void>) => void
 }
 
 /** A connection after its `hello` was accepted: what it may say from then on, and what becomes of it. */
@@ -53,7 +53,7 @@ export class AdmittedConnection {
     const { settings, engine, flusher, handler, channels, snapshots } = host
     const { frameBytes, messageBytes, messagesPerSecond, messageBurst, sendWindow } = settings.limits
     const { user, client, confirmed, lane, outbound, close, guard } = admission
-    const count = (name: string, count?: number): void => host.count(name, count)
+    const count = (name: string, times?: number): void => host.count(name, times)
     this.#messages = new RateBucket(messagesPerSecond, messageBurst, settings.clock.nowMs())
     this.#upstream = new Upstream({ user, outbound, flusher, engine, frameBytes, messageBytes, sendWindow, count, close }, lane, confirmed)
     this.#subscriptions = new Subscriptions({

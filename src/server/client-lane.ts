@@ -164,7 +164,8 @@ export class ClientLane {
     const isNext = n === (this.record?.hi ?? 0) + this.#batch.length + 1
     if (!isNext && this.#batch.length > 0) {
       // Known or not is judged by what is committed, not by what is about to be.
-      return this.#commitThen(() => this.#take(entry))
+      const committing = this.#commit()
+      return committing === undefined ? this.#take(entry) : committing.then(() => this.#take(entry))
     }
     if ((this.record === null && n !== 1) || (this.record !== null && this.record.user !== source.user)) {
       this.#host.count('refused.unknown_client')
@@ -221,11 +222,6 @@ export class ClientLane {
     }
     const { n, id } = entry
     this.#batch.push({ entry, commit: { n, id, ...handled } })
-  }
-
-  #commitThen(next: () => Promise<void> | undefined): Promise<void> | undefined {
-    const committing = this.#commit()
-    return committing === undefined ? next() : committing.then(next)
   }
 
   #commit(): Promise<void> | undefined {

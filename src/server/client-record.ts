@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import type { Id, Outcome, RecalledFate, RejectionReason } from '../protocol/index.ts'
 
 /** What became of a number. `undefined` stands for the common case: applied, without a reply. Replies are JSON text. */
@@ -9,6 +10,9 @@ export type Fate =
 
 /** Numbers whose id and fate are kept though the client has confirmed them. */
 const KEPT_NUMBERS = 32
+const ID_LENGTH = 22
+/** What a packed record has instead of an array of its own. Never changed: using the record gives it one again. */
+const NONE: Id[] = []
 
 /**
  * What the server remembers of a client id: the highest committed number, and id and fate of every number above what the
@@ -18,6 +22,8 @@ export class ClientRecord {
   /** The user who first sent with this client id; to anyone else it is unknown. */
   readonly user: string | null
   #ids: Id[] = []
+  /** The ids while nobody asks for them: six bits for each of their characters. */
+  #packed: string | undefined
   #fates: Map<number, NonNullable<Fate>> | undefined
   #hi = 0
   #confirmed = 0
@@ -38,7 +44,18 @@ export class ClientRecord {
 
   /** The message id at a number, when it is still known. */
   idAt(n: number): Id | undefined {
-    return this.#ids[n - this.#oldest]
+    return this.#known[n - this.#oldest]
+  }
+
+  /**
+   * Makes the record small until it is next used. Most clients that a server remembers are away, and a thousand bytes each is what they may cost.
+   */
+  pack(): void {
+    if (this.#packed !== undefined || this.#ids.length === 0) return
+    this.#forget()
+    const joined = this.#ids.join('')
+    this.#packed = Buffer.from(joined.padEnd(Math.ceil(joined.length / 4) * 4, 'A'), 'base64url').toString('latin1')
+    this.#ids = NONE
   }
 
   /** What became of a number that is still known. */
@@ -49,7 +66,7 @@ export class ClientRecord {
   /** Commits the next number. */
   commit(id: Id, fate: Fate): void {
     this.#hi++
-    this.#ids.push(id)
+    this.#known.push(id)
     if (fate !== undefined) (this.#fates ??= new Map()).set(this.#hi, fate)
     // Trimming in bulk keeps a long burst linear; what is kept stays bounded by twice the promise.
     if (this.#ids.length > 4 * KEPT_NUMBERS) this.#forget()
@@ -66,11 +83,19 @@ export class ClientRecord {
   /** Numbers with these ids that are still known, and what became of them. */
   recall(ids: readonly Id[]): { id: Id; fate: Fate }[] {
     const wanted = new Set(ids)
-    return this.#ids.flatMap((id, at) => (wanted.has(id) ? [{ id, fate: this.fateAt(this.#oldest + at) }] : []))
+    return this.#known.flatMap((id, at) => (wanted.has(id) ? [{ id, fate: this.fateAt(this.#oldest + at) }] : []))
   }
 
   get #oldest(): number {
-    return this.#hi - this.#ids.length + 1
+    return this.#hi - this.#known.length + 1
+  }
+
+  get #known(): Id[] {
+    if (this.#packed === undefined) return this.#ids
+    const joined = Buffer.from(this.#packed, 'latin1').toString('base64url')
+    const count = Math.floor(joined.length / ID_LENGTH)
+    this.#packed = undefined
+    return (this.#ids = Array.from({ length: count }, (_, at) => joined.slice(at * ID_LENGTH, (at + 1) * ID_LENGTH)))
   }
 
   #forget(): void {
@@ -78,7 +103,7 @@ export class ClientRecord {
     const oldest = this.#oldest
     if (keepFrom <= oldest) return
     for (let n = oldest; n < keepFrom; n++) this.#fates?.delete(n)
-    this.#ids = this.#ids.slice(keepFrom - oldest)
+    this.#ids = this.#known.slice(keepFrom - oldest)
     if (this.#fates?.size === 0) this.#fates = undefined
   }
 }

@@ -59,7 +59,7 @@ describe('closing', () => {
 
   it('[P8] [I24] returns to the baseline when everything has expired', async () => {
     const server = fakeServer({
-      sessions: { ttlMs: 60_000, clientTtlMs: 120_000, sweepMs: 10_000 }, history: { ageMs: 60_000 }, onMessage: (_message, { publish: _ }) => undefined,
+      sessions: { ttlMs: 60_000, clientTtlMs: 120_000, sweepMs: 10_000 }, history: { ageMs: 60_000 }, onMessage: () => undefined,
     })
     for (let at = 0; at < 20; at++) {
       const peer = await server.open({ subscriptions: [{ sub: 1, channel: 'a', cursor: null }] })

@@ -171,7 +171,13 @@ export class Connection implements SocketEvents {
     if (this.#isClosed()) return
     const { client, confirmed } = hello
     const admission = {
-      ...{ user, client, confirmed, lane, request: this.#request, outbound: this.#outbound, credentialEndsAtMs: verdict.endsAtMs },
+      user,
+      client,
+      confirmed,
+      lane,
+      request: this.#request,
+      outbound: this.#outbound,
+      credentialEndsAtMs: verdict.endsAtMs,
       close: (name: CloseName) => this.close(name),
       guard: (work: Promise<void>) => this.#host.guard(work, this),
     }

@@ -341,7 +341,7 @@ describe('snapshots', () => {
     const asked: [string, string | null][] = []
     const server = fakeServer({
       authenticate: ({ credential }) => ({ user: credential ?? '' }),
-      snapshot: async (channel, { user }) => (asked.push([channel, user]), await null, `${user}`),
+      snapshot: async (channel, { user }) => (asked.push([channel, user]), await Promise.resolve(), `${user}`),
     })
     const subscriptions = [{ sub: 1, channel: '@user', cursor: null }, { sub: 2, channel: 'agents', cursor: null }]
     const [ada, bob] = [server.peer(), server.peer()]
@@ -350,7 +350,7 @@ describe('snapshots', () => {
     await server.clock.settle()
     const value = (peer: FakePeer): unknown => peer.all('subscribed').find(({ sub }) => sub === 1)
     expect([value(ada), value(bob)]).toMatchObject([{ value: 'ada' }, { value: 'bob' }])
-    expect(asked.sort()).toEqual([['@user', 'ada'], ['@user', 'bob'], ['agents', null]])
+    expect(asked.map(([channel, user]) => `${channel} ${user}`).toSorted()).toEqual(['@user ada', '@user bob', 'agents null'])
   })
 })
 

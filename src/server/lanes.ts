@@ -38,7 +38,9 @@ export class Lanes {
   leave(lane: ClientLane): void {
     lane.sources--
     void lane.whenIdle().then(() => {
-      if (lane.sources === 0 && lane.isIdle && this.#byClient.get(lane.client) === lane) this.#byClient.delete(lane.client)
+      if (lane.sources > 0 || !lane.isIdle || this.#byClient.get(lane.client) !== lane) return
+      this.#byClient.delete(lane.client)
+      lane.record?.pack()
     })
   }
 

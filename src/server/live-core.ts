@@ -58,7 +58,7 @@ export class LiveCore implements ConnectionHost {
   constructor(settings: Settings) {
     this.settings = settings
     const { engine, clock, hooks, limits, log, random, history, sessions } = settings
-    const count = (name: string, count?: number): void => this.count(name, count)
+    const count = (name: string, times?: number): void => this.count(name, times)
     const logSafely = (entry: Parameters<typeof log>[0]): void => this.log(entry)
     this.engine = engine
     this.flusher = new Flusher(clock)
@@ -190,7 +190,7 @@ export class LiveCore implements ConnectionHost {
     }
     try {
       const answer = authorize(permission)
-      return isPromise(answer) ? within(this.settings.clock, HOOK_MS, answer).then((allowed) => allowed === true, failed) : answer === true
+      return isPromise(answer) ? within(this.settings.clock, HOOK_MS, answer).then(isYes, failed) : isYes(answer)
     } catch (error) {
       return failed(error)
     }
@@ -204,7 +204,7 @@ export class LiveCore implements ConnectionHost {
 
   async #close(drainMs: number): Promise<void> {
     const retryMaxMs = Math.min(3_600_000, Math.max(1_000, this.#connections.size * RETRY_MS_PER_CONNECTION))
-    for (const connection of [...this.#connections]) connection.goodbye(RETRY_MIN_MS, retryMaxMs)
+    for (const connection of this.#connections) connection.goodbye(RETRY_MIN_MS, retryMaxMs)
     const drained = within(this.settings.clock, drainMs, this.lanes.drain())
     await drained.catch(() => this.log({ level: 'info', event: 'drain_timeout', queued: this.lanes.waiting() }))
     this.handler.stop()
@@ -239,6 +239,11 @@ export class LiveCore implements ConnectionHost {
     this.count('failures')
     this.log({ level: 'error', event: 'failed', error: kindOf(error) })
   }
+}
+
+/** Only `true` allows: a hook in plain JavaScript may give anything, and what it did not mean to allow stays refused. */
+function isYes(answer: unknown): boolean {
+  return answer === true
 }
 
 /** One timer looks after all connections, often enough for the shortest of their limits. */

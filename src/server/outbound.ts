@@ -94,12 +94,13 @@ export class Outbound implements Flushable {
         this.#wanted.delete(receiver)
         continue
       }
+      // A replay goes on when the socket has drained, and its place is judged then: right before the read.
+      if (phase === 'missed' && this.#socket.isDraining()) continue
       const lost = shared.log.judge(receiver.place)
       if (lost !== null) {
         this.#wanted.delete(receiver)
         this.#host.lost(receiver, lost)
       } else if (phase === 'missed') {
-        if (this.#socket.isDraining()) continue
         this.#sendMissed(receiver, shared.missed(receiver.place.offset, receiver.target))
         hasMore = true
       } else if (receiver.place.offset === shared.log.head) {
@@ -124,7 +125,7 @@ export class Outbound implements Flushable {
 
   #sendMissed(receiver: Receiver, chunk: SharedChunk): void {
     const { sub } = receiver
-    this.#socket.send(shared(chunk, sub, () => `{"type":"missed_messages","sub":${sub},"messages":[${chunk.body}]}`))
+    this.#socket.send(frameOf(chunk, sub, () => `{"type":"missed_messages","sub":${sub},"messages":[${chunk.body}]}`))
     receiver.place = chunk.end
     if (chunk.end.offset >= receiver.target) receiver.phase = 'live'
   }
@@ -132,7 +133,7 @@ export class Outbound implements Flushable {
   #sendLive(chunks: readonly { readonly sub: number; readonly chunk: SharedChunk }[]): void {
     const [first] = chunks
     if (first === undefined) return
-    if (chunks.length === 1) this.#socket.send(shared(first.chunk, first.sub, () => HEAD + batch(first.sub, first.chunk) + TAIL))
+    if (chunks.length === 1) this.#socket.send(frameOf(first.chunk, first.sub, () => HEAD + batch(first.sub, first.chunk) + TAIL))
     else this.#socket.send({ text: HEAD + chunks.map(({ sub, chunk }) => batch(sub, chunk)).join(',') + TAIL })
   }
 
@@ -145,7 +146,7 @@ function batch(sub: number, chunk: SharedChunk): string {
   return `{"sub":${sub},"messages":[${chunk.body}]}`
 }
 
-function shared(chunk: SharedChunk, sub: number, make: () => string): Frame {
+function frameOf(chunk: SharedChunk, sub: number, make: () => string): Frame {
   let frame = chunk.frames.get(sub)
   if (frame === undefined) {
     frame = { text: make() }

@@ -59,7 +59,7 @@ export class Snapshots {
     this.#host.count('snapshots')
     try {
       // The hook runs on a stack of its own: it may publish, and must not do so in the middle of somebody's flush.
-      await null
+      await Promise.resolve()
       const value = hook?.(channel, { head, user })
       const settled = isPromise(value) ? await within(clock, HOOK_MS, value) : value
       return settled === undefined ? undefined : encodeData(settled, maxBytes)

@@ -164,6 +164,6 @@ export class Upstream implements LaneSource, Flushable {
     const { n, id, channel, data, mayRepeat = false } = message
     const entry = { source: this, n, id, message: { id, n, client: this.#lane.client, channel, data, durable: true, mayRepeat } }
     if (!isLarge || byteLength(JSON.stringify(data)) <= this.#host.messageBytes) return entry
-    return { ...entry, fate: { kind: 'rejected', reason: 'rejected', message: 'the message is larger than the server takes' } }
+    return { ...entry, fate: { kind: 'rejected', reason: 'too-large', message: 'the message is larger than the server takes' } }
   }
 }

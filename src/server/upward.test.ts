@@ -25,7 +25,7 @@ describe('numbers', () => {
         if (typeof value !== 'function') return value
         if (key !== 'commit') return value.bind(target)
         return async (...given: Parameters<Engine['commit']>) => {
-          await null
+          await Promise.resolve()
           order.push('commit')
           return target.commit(...given)
         }
@@ -354,7 +354,7 @@ describe('handlers', () => {
     if (large !== undefined && small !== undefined) send(peer, [{ ...large, data: 'é'.repeat(600) }, small])
     await clock.pass(10_000)
     expect(peer.last('ack').outcomes.length + peer.all('ack').length).toBeGreaterThan(1)
-    expect(peer.all('ack').flatMap(({ outcomes }) => outcomes)).toMatchObject([{ n: 1, rejected: 'rejected' }, { n: 2, rejected: 'failed' }])
+    expect(peer.all('ack').flatMap(({ outcomes }) => outcomes)).toMatchObject([{ n: 1, rejected: 'too-large' }, { n: 2, rejected: 'failed' }])
   })
 
   it('[P18] handles a volatile message once, without number or answer', async () => {

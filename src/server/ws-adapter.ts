@@ -53,7 +53,7 @@ export class WsAdapter {
 
   /** Stops answering upgrades on every server. */
   detachAll(): void {
-    for (const detach of [...this.#detach.values()]) detach()
+    for (const detach of this.#detach.values()) detach()
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -71,8 +71,9 @@ export class WsAdapter {
     const { headers } = request
     const events = this.#core.accept(new WsSocket(webSocket, socket), { headers, origin: headers.origin, remoteAddress: request.socket.remoteAddress })
     webSocket.on('message', (data, isBinary) => {
-      if (isBinary) events.binary()
-      else events.text(String(data))
+      // With the default `binaryType` a message is one buffer.
+      if (isBinary || !Buffer.isBuffer(data)) events.binary()
+      else events.text(data.toString())
     })
     webSocket.on('ping', () => events.control())
     webSocket.on('pong', () => events.control())
@@ -94,7 +95,9 @@ class WsSocket implements ServerSocket {
 
   send(frame: Frame): void {
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return
-    this.#webSocket.send((frame.wire ??= Buffer.from(frame.text)), { binary: false })
+    // Written past `ws`, which would make the same header again for every socket and write it apart. Nothing is compressed and what a server sends is
+    // not masked, so `ws` has no state here that this could disturb.
+    this.#socket.write((frame.wire ??= textFrame(frame.text)))
   }
 
   close({ code, why }: CloseRule): void {
@@ -108,6 +111,24 @@ class WsSocket implements ServerSocket {
   isDraining(): boolean {
     return this.#socket.writableNeedDrain
   }
+}
+
+/** A whole text frame of RFC 6455, as a server sends it. */
+function textFrame(text: string): Buffer {
+  const length = Buffer.byteLength(text)
+  const headerLength = length < 126 ? 2 : length < 65_536 ? 4 : 10
+  const wire = Buffer.allocUnsafe(headerLength + length)
+  wire[0] = 0x81
+  if (headerLength === 2) wire[1] = length
+  else if (headerLength === 4) {
+    wire[1] = 126
+    wire.writeUInt16BE(length, 2)
+  } else {
+    wire[1] = 127
+    wire.writeBigUInt64BE(BigInt(length), 2)
+  }
+  wire.write(text, headerLength)
+  return wire
 }
 
 function pathOf({ url }: IncomingMessage): string {

@@ -6,6 +6,9 @@ import { SCHEMA_VERSION, STORE_NAMES, type Database, type HoldfastSchema, type S
 /** Writes that were asked for and not waited for: the transaction commits without a further round trip. */
 export type Writes = readonly Promise<unknown>[]
 
+/** Reads first, and then returns the promises of all its writes. Aborts the transaction by throwing. */
+export type Work = (tx: WriteTransaction) => Promise<Writes>
+
 /** Throws when a transaction must not commit. */
 export type Guard = (tx: WriteTransaction) => Promise<void>
 
@@ -25,10 +28,10 @@ export interface Connection {
   /** Opens the database; with `mustExist` one that is not there is a loss instead of a beginning. */
   open(mustExist: boolean): Promise<void>
   /**
-   * Runs `work` in one transaction over `stores` and resolves after its `complete` event. `work` reads first and then returns the promises of all its writes.
-   * `guard` reads before `work` and is waited for before the commit, so that a check costs no round trip of its own. What either throws aborts the transaction.
+   * Runs `work` in one transaction over `stores` and resolves after its `complete` event. `guard` reads before `work` and is waited for before the commit, so that a check
+   * costs no round trip of its own. After an error that {@link isConnectionFailure} knows there is no connection until `open` is called again.
    */
-  transact(stores: readonly StoreName[], work: (tx: WriteTransaction) => Promise<Writes>, guard?: Guard): Promise<void>
+  transact(stores: readonly StoreName[], work: Work, guard?: Guard): Promise<void>
   /** Gives the database up: it was deleted, or another version of the app wants it. */
   lose(why: string): void
   close(): void
@@ -96,7 +99,17 @@ export function createConnection({ name, clock, durability, openDeadlineMs, lost
     })
   }
 
-  async function transact(stores: readonly StoreName[], work: (tx: WriteTransaction) => Promise<Writes>, guard: Guard = passAll): Promise<void> {
+  async function transact(stores: readonly StoreName[], work: Work, guard: Guard = passAll): Promise<void> {
+    try {
+      await transactOnce(stores, work, guard)
+    } catch (error) {
+      // Whether a transaction committed is not known when its connection failed. Without a connection nobody goes on as if it were.
+      if (isConnectionFailure(error)) drop()
+      throw error
+    }
+  }
+
+  async function transactOnce(stores: readonly StoreName[], work: Work, guard: Guard): Promise<void> {
     if (ended !== null) throw new HoldfastError('storage-failed', ended)
     if (!database) throw new DOMException('The connection was lost.', 'InvalidStateError')
     const tx = database.transaction([...stores], 'readwrite', { durability })

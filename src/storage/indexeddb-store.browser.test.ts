@@ -150,23 +150,55 @@ describe('an IndexedDB store', () => {
       expect((await profile.store().open()).outbox.entries).toHaveLength(2)
     })
 
-    it('[ST10] a call that took effect although its answer was lost takes effect once', async () => {
-      const profile = newProfile()
-      const store = await opened(profile)
+    /** The next commit of a transaction of data takes effect, and afterwards the caller is told that it did not. */
+    function loseNextAnswer(): void {
       const commit = vi.spyOn(IDBTransaction.prototype, 'commit').mockImplementationOnce(function (this: IDBTransaction) {
         commit.mockRestore()
-        // The commit goes through, and afterwards the caller is told that it did not.
-        this.addEventListener('complete', (event) => {
+        const overtake = (event: Event): void => {
           event.stopImmediatePropagation()
           this.dispatchEvent(new Event('abort'))
-        })
+        }
+        // The event passes its database before it comes to the listeners of the transaction.
+        this.db.addEventListener('complete', overtake, { capture: true, once: true })
         this.commit()
       })
+    }
+
+    it('[ST10] a call that took effect although its answer was lost takes effect once', async () => {
+      const made = connections()
+      const profile = newProfile()
+      const store = await opened(profile)
+      loseNextAnswer()
       const { entries } = await store.append(newMessages('a', 'b'), false)
       expect(entries.map((entry) => entry?.n)).toEqual([1, 2])
+      expect(made).toHaveLength(2)
       expect((await store.append(newMessages('c'), false)).entries[0]?.n).toBe(3)
       store.close()
       expect((await profile.store().open()).outbox).toMatchObject({ next: 4 })
+    })
+
+    it('[ST10] [I3] reads again what a call left whose second answer was lost too', async () => {
+      const made = connections()
+      const profile = newProfile()
+      const store = await opened(profile)
+      await store.append(newMessages('a'), false)
+      made[0]?.close()
+      // The first transaction of the new connection reads the outbox, the second is the call.
+      let seen = 0
+      const transaction = IDBDatabase.prototype.transaction
+      vi.spyOn(IDBDatabase.prototype, 'transaction').mockImplementation(function (this: IDBDatabase, ...given) {
+        const tx = transaction.apply(this, given)
+        if (++seen === 2) loseNextAnswer()
+        return tx
+      })
+      await expect(store.append(newMessages('b', 'c'), false)).rejects.toMatchObject({ code: 'storage-failed' })
+      expect(seen).toBe(2)
+      const { entries } = await store.append(newMessages('d', 'b'), false)
+      expect(entries.map((entry) => entry?.n)).toEqual([4, 2])
+      store.close()
+      const state = await profile.store().open()
+      expect(state.corrupt).toBe(false)
+      expect(state.outbox.entries.map((entry) => entry.id)).toEqual(['a', 'b', 'c', 'd'].map(idOf))
     })
 
     it('[ST10] [I5] gives up when the new connection fails too', async () => {

@@ -1,10 +1,10 @@
 import type { CachedChannel, Clock, OutboxLimits, Random, Store, StoredState } from '../core/ports.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import { CACHE_STORES, deleteCachedChannels, readCache, writeCacheChanges } from './cache-transactions.ts'
-import { asStorageError, createConnection, isConnectionFailure, type Writes } from './connection.ts'
+import { asStorageError, createConnection, isConnectionFailure, type Work } from './connection.ts'
 import { outboxMethods, type Commit } from './outbox-methods.ts'
 import { OUTBOX_STORES, rereadOutbox, storesOf, takeLease, writeChange, type Ownership } from './outbox-transactions.ts'
-import type { RunRow, StoreName, WriteTransaction } from './schema.ts'
+import type { RunRow, StoreName } from './schema.ts'
 import { applyChange, parkedByAge, type StoredOutbox } from './stored-outbox.ts'
 
 /** What an IndexedDB store needs. */
@@ -48,11 +48,11 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
   }
 
   /** Runs a call, and once more on a new connection when the old one was at fault. */
-  async function withReconnection<T>(call: () => Promise<T>, reconnect: () => Promise<void>): Promise<T> {
+  async function withReconnection<T>(call: () => Promise<T>, prepare: () => Promise<void>): Promise<T> {
     try {
       return await call().catch(async (error: unknown) => {
         if (!isConnectionFailure(error)) throw error
-        await reconnect()
+        await prepare()
         return call()
       })
     } catch (error) {
@@ -72,7 +72,7 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
     held.stored = reread
   }
 
-  function transact(stores: readonly StoreName[], work: (tx: WriteTransaction) => Promise<Writes>): Promise<void> {
+  function transact(stores: readonly StoreName[], work: Work): Promise<void> {
     const held = whileOpen()
     return connection.transact(
       stores,
@@ -94,7 +94,7 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
     return open
   }
 
-  function write(stores: readonly StoreName[], work: (tx: WriteTransaction) => Promise<Writes>): Promise<void> {
+  function write(stores: readonly StoreName[], work: Work): Promise<void> {
     return inOrder(() => withReconnection(() => transact(['run', ...stores], work), reconnect))
   }
 
@@ -137,6 +137,6 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
     onLost(listener) {
       lostListeners.push(listener)
     },
-    close: connection.close,
+    close: () => connection.close(),
   }
 }

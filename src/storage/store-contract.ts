@@ -55,8 +55,8 @@ function cachedMessages(from: number, to: number): CachedMessage[] {
 }
 
 /** The rules every store keeps. Register once per implementation. */
-export function registerStoreContract(name: string, makeWorld: () => StoreWorld): void {
-  describe(`${name} keeps the store contract`, () => {
+export function registerStoreContract(title: string, makeWorld: () => StoreWorld): void {
+  describe(`${title} keeps the store contract`, () => {
     let world: StoreWorld
     let store: Store
 

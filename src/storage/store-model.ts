@@ -19,7 +19,7 @@ type Step =
 const fraction = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 const NAMES = 40
 
-const step: fc.Arbitrary<Step> = fc.oneof(
+const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ call: fc.constant('append'), names: fc.array(fc.nat(NAMES - 1), { maxLength: 8 }), sent: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ call: fc.constant('bury'), at: fc.array(fraction, { maxLength: 3 }), why: fc.constantFrom('cancelled', 'expired') }) },
   { weight: 3, arbitrary: fc.record({ call: fc.constant('settle'), at: fraction, rejected: fc.boolean() }) },
@@ -49,7 +49,7 @@ class Model {
 export function registerStoreModel(name: string, makeWorld: () => StoreWorld, runs: number): void {
   it(`[ST8] [I3] ${name} follows the pure rules of the outbox through any calls`, { timeout: 60_000 }, async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+      fc.asyncProperty(fc.array(anyStep, { maxLength: 30 }), async (steps) => {
         const world = makeWorld()
         try {
           let store = world.store()

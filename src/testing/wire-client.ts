@@ -39,18 +39,19 @@ export async function openWireClient(url: string, options: WireClientOptions = {
   let ended: { code: number; reason: string } | undefined
   let broken: Error | undefined
   const tell = (): void => {
-    for (const listener of [...listeners]) listener()
+    for (const listener of listeners) listener()
   }
 
   socket.on('message', (data) => {
-    const decoded = decodeServerMessage(String(data))
+    const text = Buffer.isBuffer(data) ? data.toString() : ''
+    const decoded = decodeServerMessage(text)
     if (decoded.ok) received.push(decoded.message)
-    else broken = new Error(`the server sent a bad message: ${decoded.error}: ${String(data).slice(0, 200)}`)
+    else broken = new Error(`the server sent a bad message: ${decoded.error}: ${text.slice(0, 200)}`)
     tell()
   })
   socket.on('error', () => {})
   socket.on('close', (code, reason) => {
-    ended = { code, reason: String(reason) }
+    ended = { code, reason: reason.toString() }
     tell()
   })
 

@@ -65,7 +65,9 @@ export function createStoreDouble(maxMessages: number = 1_000): StoreDouble {
       call('append', () => {
         const fresh = messages.filter(
           ({ id }, at) =>
-            !store.fates.has(id) && !store.outbox.entries.some((entry) => entry.id === id) && messages.findIndex((other) => other.id === id) === at,
+            !store.fates.has(id) &&
+            !store.outbox.entries.some((entry) => entry.id === id) &&
+            messages.findIndex((other) => other.id === id) === at,
         )
         if (store.outbox.entries.length + fresh.length > maxMessages) throw new HoldfastError('outbox-full', 'the outbox is full')
         if (fresh.length > 0) store.outbox = appendMessages(store.outbox, fresh, sent).outbox

@@ -113,7 +113,7 @@ class MemoryEngine implements Engine {
 
   admit({ resume, user, fresh }: Admittance): Admitted | null {
     const { clock, sessionTtlMs, maxSessions, fenced } = this.#running
-    const nowMs = clock.nowMs()
+    const nowMs = Math.floor(clock.nowMs())
     const named = resume === null ? undefined : this.#sessions.get(resume.id)
     if (resume !== null && named !== undefined && named.tokenHash === resume.tokenHash && named.user === user && nowMs - named.seenMs < sessionTtlMs) {
       named.connection++
@@ -127,14 +127,15 @@ class MemoryEngine implements Engine {
   }
 
   touch(sessions: readonly Id[], clients: readonly Id[]): void {
-    const nowMs = this.#running.clock.nowMs()
+    // Whole numbers are kept in place; a fraction would cost an object each.
+    const nowMs = Math.floor(this.#running.clock.nowMs())
     for (const id of sessions) see(this.#sessions, id, nowMs)
     for (const id of clients) see(this.#clients, id, nowMs)
   }
 
   sweep(): void {
     const { clock, sessionTtlMs, clientTtlMs } = this.#running
-    const nowMs = clock.nowMs()
+    const nowMs = Math.floor(clock.nowMs())
     for (const [id, session] of this.#sessions) if (nowMs - session.seenMs >= sessionTtlMs) this.#sessions.delete(id)
     for (const [id, client] of this.#clients) if (nowMs - client.seenMs >= clientTtlMs) this.#clients.delete(id)
     for (const { log } of this.#channels.values()) log.trim(nowMs)
@@ -205,7 +206,7 @@ class MemoryEngine implements Engine {
   #remember(client: Id, user: string | null): ClientRecord {
     const record = new ClientRecord(user)
     if (this.#clients.size >= this.#running.maxSessions * CLIENTS_PER_SESSION) this.#giveUpOldest(this.#clients, 'dropped.clients')
-    this.#clients.set(client, { record, seenMs: this.#running.clock.nowMs() })
+    this.#clients.set(client, { record, seenMs: Math.floor(this.#running.clock.nowMs()) })
     return record
   }
 }

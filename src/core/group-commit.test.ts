@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest'
+import { createGroupCommit, type Submitted } from './group-commit.ts'
+import { id, message } from './testing/frames.ts'
+import { createStoreDouble, type StoreDouble } from './testing/store-double.ts'
+
+interface Desk {
+  readonly store: StoreDouble
+  readonly events: unknown[]
+  submit(...names: readonly string[]): Promise<void>
+}
+
+/** Records commits and answers in the order in which they happen. */
+function createDesk(store: StoreDouble, sends = (): boolean => false): Desk {
+  const events: unknown[] = []
+  const submit = createGroupCommit(store, sends, (_client, entries, sent) => {
+    events.push(['stored', ...entries.map(({ n }) => n), ...(sent ? ['sent'] : [])])
+  })
+  const word = (submitted: Submitted): string | number => ('queued' in submitted ? submitted.queued.n : submitted.ended.fate)
+  return {
+    store,
+    events,
+    submit: (...names) =>
+      submit(names.map((name) => message(name))).then(
+        (submitted) => void events.push([names.join(), ...submitted.map(word)]),
+        (error: unknown) => void events.push([names.join(), (error as Error).message]),
+      ),
+  }
+}
+
+describe('group commit', () => {
+  it('[OB16] [I1] a message alone is committed at once; what comes meanwhile shares the next commit; callers are answered in order', async () => {
+    const { store, events, submit } = createDesk(createStoreDouble())
+    const release = store.hold('append')
+    const answers = [submit('a'), submit('b'), submit('c', 'd')]
+    expect(store.calls).toEqual(['append'])
+    release()
+    await Promise.all(answers)
+    expect(store.calls).toEqual(['append', 'append'])
+    expect(events).toEqual([
+      ['stored', 1],
+      ['a', 1],
+      ['stored', 2, 3, 4],
+      ['b', 2],
+      ['c,d', 3, 4],
+    ])
+  })
+
+  it('[OB2] whether messages count as sent is asked at the moment of each commit', async () => {
+    let sends = true
+    const { store, events, submit } = createDesk(createStoreDouble(), () => sends)
+    const answers = [submit('a'), submit('b')]
+    sends = false
+    await Promise.all(answers)
+    expect(events.slice(0, 1).concat(events.slice(2, 3))).toEqual([
+      ['stored', 1, 'sent'],
+      ['stored', 2],
+    ])
+    expect(store.outbox.sentThrough).toBe(1)
+  })
+
+  it('[OB16] [I5] a caller with too much is refused alone', async () => {
+    const { store, events, submit } = createDesk(createStoreDouble(3))
+    await Promise.all([submit('a'), submit('b'), submit('c', 'd', 'e'), submit('f')])
+    expect(events.filter((event) => !Array.isArray(event) || event[0] !== 'stored')).toEqual([
+      ['a', 1],
+      ['b', 2],
+      ['c,d,e', 'the outbox is full'],
+      ['f', 3],
+    ])
+    expect(store.outbox.entries).toHaveLength(3)
+  })
+
+  it('[OB16] [I5] a commit that fails is told to everyone in it, and the next one is tried', async () => {
+    const { store, events, submit } = createDesk(createStoreDouble())
+    store.failing.add('append')
+    const release = store.hold('append')
+    const answers = [submit('a'), submit('b')]
+    release()
+    await answers[0]
+    store.failing.clear()
+    await Promise.all(answers)
+    expect(events).toEqual([
+      ['a', 'append failed'],
+      ['stored', 1],
+      ['b', 1],
+    ])
+  })
+
+  it('[OB17] a message that has ended is answered with its fate, in its place', async () => {
+    const { store, events, submit } = createDesk(createStoreDouble())
+    store.fates.set(id('b'), { id: id('b'), fate: 'applied' })
+    await submit('a', 'b', 'c')
+    expect(events).toEqual([
+      ['stored', 1, 2],
+      ['a,b,c', 1, 'applied', 2],
+    ])
+  })
+
+  it('[OB16] a fate that cannot be read is the trouble of its own caller only', async () => {
+    const { store, events, submit } = createDesk(createStoreDouble())
+    store.fates.set(id('b'), { id: id('b'), fate: 'applied' })
+    store.failing.add('fatesOf')
+    await Promise.all([submit('x'), submit('a'), submit('b'), submit('c')])
+    expect(events.slice(2)).toEqual([
+      ['stored', 2, 3],
+      ['a', 2],
+      ['b', 'fatesOf failed'],
+      ['c', 3],
+    ])
+  })
+})

@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest'
+import type { CacheChange, Store } from '../core/ports.ts'
+import { createFakeClock } from '../core/testing/fake-clock.ts'
+import { place, published } from '../core/testing/frames.ts'
+import { DEFAULT_HISTORY } from '../protocol/limits.ts'
+import { createCacheWriter } from './cache-writer.ts'
+import { ChannelCache } from './channel-cache.ts'
+
+function writerOf(saveCache: (changes: readonly CacheChange[]) => Promise<void> = () => Promise.resolve()) {
+  const clock = createFakeClock()
+  const writes: (readonly CacheChange[])[] = []
+  const failures: unknown[] = []
+  const store = {
+    saveCache(changes: readonly CacheChange[]) {
+      writes.push(changes)
+      return saveCache(changes)
+    },
+  } as Store
+  return { clock, writes, failures, write: createCacheWriter(store, clock, (error) => void failures.push(error)) }
+}
+
+function moved(cache: ChannelCache, offset: number): ChannelCache {
+  cache.append(published(offset, offset), place(offset), DEFAULT_HISTORY)
+  return cache
+}
+
+describe('the cache writer', () => {
+  it('[HU11] writes the changes of a second in one transaction', () => {
+    const { clock, writes, write } = writerOf()
+    const [one, two] = [new ChannelCache('one', null, place(0)), new ChannelCache('two', null, place(0))]
+    for (let offset = 1; offset <= 5; offset++) write(moved(one, offset))
+    write(moved(two, 1))
+    clock.advance(999)
+    expect(writes).toEqual([])
+    clock.advance(1)
+    expect(writes).toHaveLength(1)
+    expect(writes[0]?.map(({ channel, cursor, append }) => [channel, cursor.offset, append.length])).toEqual([
+      ['one', 5, 5],
+      ['two', 1, 1],
+    ])
+  })
+
+  it('[HU11] writes what changed and nothing else', () => {
+    const { clock, writes, write } = writerOf()
+    const cache = new ChannelCache('one', null, place(0))
+    write(moved(cache, 1))
+    clock.advance(1_000)
+    clock.advance(5_000)
+    expect(clock.running).toBe(0)
+    write(cache)
+    clock.advance(1_000)
+    write(moved(cache, 2))
+    clock.advance(1_000)
+    expect(writes.map((changes) => changes.map(({ append }) => append.map(({ offset }) => offset)))).toEqual([[[1]], [[2]]])
+  })
+
+  it('[I5] tells a write that failed', async () => {
+    const { clock, failures, write } = writerOf(() => Promise.reject(new Error('full')))
+    write(moved(new ChannelCache('one', null, place(0)), 1))
+    clock.advance(1_000)
+    await Promise.resolve()
+    await Promise.resolve()
+    expect(failures).toEqual([new Error('full')])
+  })
+})

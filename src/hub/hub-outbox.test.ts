@@ -1,0 +1,231 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Store } from '../core/ports.ts'
+import { DEFAULT_OUTBOX } from '../core/settings.ts'
+import { id, message, place } from '../core/testing/frames.ts'
+import type { SocketDouble } from '../core/testing/socket-double.ts'
+import { HoldfastError } from '../protocol/errors.ts'
+import type { Outcome, ServerMessage } from '../protocol/messages.ts'
+import { say, settled, subOf, TestWorld, type TestTab } from './test-hub.ts'
+
+let world: TestWorld
+const unhandled: unknown[] = []
+const onUnhandled = (error: unknown): void => void unhandled.push(error)
+
+beforeEach(() => {
+  world = new TestWorld()
+  unhandled.length = 0
+  process.on('unhandledRejection', onUnhandled)
+})
+
+afterEach(async () => {
+  await settled()
+  world.close()
+  process.off('unhandledRejection', onUnhandled)
+  expect(unhandled).toEqual([])
+})
+
+const queued = { ok: true, value: [{ queued: true }] }
+const fail = (code: HoldfastError['code']): Promise<never> => Promise.reject(new HoldfastError(code, 'on purpose'))
+const ack = (hi: number, stable: number, name: string, ...outcomes: Outcome[]): ServerMessage => ({
+  type: 'ack',
+  hi,
+  stable,
+  id: id(name),
+  outcomes,
+})
+
+/** Numbers and ids of all messages a server got. */
+const sent = (socket: SocketDouble): unknown[] =>
+  socket.received.flatMap((frame) => (frame.type === 'send' ? (frame['messages'] as { n: number; id: string }[]).map((one) => [one.n, one.id]) : []))
+
+async function attached(): Promise<{ readonly one: TestTab; readonly two: TestTab; readonly socket: SocketDouble }> {
+  const hub = world.hub()
+  const [one, two] = [world.tab(hub), world.tab(hub)]
+  await one.attach()
+  await two.attach()
+  return { one, two, socket: await world.accept() }
+}
+
+describe('messages of tabs', () => {
+  it('[HU10] tells fates to the sender only', async () => {
+    const { one, two, socket } = await attached()
+    expect(await one.hub.send([message('a')])).toEqual(queued)
+    await say(socket, ack(1, 1, 'a', { n: 1, reply: 7 }))
+    expect(one.fates).toEqual([
+      { id: id('a'), fate: 'sent' },
+      { id: id('a'), fate: 'applied', replyJson: '7' },
+    ])
+    expect(two.fates).toEqual([])
+  })
+
+  it('[HU10] queues a message that comes again once, and answers from its fate later', async () => {
+    const { one, two, socket } = await attached()
+    expect(await one.hub.send([message('a')])).toEqual(queued)
+    expect(await two.hub.send([message('a'), message('b')])).toEqual({ ok: true, value: [{ queued: true }, { queued: true }] })
+    expect(sent(socket)).toEqual([
+      [1, id('a')],
+      [2, id('b')],
+    ])
+    await say(socket, ack(2, 2, 'b'))
+    expect(await one.hub.send([message('a')])).toEqual({ ok: true, value: [{ ended: { id: id('a'), fate: 'applied' } }] })
+    expect(sent(socket)).toHaveLength(2)
+  })
+
+  it('[HU10] tells a tab that attaches again what ended meanwhile', async () => {
+    const hub = world.hub()
+    const [tab, two] = [world.tab(hub), world.tab(hub)]
+    await tab.attach()
+    await two.attach()
+    const socket = await world.accept()
+    await tab.hub.send([message('a'), message('b')])
+    await tab.hub.signal('suspended')
+    await say(socket, ack(1, 1, 'a'), ack(2, 1, 'a'))
+    tab.batches.length = 0
+    await tab.attachAgain(hub, { unsettled: [id('a'), id('b')] })
+    expect(tab.fates).toEqual([
+      { id: id('a'), fate: 'applied' },
+      { id: id('b'), fate: 'applied' },
+    ])
+    expect(two.fates).toEqual([])
+  })
+
+  it('[HU10] does not let a tab wait for ever for a message that nobody knows any more', async () => {
+    const hub = world.hub()
+    const tab = world.tab(hub)
+    await tab.attach()
+    const socket = await world.accept()
+    await tab.hub.send([message('a'), message('b')])
+    await tab.hub.signal('suspended')
+    await say(socket, ack(1, 1, 'a'))
+    world.clock.jump(601_000)
+    tab.batches.length = 0
+    await tab.attachAgain(hub, { unsettled: [id('a'), id('b')] })
+    expect(tab.fates).toMatchObject([{ id: id('a'), fate: 'rejected', reason: 'may-repeat' }])
+    await say(socket, ack(2, 2, 'b'))
+    expect(tab.fates.at(-1)).toEqual({ id: id('b'), fate: 'applied' })
+  })
+
+  it('[I5] refuses what the outbox cannot take, and nothing of it is sent', async () => {
+    const hub = world.hub()
+    const tab = world.tab(hub)
+    await tab.attach({}, { outbox: { ...DEFAULT_OUTBOX, maxMessages: 1 } })
+    const socket = await world.accept()
+    expect(await tab.hub.send([message('a'), message('b')])).toMatchObject({ ok: false, error: { code: 'outbox-full' } })
+    expect(sent(socket)).toEqual([])
+    expect(await tab.hub.send([message('c')])).toEqual(queued)
+    expect(sent(socket)).toEqual([[1, id('c')]])
+  })
+
+  it('[HU10] tells the fate of a message that is tried again to who tried', async () => {
+    const { one, two, socket } = await attached()
+    await one.hub.send([message('a')])
+    await say(socket, ack(1, 1, 'a', { n: 1, rejected: 'rejected', message: 'too long' }))
+    expect(one.fates.at(-1)).toEqual({ id: id('a'), fate: 'rejected', reason: 'rejected', message: 'too long' })
+    expect(await two.hub.retry(id('a'), id('b'))).toEqual({ ok: true, value: null })
+    await say(socket, ack(2, 2, 'b'))
+    expect(two.fates.at(-1)).toEqual({ id: id('b'), fate: 'applied' })
+    expect(await two.hub.retry(id('a'), id('c'))).toMatchObject({ ok: false, error: { code: 'not-found' } })
+    expect(await two.hub.discard(id('a'))).toMatchObject({ ok: false, error: { code: 'not-found' } })
+  })
+
+  it('[HU10] cancels what has not left', async () => {
+    const tab = world.tab(world.hub())
+    await tab.attach()
+    await tab.hub.send([message('a'), message('b')])
+    expect(await tab.hub.cancel(id('a'))).toEqual({ ok: true, value: null })
+    await settled()
+    expect(tab.fates).toEqual([{ id: id('a'), fate: 'cancelled' }])
+    const socket = await world.accept()
+    expect(sent(socket)).toEqual([[2, id('b')]])
+    expect(await tab.hub.cancel(id('b'))).toMatchObject({ ok: false, error: { code: 'already-sent' } })
+  })
+
+  it('[P18] sends a volatile message at once or says that there is no connection', async () => {
+    const tab = world.tab(world.hub())
+    await tab.attach()
+    expect(await tab.hub.sendVolatile([message('a')])).toMatchObject({ ok: false, error: { code: 'not-connected' } })
+    const socket = await world.accept()
+    expect(await tab.hub.sendVolatile([message('b')])).toEqual({ ok: true, value: null })
+    expect(socket.received.at(-1)).toEqual({ type: 'volatile', messages: [{ id: id('b'), channel: 'agents', data: 'b' }] })
+  })
+})
+
+describe('the storage of a hub', () => {
+  it('[HU15] goes on in memory when the store cannot be opened, tells the error and says so in the state', async () => {
+    world.alter = (store): Store => ({ ...store, open: () => fail('storage-failed') })
+    const tab = world.tab(world.hub())
+    await tab.attach()
+    const socket = await world.accept()
+    expect(tab.errors).toEqual(['storage-failed'])
+    expect(tab.status).toBe('connected')
+    expect(tab.durable).toBe(false)
+    expect(await tab.hub.send([message('a')])).toEqual(queued)
+    expect(sent(socket)).toEqual([[1, id('a')]])
+  })
+
+  it('[HU15] tells that stored data was set aside', async () => {
+    world.alter = (store): Store => ({ ...store, open: async () => ({ ...(await store.open()), corrupt: true }) })
+    const tab = world.tab(world.hub())
+    await tab.attach()
+    await world.accept()
+    expect(tab.errors).toEqual(['storage-corrupt'])
+    expect(tab.durable).toBe(true)
+  })
+
+  it('[I5] does not call a message queued that could not be stored', async () => {
+    world.alter = (store): Store => ({ ...store, append: () => fail('storage-full') })
+    const tab = world.tab(world.hub())
+    await tab.attach()
+    const socket = await world.accept()
+    expect(await tab.hub.send([message('a')])).toMatchObject({ ok: false, error: { code: 'storage-full' } })
+    expect(sent(socket)).toEqual([])
+  })
+
+  it('[HU15] opens another store when one is lost, and tabs keep their places and what they are owed', async () => {
+    const hub = world.hub()
+    const [one, two] = [world.tab(hub), world.tab(hub)]
+    await one.attach({ channels: [{ channel: 'agents', position: place(3) }] })
+    await two.attach({ channels: [{ channel: 'agents', position: place(3) }] })
+    const socket = await world.accept()
+    two.freeze()
+    await say(socket, { type: 'subscribed', sub: 2, head: place(3), verdict: 'recovered', missed: 0 })
+    // The frozen tab is reset, and cannot be told yet.
+    await say(socket, { type: 'reset', sub: 2, reason: 'epoch' })
+    world.disk.stored = null
+    world.disk.channels.clear()
+    world.loseStorage('deleted')
+    const next = await world.accept()
+    expect(socket.closedWith).toBe(1000)
+    expect(one.errors).toEqual(['storage-failed'])
+    await say(next, { type: 'subscribed', sub: subOf(next, 'agents'), head: place(9), verdict: 'snapshot', value: 'v9', follows: true })
+    await two.thaw()
+    for (const tab of [one, two]) {
+      const heard = tab.heard('agents') as { reset?: object; value?: string }[]
+      expect(heard.filter(({ reset }) => reset)).toHaveLength(1)
+      expect(heard.at(-1)?.value).toBe('"v9"')
+    }
+    expect(await one.hub.send([message('a')])).toEqual(queued)
+    expect(sent(next)).toEqual([[1, id('a')]])
+  })
+
+  it('[HU15] [I6] saves what had not left from a store that is lost, and tells of the rest that it may have been applied', async () => {
+    const tab = world.tab(world.hub())
+    await tab.attach()
+    const socket = await world.accept()
+    await tab.hub.send([message('a')])
+    socket.listener.closed(1006)
+    await tab.hub.send([message('b')])
+    world.disk.stored = null
+    world.loseStorage('deleted')
+    const sending = tab.hub.send([message('c')])
+    const next = await world.accept()
+    expect(await sending).toEqual(queued)
+    expect(tab.fates.filter(({ fate }) => fate !== 'sent')).toMatchObject([{ id: id('a'), fate: 'rejected', reason: 'may-repeat' }])
+    expect(sent(next)).toEqual([
+      [1, id('b')],
+      [2, id('c')],
+    ])
+    await say(next, ack(2, 2, 'c'))
+    expect(tab.fates.at(-2)).toEqual({ id: id('b'), fate: 'applied' })
+  })
+})

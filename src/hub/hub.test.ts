@@ -1,0 +1,163 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { holdLock } from '../bridge/liveness.ts'
+import { ownerLockName } from '../bridge/lock-names.ts'
+import { DEFAULT_OUTBOX } from '../core/settings.ts'
+import { id, message, place } from '../core/testing/frames.ts'
+import type { SocketDouble } from '../core/testing/socket-double.ts'
+import type { ServerMessage } from '../protocol/messages.ts'
+import { newcomer, say, settled, TestWorld, type TestTab } from './test-hub.ts'
+
+let world: TestWorld
+const unhandled: unknown[] = []
+const onUnhandled = (error: unknown): void => void unhandled.push(error)
+
+beforeEach(() => {
+  world = new TestWorld()
+  unhandled.length = 0
+  process.on('unhandledRejection', onUnhandled)
+})
+
+afterEach(async () => {
+  await settled()
+  world.close()
+  process.off('unhandledRejection', onUnhandled)
+  expect(unhandled).toEqual([])
+})
+
+const queued = { ok: true, value: [{ queued: true }] }
+const ack = (hi: number, name: string): ServerMessage => ({ type: 'ack', hi, stable: hi, id: id(name), outcomes: [] })
+
+/** Numbers and ids of all messages a server got. */
+const sent = (socket: SocketDouble): unknown[] =>
+  socket.received.flatMap((frame) => (frame.type === 'send' ? (frame['messages'] as { n: number; id: string }[]).map((one) => [one.n, one.id]) : []))
+
+async function attached(): Promise<{ readonly one: TestTab; readonly two: TestTab; readonly socket: SocketDouble }> {
+  const hub = world.hub()
+  const [one, two] = [world.tab(hub), world.tab(hub)]
+  await one.attach()
+  await two.attach()
+  return { one, two, socket: await world.accept() }
+}
+
+describe('a hub and its tabs', () => {
+  it('[HU12] touches neither store nor socket while another hub has the owner lock, and tells so', async () => {
+    const other = await holdLock(world.locks, ownerLockName(id('scope')))
+    const tab = world.tab(world.hub())
+    expect(await tab.attach()).toMatchObject({ ok: true })
+    const sending = tab.hub.send([message('a')])
+    await settled()
+    expect(tab.status).toBe('connecting')
+    expect(world.disk.lease).toBe(0)
+    expect(world.sockets.all).toEqual([])
+    expect(await tab.hub.ping()).toMatchObject({ ok: true })
+    other.release()
+    expect(await sending).toEqual(queued)
+    const socket = await world.accept()
+    expect(sent(socket)).toEqual([[1, id('a')]])
+    expect(tab.status).toBe('connected')
+  })
+
+  it('[HU12] [HU16] forgets a tab that left before the owner lock was had', async () => {
+    const other = await holdLock(world.locks, ownerLockName(id('scope')))
+    const hub = world.hub()
+    const [one, two] = [world.tab(hub), world.tab(hub)]
+    await one.attach({ channels: [newcomer('agents')], unsettled: [id('a')] })
+    await two.attach({ channels: [newcomer('news'), newcomer('gone')] })
+    await two.hub.unsubscribe(['gone'])
+    await one.hub.detach()
+    other.release()
+    const socket = await world.accept()
+    expect(socket.received[0]?.['subscriptions']).toMatchObject([{ channel: 'news' }])
+    expect(one.fates).toEqual([])
+  })
+
+  it('[HU13] refuses a tab with other settings and names the setting', async () => {
+    const hub = world.hub()
+    const [one, tab] = [world.tab(hub), world.tab(hub)]
+    await one.attach()
+    const answer = await tab.attach({}, { outbox: { ...DEFAULT_OUTBOX, maxMessages: 5 } })
+    expect(answer).toMatchObject({ ok: false, error: { code: 'options-disagree', message: expect.stringContaining('outbox') as string } })
+    expect(await tab.hub.send([message('a')])).toMatchObject({ ok: false, error: { code: 'closed' } })
+    expect(one.errors).toEqual([])
+  })
+
+  it('[TB4] refuses a tab of another build', async () => {
+    expect(await world.tab(world.hub()).attach({ bridge: 99 })).toMatchObject({ ok: false, error: { code: 'version' } })
+  })
+
+  it('[HU14] asks the next tab for a credential when the first gives none', async () => {
+    const hub = world.hub()
+    const [one, two] = [world.tab(hub), world.tab(hub)]
+    one.credential = () => Promise.resolve({ ok: false, error: { code: 'unauthenticated', message: '' } })
+    two.credential = () => Promise.resolve({ ok: true, value: 'from-two' })
+    // Held until both are there.
+    const other = await holdLock(world.locks, ownerLockName(id('scope')))
+    await one.attach()
+    await two.attach()
+    other.release()
+    const socket = await world.accept()
+    expect(socket.received[0]).toMatchObject({ type: 'hello', credential: 'from-two' })
+  })
+
+  it('[HU16] lets a tab go whose lock is free', async () => {
+    const { one, two, socket } = await attached()
+    await one.hub.subscribe([newcomer('agents')])
+    await one.die()
+    expect(socket.received.filter(({ type }) => type === 'unsubscribe')).toHaveLength(1)
+    const before = one.batches.length
+    socket.listener.closed(1006)
+    await settled()
+    expect(one.batches).toHaveLength(before)
+    expect(two.status).toBe('waiting')
+  })
+
+  it('[HU16] a tab that attaches by another port leaves nothing behind at the old one', async () => {
+    const hub = world.hub()
+    const tab = world.tab(hub)
+    await tab.attach({ channels: [newcomer('agents')] })
+    const socket = await world.accept()
+    // The old port is silent, as a closed one is: nothing tells the hub.
+    tab.open(hub)
+    await tab.attach({ channels: [] })
+    expect(socket.received.filter(({ type }) => type === 'unsubscribe')).toHaveLength(1)
+    const before = tab.batches.length
+    socket.listener.closed(1006)
+    await settled()
+    expect(tab.batches).toHaveLength(before + 1)
+  })
+
+  it('[HU16] a tab may attach again by the same port', async () => {
+    const hub = world.hub()
+    const tab = world.tab(hub)
+    await tab.attach({ channels: [newcomer('agents')] })
+    const socket = await world.accept()
+    expect(await tab.attach({ channels: [newcomer('news')] })).toMatchObject({ ok: true })
+    expect(socket.received.map(({ type }) => type)).toEqual(['hello', 'unsubscribe', 'subscribe'])
+    expect(await tab.hub.send([message('a')])).toEqual(queued)
+  })
+
+  it('[HU17] shows the outbox to who watches it, and only when it is another', async () => {
+    const { one, two, socket } = await attached()
+    await one.hub.signal('watch-outbox')
+    await two.hub.subscribe([newcomer('agents')])
+    const shown = () => one.batches.filter(({ outbox }) => outbox).map(({ outbox }) => outbox?.pendingCount)
+    await settled()
+    const before = shown().length
+    await say(socket, { type: 'subscribed', sub: 1, head: place(1), verdict: 'start' })
+    expect(shown()).toHaveLength(before)
+    await two.hub.send([message('a')])
+    await say(socket, ack(1, 'a'))
+    expect(shown().slice(before)).toEqual([1, 0])
+    expect(two.batches.some(({ outbox }) => outbox)).toBe(false)
+  })
+
+  it('[HU17] shows an expired message as parked at once', async () => {
+    const tab = world.tab(world.hub())
+    await tab.attach({ watchesOutbox: true })
+    await tab.hub.send([message('old', 1)])
+    world.clock.jump(DEFAULT_OUTBOX.maxAgeMs)
+    world.clock.advance(60_000)
+    await settled()
+    expect(tab.batches.findLast(({ outbox }) => outbox)?.outbox).toMatchObject({ pendingCount: 0, parkedCount: 1 })
+  })
+})

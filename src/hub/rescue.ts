@@ -1,0 +1,19 @@
+import type { Fate, NewMessage } from '../core/ports.ts'
+import { possiblySentThrough } from '../core/sending.ts'
+import type { CoreState } from '../core/state.ts'
+
+/**
+ * What becomes of the messages that waited when their store was lost. Those that had not left are queued again, under the same ids; of the others only
+ * the store knew what to ask the server.
+ */
+export function rescue(state: CoreState): { readonly again: readonly NewMessage[]; readonly fates: readonly Fate[] } {
+  const again: NewMessage[] = []
+  const fates: Fate[] = []
+  const sentThrough = possiblySentThrough(state)
+  for (const { n, id, channel, json, atMs, skip, recall, mayRepeat } of state.outbox.entries) {
+    if (skip) continue
+    if (n > sentThrough && !recall && !mayRepeat) again.push({ id, channel, json, atMs })
+    else fates.push({ id, fate: 'rejected', reason: 'may-repeat', message: 'the browser took the storage away after it may have been sent' })
+  }
+  return { again, fates }
+}

@@ -1,0 +1,74 @@
+import type { Id, NumberedMessage, SessionKey, SubscribeRequest, VolatileMessage } from './message-parts.ts'
+
+/** First message of a connection, exactly once. */
+export interface Hello {
+  readonly type: 'hello'
+  readonly protocol: number
+  readonly client: Id
+  /** Highest number of this client whose stable ack the client has stored; the server may forget up to here. */
+  readonly confirmed: number
+  /** The user the client acts for; `null` is nobody in particular. */
+  readonly user: string | null
+  readonly session: SessionKey | null
+  readonly credential: string | null
+  readonly subscriptions: readonly SubscribeRequest[]
+}
+
+/** Channels the client wants from now on. */
+export interface Subscribe {
+  readonly type: 'subscribe'
+  readonly subscriptions: readonly SubscribeRequest[]
+}
+
+/** Subscriptions the client gives up. */
+export interface Unsubscribe {
+  readonly type: 'unsubscribe'
+  readonly subs: readonly number[]
+}
+
+/** Asks for the value of a subscribed channel at `from` or later, without disturbing the subscription. */
+export interface SnapshotRequest {
+  readonly type: 'snapshot_request'
+  readonly sub: number
+  readonly from: number
+}
+
+/** Numbered messages, in order. */
+export interface Send {
+  readonly type: 'send'
+  readonly confirmed: number
+  readonly messages: readonly NumberedMessage[]
+}
+
+/** Numbers whose messages were cancelled or expired: they pass without effect. */
+export interface Skip {
+  readonly type: 'skip'
+  readonly numbers: readonly { readonly n: number; readonly id: Id }[]
+}
+
+/** Messages outside the numbering: handled once or not at all, never answered. */
+export interface Volatile {
+  readonly type: 'volatile'
+  readonly messages: readonly VolatileMessage[]
+}
+
+/** Asks what became of messages that were sent under a client id, this connection's or an earlier one of the same user. */
+export interface Recall {
+  readonly type: 'recall'
+  readonly client: Id
+  readonly ids: readonly Id[]
+}
+
+/** A fresh credential on an open connection, asked for or not. */
+export interface Authenticate {
+  readonly type: 'authenticate'
+  readonly credential: string
+}
+
+/** Asks whether the server is alive. */
+export interface Ping {
+  readonly type: 'ping'
+}
+
+/** Everything a client may send. */
+export type ClientMessage = Hello | Subscribe | Unsubscribe | SnapshotRequest | Send | Skip | Volatile | Recall | Authenticate | Ping

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest'
+import { memoryEngine } from './engines/memory.ts'
+import type { Engine, EngineHost } from './engine.ts'
+import { fakeServer } from './testing/fake-peer.ts'
+
+/** A memory engine with some of its methods replaced, as an engine on a network would behave. */
+function engineWith(replace: (inner: Engine) => Partial<Engine>): Engine {
+  const inner = memoryEngine()
+  const replaced = replace(inner)
+  return new Proxy(inner, {
+    get(target, key) {
+      const value: unknown = Reflect.get(replaced, key) ?? Reflect.get(target, key, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
+describe('fencing', () => {
+  it('[P7] closes a socket whose session was resumed on another node', async () => {
+    let host: EngineHost | undefined
+    const engine = engineWith((inner) => ({
+      start(given) {
+        host = given
+        return inner.start(given)
+      },
+    }))
+    const server = fakeServer({ engine })
+    const peer = await server.open()
+    const { session } = peer.last('session_init')
+    host?.fenced(session.id, 1)
+    expect(peer.closedWith).toBeUndefined()
+    host?.fenced(session.id, 2)
+    expect(peer.closedWith?.code).toBe(4409)
+  })
+
+  it('[P7] [I21] keeps the newest connection when the engine answers an older one later', async () => {
+    const waiting: (() => void)[] = []
+    let isHeld = false
+    const engine = engineWith((inner) => ({
+      async admit(admittance) {
+        const admitted = await inner.admit(admittance)
+        if (isHeld) await new Promise<void>((resolve) => waiting.push(resolve))
+        return admitted
+      },
+    }))
+    const server = fakeServer({ engine })
+    const { session } = (await server.open()).last('session_init')
+    isHeld = true
+    const [older, newer] = [server.peer(), server.peer()]
+    older.hello({ session })
+    await server.clock.settle()
+    newer.hello({ session })
+    await server.clock.settle()
+    waiting[1]?.()
+    await server.clock.settle()
+    waiting[0]?.()
+    await server.clock.settle()
+    expect([older.closedWith?.code, older.received, newer.closedWith]).toEqual([4409, [], undefined])
+    isHeld = false
+    await server.open({ session })
+    expect(newer.closedWith?.code).toBe(4409)
+  })
+})

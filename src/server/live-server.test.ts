@@ -1,0 +1,283 @@
+import { once } from 'node:events'
+import { createServer, request as httpRequest } from 'node:http'
+import { connect as connectTcp } from 'node:net'
+import { WebSocket } from 'ws'
+import { afterEach, describe, expect, it } from 'vitest'
+import { freshId } from './testing/fake-peer.ts'
+import { startWireServer, type WireServer } from './testing/wire-server.ts'
+import type { LiveServerOptions } from './options.ts'
+import { openWireClient, type WireClient } from '../testing/wire-client.ts'
+import type { Cursor, Hello, NumberedMessage } from '../protocol/index.ts'
+
+const servers: WireServer[] = []
+
+async function start(options: LiveServerOptions = {}): Promise<WireServer> {
+  const server = await startWireServer(options)
+  servers.push(server)
+  return server
+}
+
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.stop()
+  expect(({} as { polluted?: unknown }).polluted).toBeUndefined()
+})
+
+function hello(fields: Partial<Hello> = {}): Hello {
+  return { type: 'hello', protocol: 1, client: freshId(), confirmed: 0, user: null, session: null, credential: null, subscriptions: [], ...fields }
+}
+
+async function open({ url }: WireServer, fields: Partial<Hello> = {}): Promise<WireClient> {
+  const client = await openWireClient(url)
+  client.send(hello(fields))
+  await client.until(({ type }) => type === 'session_init' || type === 'session_restored')
+  return client
+}
+
+const agents = (cursor: Cursor | null = null): Hello['subscriptions'] => [{ sub: 1, channel: 'agents', cursor }]
+
+/** The status of an upgrade request; 101 when it was accepted. */
+async function upgradeStatus({ port }: WireServer, headers: Record<string, string | string[]>, path = '/live', method = 'GET'): Promise<number> {
+  const request = httpRequest({
+    port, host: '127.0.0.1', path, method,
+    headers: { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': Buffer.from('0123456789abcdef').toString('base64'), ...headers },
+  })
+  request.end()
+  return new Promise((resolve, reject) => {
+    request.on('upgrade', (_response, socket) => {
+      socket.destroy()
+      resolve(101)
+    })
+    request.on('response', ({ statusCode }) => resolve(statusCode ?? 0))
+    request.on('error', reject)
+  })
+}
+
+describe("the first version's faults", () => {
+  it('[P6] [I17] session_init is answered and carries the cursor with the data', async () => {
+    const server = await start({ snapshot: () => ['ada'] })
+    const { offset } = await server.live.publish('agents', 'before')
+    const client = await openWireClient(server.url)
+    client.send(hello({ subscriptions: agents() }))
+    expect(await client.next('session_init')).toMatchObject({ protocol: 1, connection: 1, client: null })
+    expect(await client.next('subscribed')).toMatchObject({ verdict: 'snapshot', value: ['ada'], head: { offset } })
+  })
+
+  it('[P8] [I24] sessions are removed after their TTL and memory returns to the baseline', async () => {
+    const server = await start({ sessions: { ttlMs: 60, sweepMs: 20 } })
+    const clients = await Promise.all(Array.from({ length: 20 }, () => open(server, { subscriptions: agents() })))
+    expect(server.live.metrics()).toMatchObject({ sockets: 20, sessions: 20 })
+    for (const client of clients) client.cut()
+    await expect.poll(() => server.live.metrics(), { interval: 10 }).toMatchObject({ sockets: 0, sessions: 0, lanes: 0, channelsRead: 0, queued: 0 })
+  })
+
+  it('[P23] [P25] messages published while a client is away are kept and delivered when it returns', async () => {
+    const server = await start()
+    const first = await open(server, { subscriptions: agents() })
+    const cursor = (await first.next('subscribed')).head
+    const { session } = first.received[0]?.type === 'session_init' ? first.received[0] : { session: null }
+    first.cut()
+    for (const word of ['one', 'two', 'three']) await server.live.publish('agents', word)
+    const again = await open(server, { session, subscriptions: agents(cursor) })
+    expect(again.received[0]?.type).toBe('session_restored')
+    expect(await again.next('subscribed')).toMatchObject({ verdict: 'recovered', missed: 3 })
+    expect((await again.next('missed_messages')).messages.map(({ data }) => data)).toEqual(['one', 'two', 'three'])
+  })
+})
+
+describe('upgrades', () => {
+  const refusedOrigins = [
+    'https://evil.example', 'null', 'https://app.example.com.evil.com', 'https://app.example.com:444', 'http://app.example.com', 'https://APP.example.com',
+    'https://app.example.com.', 'https://app.example.com/', 'app.example.com', '',
+  ]
+  it.each(refusedOrigins)('[I29] refuses the origin %j with 403', async (origin) => {
+    const server = await start({ allowedOrigins: ['https://app.example.com'] })
+    expect(await upgradeStatus(server, { Origin: origin })).toBe(403)
+    expect(server.live.metrics()).toMatchObject({ sockets: 0, sessions: 0, totals: { 'refused.origin': 1 } })
+  })
+
+  it('takes a listed origin, and a program without one unless it sends cookies', async () => {
+    const server = await start({ allowedOrigins: ['https://app.example.com'] })
+    expect(await upgradeStatus(server, { Origin: 'https://app.example.com' })).toBe(101)
+    expect(await upgradeStatus(server, {})).toBe(101)
+    expect(await upgradeStatus(server, { Cookie: 'a=b' })).toBe(403)
+    expect(await upgradeStatus(server, { Origin: ['https://app.example.com', 'https://app.example.com'] })).toBe(403)
+  })
+
+  it('takes the own host by default, and any with a star', async () => {
+    const server = await start()
+    expect(await upgradeStatus(server, { Origin: `http://127.0.0.1:${server.port}` })).toBe(101)
+    expect(await upgradeStatus(server, { Origin: `http://127.0.0.1:${server.port + 1}` })).toBe(403)
+    expect(await upgradeStatus(server, { Host: 'app.example.com', Origin: 'https://app.example.com' })).toBe(101)
+    expect(await upgradeStatus(await start({ allowedOrigins: '*' }), { Origin: 'https://evil.example' })).toBe(101)
+  })
+
+  it.each([
+    ['a bad key', { 'Sec-WebSocket-Key': 'short' }, '/live', 'GET', 400], ['an old version', { 'Sec-WebSocket-Version': '12' }, '/live', 'GET', 400],
+    ['another method', {}, '/live', 'POST', 405], ['another path', {}, '/other', 'GET', 404], ['a path that climbs', {}, '/live/../live', 'GET', 404],
+    ['an absolute address', {}, 'http://evil.example/live', 'GET', 404],
+  ])('[I29] answers %s', async (_what, headers, path, method, status) => {
+    const server = await start()
+    expect(await upgradeStatus(server, headers, path, method)).toBe(status)
+    expect(server.live.metrics().sockets).toBe(0)
+  })
+
+  it('leaves other paths to others, serves several servers, and detaches', async () => {
+    const server = await start()
+    const second = createServer().listen(0, '127.0.0.1')
+    await once(second, 'listening')
+    second.on('upgrade', (_request, socket) => socket.end('HTTP/1.1 418 Teapot\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'))
+    const detach = server.live.attach(second, { path: '/elsewhere' })
+    const address = second.address()
+    const other = { ...server, port: typeof address === 'object' && address !== null ? address.port : 0 }
+    expect(await upgradeStatus(other, {}, '/tea')).toBe(418)
+    detach()
+    expect(second.listenerCount('upgrade')).toBe(1)
+    expect(await upgradeStatus(server, {})).toBe(101)
+    expect(() => server.live.attach(second, { path: 'live' })).toThrow(expect.objectContaining({ code: 'invalid-option' }))
+    second.close()
+  })
+
+  it('gives authenticate the headers, origin and address of the upgrade', async () => {
+    const seen: unknown[] = []
+    const server = await start({ authenticate: ({ credential, request }) => (seen.push([credential, request.headers['x-tag'], request.origin, request.remoteAddress]), { user: 'ada' }) })
+    const client = await openWireClient(server.url, { headers: { 'x-tag': 'yes' } })
+    client.send(hello({ user: 'ada', credential: 'key' }))
+    await client.next('session_init')
+    expect(seen).toEqual([['key', 'yes', undefined, '127.0.0.1']])
+  })
+})
+
+describe('frames on the wire', () => {
+  it('[P2] closes with 1009 a frame over the limit, in one piece and in fragments, and no other session notices', async () => {
+    const server = await start({ limits: { frameBytes: 8_192, messageBytes: 4_096 } })
+    const [whole, pieces, other] = [await open(server), await open(server), await open(server)]
+    whole.sendText('x'.repeat(9_000))
+    for (let at = 0; at < 3; at++) pieces.socket.send('x'.repeat(4_000), { fin: false })
+    expect([(await whole.closed).code, (await pieces.closed).code]).toEqual([1009, 1009])
+    other.send({ type: 'ping' })
+    await other.next('pong')
+  })
+
+  it('[P2] closes on binary with 1003, and on text that is no message with 4400', async () => {
+    const server = await start()
+    const [binary, text] = [await open(server), await open(server)]
+    binary.socket.send(Buffer.from('{"type":"ping"}'))
+    text.sendText('{"type":"pong"}')
+    expect([(await binary.closed).code, (await text.closed).code]).toEqual([1003, 4400])
+  })
+
+  it('[I30] closes with 1008 a message of too many fragments', async () => {
+    const server = await start()
+    const client = await open(server)
+    for (let at = 0; at < 80; at++) client.socket.send('x', { fin: false })
+    expect((await client.closed).code).toBe(1008)
+  })
+
+  const raw: readonly [string, number[]][] = [
+    ['an unmasked frame', [0x81, 0x02, 0x7b, 0x7d]], ['reserved bits', [0xf1, 0x80, 0, 0, 0, 0]], ['a compressed frame', [0xc1, 0x81, 0, 0, 0, 0, 0x61]],
+    ['an unknown opcode', [0x83, 0x80, 0, 0, 0, 0]], ['a continuation of nothing', [0x80, 0x80, 0, 0, 0, 0]], ['a long ping', [0x89, 0xfe, 0x00, 0x7e, 0, 0, 0, 0]],
+    ['a fragmented ping', [0x09, 0x80, 0, 0, 0, 0]], ['an endless length', [0x81, 0xff, 0x7f, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0]],
+    ['a close with code 1005', [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xed]], ['half a frame', [0x81, 0xfe, 0x01]],
+  ]
+  it.each(raw)('[I29] survives %s', async (_what, bytes) => {
+    const server = await start()
+    const socket = connectTcp(server.port, '127.0.0.1')
+    socket.on('error', () => {})
+    socket.write('GET /live HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n')
+    await once(socket, 'data')
+    socket.end(Buffer.from(bytes))
+    await expect.poll(() => server.live.metrics().sockets).toBe(0)
+    const client = await open(server)
+    expect(client.received[0]?.type).toBe('session_init')
+  })
+
+  it('[I29] answers random bytes and random messages with a message or a close', async () => {
+    const server = await start({ onMessage: () => undefined })
+    const words = ['hello', 'send', 'skip', 'recall', 'subscribe', 'unsubscribe', 'snapshot_request', 'volatile', 'authenticate', 'ping', 'x']
+    const values = ['null', '[]', '{}', '1', '-1', '1e99', '"a"', `"${freshId()}"`, '[{"n":1}]', `[{"n":1,"id":"${freshId()}","channel":"a","data":{"__proto__":{"polluted":1}}}]`]
+    let seed = 7
+    const pick = <T>(list: readonly T[]): T => list[(seed = (seed * 48_271) % 2_147_483_647) % list.length] as T
+    const clients = await Promise.all(Array.from({ length: 60 }, () => open(server)))
+    for (const client of clients) {
+      const fields = ['messages', 'numbers', 'confirmed', 'subscriptions', 'subs', 'ids', 'client'].map((name) => `"${name}":${pick(values)}`)
+      client.sendText(`{"type":"${pick(words)}",${fields.join(',')}}`)
+      client.send({ type: 'ping' })
+    }
+    const settled = await Promise.all(clients.map((client) => Promise.race([client.closed.then(({ code }) => code), client.next('pong').then(() => 'pong').catch(() => 'closed')])))
+    expect(settled).toHaveLength(60)
+  })
+})
+
+describe('work on the wire', () => {
+  it('[P10] [P15] acknowledges 10,000 messages of one client, each applied once and in order', async () => {
+    let applied = 0
+    const server = await start({ onMessage: ({ n }) => { expect(n).toBe(++applied) } })
+    const client = await open(server)
+    const messages: NumberedMessage[] = Array.from({ length: 10_000 }, (_, at) => ({ n: at + 1, id: freshId(), channel: 'a', data: { text: 'x'.repeat(100) } }))
+    let sent = 0
+    let acked = 0
+    while (acked < messages.length) {
+      for (; sent < messages.length && sent - acked < 1_024; sent += 250) client.send({ type: 'send', confirmed: acked, messages: messages.slice(sent, sent + 250) })
+      const ack = await client.next('ack')
+      expect(ack.id).toBe(messages[ack.stable - 1]?.id)
+      acked = ack.stable
+    }
+    expect([applied, server.live.metrics().clients]).toEqual([10_000, 1])
+  })
+
+  it('[P25] [P30] replays 20,000 messages to a client that was away, without a hole', async () => {
+    const server = await start({ history: { messages: 100_000, bytes: 2 ** 28 } })
+    const first = await server.live.publish('agents', 0)
+    for (let at = 1; at <= 20_000; at++) void server.live.publish('agents', 'x'.repeat(150))
+    const client = await open(server, { subscriptions: agents(first) })
+    expect(await client.next('subscribed')).toMatchObject({ verdict: 'recovered', missed: 20_000 })
+    let last = first.offset
+    while (last < 20_001) {
+      const { messages } = await client.next('missed_messages')
+      expect([messages[0]?.offset, messages.length <= 500]).toEqual([last + 1, true])
+      last = messages.at(-1)?.offset ?? 0
+    }
+  })
+
+  it('[P30] [I30] bounds what waits for a client that stops reading, and resets it when it reads again', async () => {
+    const server = await start({ limits: { outboundBytes: 65_536 }, history: { messages: 50 } })
+    const [slow, fast] = [await open(server, { subscriptions: agents() }), await open(server, { subscriptions: agents() })]
+    await Promise.all([slow.next('subscribed'), fast.next('subscribed')])
+    slow.socket.pause()
+    const text = 'x'.repeat(100_000)
+    for (let at = 1; at <= 300; at++) {
+      await server.live.publish('agents', text)
+      await fast.next('messages')
+    }
+    slow.socket.resume()
+    await slow.next('reset')
+    const { head } = await slow.next('subscribed')
+    expect(head.offset).toBe(300)
+    expect(slow.received.filter(({ type }) => type === 'messages').length).toBeLessThan(200)
+  })
+
+  it('[P33] closes gracefully: 503 with Retry-After for newcomers, goodbye and 1012 for the rest', async () => {
+    let settle = (): void => {}
+    const server = await start({ onMessage: () => new Promise<void>((resolve) => (settle = resolve)) })
+    const client = await open(server)
+    client.send({ type: 'send', confirmed: 0, messages: [{ n: 1, id: freshId(), channel: 'a', data: 1 }] })
+    await expect.poll(() => server.live.metrics().totals['received']).toBe(1)
+    const closing = server.live.close({ drainMs: 2_000 })
+    expect(await upgradeStatus(server, {})).toBe(503)
+    expect(await client.next('goodbye')).toMatchObject({ retryMaxMs: 1_000 })
+    expect((await client.closed).code).toBe(1012)
+    settle()
+    await closing
+    expect(server.live.metrics().totals['applied']).toBe(1)
+    expect(server.http.listenerCount('upgrade')).toBe(0)
+    expect(() => server.live.attach(server.http)).toThrow(expect.objectContaining({ code: 'closed' }))
+  })
+
+  it('does not compress', async () => {
+    const server = await start()
+    const socket = new WebSocket(server.url)
+    await once(socket, 'open')
+    expect(socket.extensions).toBe('')
+    socket.terminate()
+  })
+})
