@@ -29,9 +29,7 @@ async function openTab(chromium: Browser, lab: Lab, hiddenDelayMs = 1_000): Prom
 }
 
 async function received(page: Page): Promise<{ data: string; atMs: number }[]> {
-  return page.evaluate(() =>
-    window.probe.events.filter((event) => event.type === 'message').map(({ data, atMs }) => ({ data, atMs })),
-  )
+  return page.evaluate(() => window.probe.events.filter((event) => event.type === 'message').map(({ data, atMs }) => ({ data, atMs })))
 }
 
 test('[I20] a hidden tab gets everything in batches, each within a second, and a visible one at once', async ({ lab, chromium }) => {

@@ -58,7 +58,9 @@ test('[P33] a server that restarts gracefully says when to come back, and nobody
   await lab.restartServer()
   for (const page of pages) {
     await expect
-      .poll(async () => (await eventsOf(page, 'state')).some(({ state }) => state.status === 'waiting' && state.reason === 'server-restart'))
+      .poll(async () =>
+        (await eventsOf(page, 'state')).some(({ state }) => state.status === 'waiting' && state.reason === 'server-restart'),
+      )
       .toBe(true)
     await hasStatus(page, 'connected')
   }

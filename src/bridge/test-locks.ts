@@ -14,7 +14,7 @@ export class TestLocks implements Locks {
 
   request = ((name: string, ...rest: unknown[]): Promise<unknown> => {
     const run = rest.at(-1) as (lock: { name: string }) => unknown
-    const { mode = 'exclusive', signal } = (rest.length > 1 ? rest[0] : {}) as LockOptions
+    const { mode = 'exclusive', signal, steal = false } = (rest.length > 1 ? rest[0] : {}) as LockOptions
     return new Promise((resolve, reject) => {
       const free = (): void => {
         this.#held = this.#held.filter((other) => other !== request)
@@ -37,6 +37,7 @@ export class TestLocks implements Locks {
         this.#waiting = this.#waiting.filter((other) => other !== request)
         reject(signal.reason as Error)
       })
+      if (steal) this.take(name)
       this.#waiting.push(request)
       this.#grant()
     })

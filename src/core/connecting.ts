@@ -120,7 +120,9 @@ export function lost(turn: Turn, code: number): void {
     return restartOutbox(turn, 'cloned')
   }
   leaveSocket(turn)
-  if (afterClose(code) === 'refuse') return settleRefused(turn, refusalOf(code))
+  // A credential that ends on an open connection says nothing of the next one: it is asked for before the answer counts.
+  const outlived = code === CLOSE.unauthenticated.code && turn.state.phase.name === 'live'
+  if (afterClose(code) === 'refuse' && !outlived) return settleRefused(turn, refusalOf(code))
   fail(turn, code === CLOSE.badMessage.code ? 'protocol' : turn.state.comeBack ? 'server-restart' : 'unreachable')
 }
 

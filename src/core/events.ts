@@ -1,6 +1,6 @@
 import type { Hello, Id, PublishedMessage, ResetReason, ServerMessage, Cursor, RefusedReason } from '../protocol/messages.ts'
 import type { ErrorData } from '../protocol/errors.ts'
-import type { Fate, LogEntry, OutboxEntry, OutboxState, StoredIdentity } from './ports.ts'
+import type { BurialReason, Fate, LogEntry, OutboxEntry, OutboxState, StoredIdentity } from './ports.ts'
 import type { Disagreement } from './outbox.ts'
 import type { CoreState } from './state.ts'
 
@@ -43,7 +43,7 @@ export type CoreEvent =
   | { readonly type: 'sent-through'; readonly client: Id; readonly n: number }
   | { readonly type: 'identified'; readonly link: number }
   | { readonly type: 'settled'; readonly client: Id; readonly through: number }
-  | { readonly type: 'buried'; readonly client: Id; readonly numbers: readonly number[]; readonly why: 'cancelled' | 'expired' }
+  | { readonly type: 'buried'; readonly client: Id; readonly numbers: readonly number[]; readonly why: BurialReason }
   /** The store has taken in the answer to a question about `client`. */
   | {
       readonly type: 'recalled'
@@ -85,7 +85,15 @@ export type Effect =
   | { readonly type: 'save-identity'; readonly identity: StoredIdentity; readonly link: number }
   | { readonly type: 'raise-sent-through'; readonly n: number }
   | { readonly type: 'settle'; readonly through: number; readonly id: Id; readonly fates: readonly Fate[] }
-  | { readonly type: 'store-recalled'; readonly client: Id; readonly asked: readonly Id[]; readonly fates: readonly Fate[]; readonly link: number }
+  | {
+      readonly type: 'store-recalled'
+      readonly client: Id
+      readonly asked: readonly Id[]
+      readonly fates: readonly Fate[]
+      readonly link: number
+    }
+  /** The message does not fit a frame: it ends here, and its number is skipped. */
+  | { readonly type: 'reject-too-large'; readonly n: number }
   | { readonly type: 'restart'; readonly why: Disagreement; readonly ask: 'possibly-sent' | 'all' }
   | { readonly type: 'tell'; readonly told: Told }
   | { readonly type: 'log'; readonly entry: LogEntry }

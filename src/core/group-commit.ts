@@ -42,7 +42,11 @@ export function createGroupCommit(
   const append = async (messages: readonly NewMessage[]): Promise<readonly (OutboxEntry | null)[]> => {
     const sent = sendsAtOnce()
     const { client, entries } = await store.append(messages, sent)
-    appended(client, entries.filter((entry) => entry !== null), sent)
+    appended(
+      client,
+      entries.filter((entry) => entry !== null),
+      sent,
+    )
     return entries
   }
 

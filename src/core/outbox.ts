@@ -1,10 +1,12 @@
 import type { Answer, Id } from '../protocol/messages.ts'
-import type { Fate, NewMessage, OutboxEntry, OutboxState, ParkedMessage } from './ports.ts'
+import type { BurialReason, Fate, NewMessage, OutboxEntry, OutboxState, ParkedMessage } from './ports.ts'
 
 /**
  * The rules of the outbox as pure functions over {@link OutboxState}. The stores use them inside their transactions and the session machine uses them
  * on its copy, so that memory and disk cannot follow different rules. Knows nothing of sockets or storage.
  */
+
+const TOO_LARGE = 'the message is larger than the server takes'
 
 /** The outbox of a browser that has never sent anything. */
 export function emptyOutbox(client: Id): OutboxState {
@@ -22,7 +24,11 @@ export function idAt(outbox: OutboxState, n: number): Id | '' | undefined {
 }
 
 /** Numbers new messages. The caller has seen to it that none of their ids is held already. */
-export function appendMessages(outbox: OutboxState, messages: readonly NewMessage[], sent: boolean): { outbox: OutboxState; added: OutboxEntry[] } {
+export function appendMessages(
+  outbox: OutboxState,
+  messages: readonly NewMessage[],
+  sent: boolean,
+): { outbox: OutboxState; added: OutboxEntry[] } {
   const added = messages.map((message, at): OutboxEntry => ({ ...message, n: outbox.next + at }))
   const next = outbox.next + added.length
   return {
@@ -43,11 +49,27 @@ export function settleThrough(outbox: OutboxState, through: number, id: Id): Out
   return { ...outbox, acked: through, ackedId: id, entries: outbox.entries.slice(through - outbox.acked) }
 }
 
+/** How the app is told of a message that this side ended. */
+export function buriedFate({ id }: OutboxEntry, why: BurialReason): Fate {
+  return why === 'too-large' ? { id, fate: 'rejected', reason: why, message: TOO_LARGE } : { id, fate: why }
+}
+
+/** What is kept of a message that this side ended; nothing of one that was cancelled. */
+export function buriedCopy(entry: OutboxEntry, why: BurialReason): ParkedMessage | null {
+  if (why === 'cancelled') return null
+  return why === 'too-large' ? parkedCopy(entry, 'rejected', TOO_LARGE) : parkedCopy(entry, 'expired', why)
+}
+
 /** Makes tombstones of the given numbers; those that are not held, or are tombstones already, stay as they are. */
-export function buryNumbers(outbox: OutboxState, numbers: readonly number[], why: NonNullable<OutboxEntry['skip']>): OutboxState {
+export function buryNumbers(outbox: OutboxState, numbers: readonly number[], why: BurialReason): OutboxState {
   if (numbers.length === 0) return outbox
   const chosen = new Set(numbers)
-  return { ...outbox, entries: outbox.entries.map((entry) => (chosen.has(entry.n) && !entry.skip ? tombstone(entry, why) : entry)) }
+  return {
+    ...outbox,
+    entries: outbox.entries.map((entry) =>
+      chosen.has(entry.n) && !entry.skip ? tombstone(entry, why === 'too-large' ? 'settled' : why) : entry,
+    ),
+  }
 }
 
 function tombstone({ n, id, channel, atMs }: OutboxEntry, why: NonNullable<OutboxEntry['skip']>): OutboxEntry {

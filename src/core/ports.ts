@@ -88,6 +88,9 @@ export type Fate =
   | { readonly id: Id; readonly fate: 'rejected'; readonly reason: RejectionReason | 'may-repeat'; readonly message: string }
   | { readonly id: Id; readonly fate: 'expired' | 'cancelled' }
 
+/** Why this side ends a message: the app's wish, its age, or a frame the server would not take. */
+export type BurialReason = 'cancelled' | 'expired' | 'too-large'
+
 /** A message that ended without effect and waits for the app to discard it or try again. */
 export interface ParkedMessage {
   readonly id: Id
@@ -174,11 +177,14 @@ export interface Store {
    * With `sent` the new numbers count as possibly sent from the start.
    * @returns the stored entries in the order of `messages`, under the client id they belong to; an id with a recorded fate gives `null`.
    */
-  append(messages: readonly NewMessage[], sent: boolean): Promise<{ readonly client: Id; readonly entries: readonly (OutboxEntry | null)[] }>
+  append(
+    messages: readonly NewMessage[],
+    sent: boolean,
+  ): Promise<{ readonly client: Id; readonly entries: readonly (OutboxEntry | null)[] }>
   /** Raises `sentThrough`; never lowers it. */
   raiseSentThrough(n: number): Promise<void>
-  /** Turns entries into tombstones and records their fates; parked copies are kept of the expired ones. */
-  bury(numbers: readonly number[], why: 'cancelled' | 'expired'): Promise<void>
+  /** Turns entries into tombstones and records their fates; parked copies are kept of all but the cancelled ones. */
+  bury(numbers: readonly number[], why: BurialReason): Promise<void>
   /** Records a stable ack: removes entries up to `through`, raises `acked`, records fates with the time, parks rejected messages. */
   settle(through: number, id: Id, fates: readonly Fate[]): Promise<void>
   /** Records what `recall` told: known messages become tombstones with that fate, unknown ones lose the asked client id from `recall` and, when `hold` is false, gain `mayRepeat`; when `hold` is true they are parked as `may-repeat`. */

@@ -29,7 +29,8 @@ export function unsubscribe(turn: Turn, channel: string): void {
 /** Asks for a value of a channel that is live, without disturbing it. */
 export function wantSnapshot(turn: Turn, channel: string, from: number): void {
   const known = turn.state.channels.get(channel)
-  if (liveLink(turn) && known && (known.stage === 'live' || known.stage === 'replaying')) send(turn, { type: 'snapshot_request', sub: known.sub, from })
+  if (liveLink(turn) && known && (known.stage === 'live' || known.stage === 'replaying'))
+    send(turn, { type: 'snapshot_request', sub: known.sub, from })
 }
 
 /** Asks again for the channels whose value the server could not give. */
@@ -68,14 +69,16 @@ function subscribed(turn: Turn, message: Subscribed): void {
   switch (message.verdict) {
     case 'recovered': {
       const { cursor } = known
-      if (known.stage !== 'asked' || cursor?.epoch !== head.epoch || head.offset - cursor.offset !== message.missed) return breakProtocol(turn)
+      if (known.stage !== 'asked' || cursor?.epoch !== head.epoch || head.offset - cursor.offset !== message.missed)
+        return breakProtocol(turn)
       const missed = known.recovered + message.missed
       tell(turn, { type: 'recovering', channel, missed, upTo: head.offset })
       return put(turn, channel, arrived({ ...known, stage: 'replaying', head: head.offset, missed }))
     }
     case 'snapshot':
       if (!message.follows) {
-        if (known.cursor?.epoch === head.epoch) tell(turn, { type: 'snapshot', channel, value: message.value, cursor: head, continues: true })
+        if (known.cursor?.epoch === head.epoch)
+          tell(turn, { type: 'snapshot', channel, value: message.value, cursor: head, continues: true })
         return
       }
       if (known.cursor !== null) return breakProtocol(turn)
@@ -121,7 +124,11 @@ function reset(turn: Turn, { sub, reason, from, to }: Reset): void {
   }
   const lost: ChannelState = { ...EMPTY_CHANNEL, sub, cursor: null, failures }
   if (reason !== 'too-slow' && reason !== 'hook-failed') return put(turn, channel, { ...lost, stage: 'resetting' })
-  turn.effects.push({ type: 'set-timer', timer: 'resubscribe', delayMs: backoffDelayMs(turn.state.settings.reconnect, failures, turn.at.fraction) })
+  turn.effects.push({
+    type: 'set-timer',
+    timer: 'resubscribe',
+    delayMs: backoffDelayMs(turn.state.settings.reconnect, failures, turn.at.fraction),
+  })
   put(turn, channel, { ...lost, stage: 'pausing', failures: failures + 1 })
 }
 

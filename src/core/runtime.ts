@@ -3,8 +3,20 @@ import type { Id } from '../protocol/messages.ts'
 import { createCurrentSocket } from './current-socket.ts'
 import type { CoreEvent, Effect, TimerName, Told } from './events.ts'
 import { createGroupCommit, type Submitted } from './group-commit.ts'
-import { nextRecall, parkedCopy, type Disagreement } from './outbox.ts'
-import type { Clock, Fate, Log, NewMessage, OpenSocket, OutboxEntry, ParkedMessage, Random, Store, StoredState } from './ports.ts'
+import { buriedCopy, buriedFate, nextRecall, parkedCopy, type Disagreement } from './outbox.ts'
+import type {
+  BurialReason,
+  Clock,
+  Fate,
+  Log,
+  NewMessage,
+  OpenSocket,
+  OutboxEntry,
+  ParkedMessage,
+  Random,
+  Store,
+  StoredState,
+} from './ports.ts'
 import { possiblySentThrough, sendsAtOnce } from './sending.ts'
 import type { HubSettings } from './settings.ts'
 import { initialState, type CoreState } from './state.ts'
@@ -23,7 +35,12 @@ const STORE_DEADLINE_MS = 30_000
 export type Notice =
   | Told
   /** The outbox began a new run of numbers, and every question about the old one is answered. */
-  | { readonly type: 'restarted'; readonly reason: Disagreement | 'interrupted'; readonly mayRepeat: readonly Id[]; readonly mayBeLost: readonly Id[] }
+  | {
+      readonly type: 'restarted'
+      readonly reason: Disagreement | 'interrupted'
+      readonly mayRepeat: readonly Id[]
+      readonly mayBeLost: readonly Id[]
+    }
   /** The state, or what the outbox holds, may be another now. */
   | { readonly type: 'changed' }
 
@@ -116,7 +133,10 @@ export function createRuntime(ports: RuntimePorts): Runtime {
         return socket.send(effect.text)
       case 'set-timer':
         timers.get(effect.timer)?.()
-        timers.set(effect.timer, clock.setTimer(effect.delayMs, () => dispatch({ type: 'timer', timer: effect.timer })))
+        timers.set(
+          effect.timer,
+          clock.setTimer(effect.delayMs, () => dispatch({ type: 'timer', timer: effect.timer })),
+        )
         return
       case 'clear-timer':
         timers.get(effect.timer)?.()
@@ -131,7 +151,9 @@ export function createRuntime(ports: RuntimePorts): Runtime {
         return void needed(store.raiseSentThrough(effect.n), () => dispatch({ type: 'sent-through', client, n: effect.n }))
       case 'settle':
         park(before, effect.fates)
-        return wanted(store.settle(effect.through, effect.id, effect.fates), () => dispatch({ type: 'settled', client, through: effect.through }))
+        return wanted(store.settle(effect.through, effect.id, effect.fates), () =>
+          dispatch({ type: 'settled', client, through: effect.through }),
+        )
       case 'store-recalled': {
         const hold = state.settings.outbox.mayRepeat === 'hold'
         const { client: earlier, asked, fates, link } = effect
@@ -141,6 +163,14 @@ export function createRuntime(ports: RuntimePorts): Runtime {
           announceRestart()
         })
       }
+      case 'reject-too-large':
+        return wanted(
+          bury(
+            state.outbox.entries.filter(({ n }) => n === effect.n),
+            'too-large',
+          ),
+          () => {},
+        )
       case 'restart': {
         const mine = beginRestart(effect.why, effect.ask).finally(() => {
           if (restarting === mine) restarting = null
@@ -167,7 +197,9 @@ export function createRuntime(ports: RuntimePorts): Runtime {
       notify({ type: 'error', error: dataOf(error) })
       dispatch({ type: 'store-failed' })
     }
-    const stopDeadline = clock.setTimer(STORE_DEADLINE_MS, () => fail(new HoldfastError('storage-failed', 'the store did not answer in time')))
+    const stopDeadline = clock.setTimer(STORE_DEADLINE_MS, () =>
+      fail(new HoldfastError('storage-failed', 'the store did not answer in time')),
+    )
     return call.then(
       (value) => {
         stopDeadline()
@@ -217,15 +249,21 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     for (const { id } of fates) questions.delete(id)
     const held = state.outbox.entries.filter(({ id, recall }) => recall && questions.has(id))
     for (const entry of held) parked.set(entry.id, parkedCopy(entry, 'rejected', 'may-repeat'))
-    notify({ type: 'fates', fates: held.map(({ id }) => ({ id, fate: 'rejected', reason: 'may-repeat', message: 'may have been applied already' })) })
+    notify({
+      type: 'fates',
+      fates: held.map(({ id }) => ({ id, fate: 'rejected', reason: 'may-repeat', message: 'may have been applied already' })),
+    })
   }
 
-  const bury = async (entries: readonly OutboxEntry[], why: 'cancelled' | 'expired'): Promise<void> => {
+  const bury = async (entries: readonly OutboxEntry[], why: BurialReason): Promise<void> => {
     const numbers = entries.map(({ n }) => n)
     // Memory first: nothing may be sent any more while the store is at work.
     dispatch({ type: 'buried', client: state.outbox.client, numbers, why })
-    if (why === 'expired') for (const entry of entries) parked.set(entry.id, parkedCopy(entry, why, why))
-    notify({ type: 'fates', fates: entries.map(({ id }) => ({ id, fate: why })) })
+    for (const entry of entries) {
+      const copy = buriedCopy(entry, why)
+      if (copy) parked.set(entry.id, copy)
+    }
+    notify({ type: 'fates', fates: entries.map((entry) => buriedFate(entry, why)) })
     await store.bury(numbers, why)
   }
 
@@ -260,7 +298,8 @@ export function createRuntime(ports: RuntimePorts): Runtime {
       await restarting
       const entry = state.outbox.entries.find((candidate) => candidate.id === id)
       if (!entry || entry.skip) throw new HoldfastError('not-found', 'no such message is waiting')
-      if (entry.n <= possiblySentThrough(state) || entry.recall || entry.mayRepeat) throw new HoldfastError('already-sent', 'the message may have left already')
+      if (entry.n <= possiblySentThrough(state) || entry.recall || entry.mayRepeat)
+        throw new HoldfastError('already-sent', 'the message may have left already')
       await bury([entry], 'cancelled')
     },
     async unpark(id) {

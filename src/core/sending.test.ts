@@ -33,6 +33,21 @@ function sending(...names: readonly (string | number)[]): Machine {
 }
 
 describe('sending', () => {
+  it('[OB19] a message that fits no frame ends here, and what is behind it goes on', () => {
+    const machine = limited({ frameBytes: 4_096 })
+    const large = { id: id('large'), channel: 'a', json: JSON.stringify('é'.repeat(2_000)), atMs: 0 }
+    machine.feed({ type: 'appended', client: CLIENT, entries: [{ ...large, n: 1 }], sent: true })
+    expect(machine.effects.filter(({ type }) => type === 'reject-too-large')).toEqual([{ type: 'reject-too-large', n: 1 }])
+    machine
+      .append(2)
+      .raised()
+      .feed({ type: 'buried', client: CLIENT, numbers: [1], why: 'too-large' })
+    expect(numbers(machine.sent().filter((frame) => (frame as { type: string }).type !== 'hello'))).toEqual([
+      ['skip', 1],
+      ['send', 2],
+    ])
+  })
+
   it('[OB2] a mark is stored before the first byte of what waited goes out', () => {
     const machine = createMachine().append(1, 2).identify()
     expect(machine.effects.filter(({ type }) => type === 'send' || type === 'raise-sent-through')).toEqual([

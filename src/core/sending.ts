@@ -53,6 +53,11 @@ function sendEntries(turn: Turn, through: number): void {
     const run = nextRun(outbox, sent + 1, through, link.limits.frameBytes / 4)
     const first = run[0]
     if (!first) break
+    if (!first.skip && mayExceed(first.json, link.limits.frameBytes - ENVELOPE_UNITS)) {
+      // It would cost the socket on every try, and everything behind it would wait for ever.
+      turn.effects.push({ type: 'reject-too-large', n: first.n })
+      break
+    }
     turn.effects.push({ type: 'send', text: first.skip ? skipFrame(run) : sendFrame(run, confirmed) })
     if (!first.skip) for (const entry of run) ids.push(entry.id)
     sent += run.length
@@ -80,6 +85,17 @@ function refill(link: Link, nowMs: number): number {
   const perSecond = link.limits.framesPerSecond / 2
   // At least one, or a slow server would never be sent anything.
   return Math.min(Math.max(1, perSecond), link.tokens + (Math.max(0, nowMs - link.tokensAtMs) / 1_000) * perSecond)
+}
+
+/** Whether the text has more UTF-8 bytes than `bytes`. Counted only when it could. */
+function mayExceed(text: string, bytes: number): boolean {
+  if (text.length * 3 <= bytes) return false
+  let count = 0
+  for (const character of text) {
+    const point = character.codePointAt(0) ?? 0
+    count += point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x1_0000 ? 3 : 4
+  }
+  return count > bytes
 }
 
 /** The longest run of one kind (messages or tombstones) that fits a frame; always at least one. */

@@ -38,7 +38,13 @@ export interface HubSettings {
 }
 
 /** Used for what the app leaves out. */
-export const DEFAULT_RECONNECT: ReconnectSettings = { baseDelayMs: 1_000, maxDelayMs: 30_000, jitter: 1, maxAttempts: Infinity, stableAfterMs: 5_000 }
+export const DEFAULT_RECONNECT: ReconnectSettings = {
+  baseDelayMs: 1_000,
+  maxDelayMs: 30_000,
+  jitter: 1,
+  maxAttempts: Infinity,
+  stableAfterMs: 5_000,
+}
 
 /** Used for what the app leaves out. */
 export const DEFAULT_OUTBOX: OutboxSettings = {

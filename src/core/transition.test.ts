@@ -228,10 +228,18 @@ describe('ends of a socket', () => {
     { code: 4999, after: 'retry' },
   ]
   it.each(table.map(({ code, after }) => [code, after] as const))('[CN7] [P34] code %i means %s', (code, after) => {
-    for (const machine of [createMachine().feed({ type: 'start' }, credential, { type: 'opened' }), createMachine().connect()]) {
-      machine.feed(closed(code))
-      expect(machine.state.phase.name).toBe(after === 'refuse' ? 'refused' : 'waiting')
-    }
+    const [greeting, live] = [createMachine().feed({ type: 'start' }, credential, { type: 'opened' }), createMachine().connect()]
+    const expected = after === 'refuse' ? 'refused' : 'waiting'
+    expect(greeting.feed(closed(code)).state.phase.name).toBe(expected)
+    expect(live.feed(closed(code)).state.phase.name).toBe(code === CLOSE.unauthenticated.code ? 'waiting' : expected)
+  })
+
+  it('[CN7] a credential that ends on an open connection means one more try with a fresh one', () => {
+    const machine = createMachine().connect().feed(closed(CLOSE.unauthenticated.code))
+    machine.take()
+    expect(machine.feed(retryTimer).take()).toContainEqual({ type: 'ask-credential' })
+    machine.feed(credential, { type: 'opened' }, closed(CLOSE.unauthenticated.code))
+    expect(machine.state.phase).toEqual({ name: 'refused', reason: 'auth' })
   })
 
   it.each([
@@ -240,7 +248,7 @@ describe('ends of a socket', () => {
     [4411, 'user'],
     [4440, 'version'],
   ])('[CN7] refused with %i as %s until the app asks again', (code, reason) => {
-    const machine = createMachine().connect().feed(closed(code))
+    const machine = createMachine().feed({ type: 'start' }, credential, { type: 'opened' }, closed(code))
     expect(machine.state.phase).toEqual({ name: 'refused', reason })
     machine.take()
     machine.feed({ type: 'wake' }, { type: 'start' }, retryTimer, credential, { type: 'presence', visible: true, online: true })

@@ -13,7 +13,11 @@ import type { TimerName } from './events.ts'
  * The session machine: pure, total and deterministic. The same state, event and moment give the same next state and effects, in the order in which they
  * are to be done. Events that mean nothing in a phase change nothing.
  */
-export function transition(state: CoreState, event: CoreEvent, at: Moment): { readonly state: CoreState; readonly effects: readonly Effect[] } {
+export function transition(
+  state: CoreState,
+  event: CoreEvent,
+  at: Moment,
+): { readonly state: CoreState; readonly effects: readonly Effect[] } {
   const turn: Turn = { state, effects: [], at }
   handle(turn, event)
   return { state: turn.state, effects: turn.effects }
@@ -41,7 +45,8 @@ function handle(turn: Turn, event: CoreEvent): void {
       return checkSilence(turn)
     case 'credential':
       if (phase.name !== 'live') return connecting.open(turn, event.credential)
-      if (event.credential !== null) turn.effects.push({ type: 'send', text: JSON.stringify({ type: 'authenticate', credential: event.credential }) })
+      if (event.credential !== null)
+        turn.effects.push({ type: 'send', text: JSON.stringify({ type: 'authenticate', credential: event.credential }) })
       return
     case 'no-credential':
       if (phase.name === 'asking') connecting.fail(turn, 'no-credential')

@@ -37,7 +37,14 @@ describe('a channel cache', () => {
     const cache = cacheOf(0, 4)
     cache.after(place(2))
     cache.restart(place(2, OTHER), null)
-    cache.append([{ offset: 3, id: id('m3'), data: 'new' }, { offset: 4, id: id('m4'), data: 'new' }], place(4, OTHER), limits)
+    cache.append(
+      [
+        { offset: 3, id: id('m3'), data: 'new' },
+        { offset: 4, id: id('m4'), data: 'new' },
+      ],
+      place(4, OTHER),
+      limits,
+    )
     const slice = cache.after(place(2, OTHER))
     expect(slice.kind === 'messages' && slice.json).toContain('"new"')
   })
@@ -126,7 +133,11 @@ describe('a channel cache', () => {
   it('[HU11] goes on from what was stored', () => {
     const first = cacheOf(2, 4)
     const change = first.takeChange()
-    const cache = new ChannelCache('agents', { channel: 'agents', cursor: place(4), snapshot: value(2), messages: change?.append ?? [] }, place(9))
+    const cache = new ChannelCache(
+      'agents',
+      { channel: 'agents', cursor: place(4), snapshot: value(2), messages: change?.append ?? [] },
+      place(9),
+    )
     expect(cache.cursor).toEqual(place(4))
     expect(cache.snapshot).toEqual(value(2))
     expect(cache.takeChange()).toBeNull()

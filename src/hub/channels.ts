@@ -79,7 +79,11 @@ export class Channels {
     const { clock, runtime } = this.#host
     switch (told.type) {
       case 'messages':
-        cache.append(told.messages, told.cursor, runtime.state.phase.name === 'live' ? runtime.state.phase.link.limits.history : DEFAULT_HISTORY)
+        cache.append(
+          told.messages,
+          told.cursor,
+          runtime.state.phase.name === 'live' ? runtime.state.phase.link.limits.history : DEFAULT_HISTORY,
+        )
         break
       case 'snapshot': {
         const snapshot = { cursor: told.cursor, json: JSON.stringify(told.value), atMs: clock.nowMs() }
@@ -101,12 +105,17 @@ export class Channels {
         break
       case 'reset': {
         const { reason, from, to } = told
-        this.#each(told.channel, (channel) => channel.lose({ reason, ...(from === undefined || to === undefined ? {} : { from, to }) }, cache))
+        this.#each(told.channel, (channel) =>
+          channel.lose({ reason, ...(from === undefined || to === undefined ? {} : { from, to }) }, cache),
+        )
         break
       }
       case 'refused': {
         const error = { code: 'forbidden', message: told.message } as const
         this.#each(told.channel, (channel) => channel.refuse(error))
+        // What this user may not read any more must not greet the next tab.
+        this.#caches.set(told.channel, new ChannelCache(told.channel, null, null))
+        this.#host.dropped([told.channel])
       }
     }
     if (told.type === 'messages' || told.type === 'snapshot' || told.type === 'started') this.#host.changed(cache)

@@ -23,7 +23,10 @@ async function ask(...tabs: TabSession[]): Promise<{ readonly given: string | nu
 
 describe('asking for a credential', () => {
   it('[HU14] asks visible tabs first and stops at the first answer', async () => {
-    expect(await ask(tab('hidden', gives('h'), { visible: false }), tab('seen', gives('s')), tab('other', gives('o')))).toEqual({ given: 's', asked: ['seen'] })
+    expect(await ask(tab('hidden', gives('h'), { visible: false }), tab('seen', gives('s')), tab('other', gives('o')))).toEqual({
+      given: 's',
+      asked: ['seen'],
+    })
   })
 
   it('[HU14] goes on to the next tab when one gives none', async () => {

@@ -4,7 +4,9 @@ import type { FateNews, TabSession } from './tab-session.ts'
 
 function tab(): TabSession & { readonly told: FateNews[] } {
   const told: FateNews[] = []
-  return { told, tellFates: (fates: readonly FateNews[]) => void told.push(...fates) } as unknown as TabSession & { readonly told: FateNews[] }
+  return { told, tellFates: (fates: readonly FateNews[]) => void told.push(...fates) } as unknown as TabSession & {
+    readonly told: FateNews[]
+  }
 }
 
 const applied = (id: string): FateNews => ({ id, fate: 'applied' })

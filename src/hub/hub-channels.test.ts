@@ -19,8 +19,17 @@ const value = (sub: number, offset: number, epoch: string = EPOCH, follows: bool
   value: `v${offset}`,
   follows,
 })
-const recovered = (sub: number, offset: number, missed: number): ServerMessage => ({ type: 'subscribed', sub, head: place(offset), verdict: 'recovered', missed })
-const news = (sub: number, from: number, to: number): ServerMessage => ({ type: 'messages', batches: [{ sub, messages: published(from, to) }] })
+const recovered = (sub: number, offset: number, missed: number): ServerMessage => ({
+  type: 'subscribed',
+  sub,
+  head: place(offset),
+  verdict: 'recovered',
+  missed,
+})
+const news = (sub: number, from: number, to: number): ServerMessage => ({
+  type: 'messages',
+  batches: [{ sub, messages: published(from, to) }],
+})
 const frames = (socket: SocketDouble, type: string) => socket.received.filter((frame) => frame.type === type)
 const at = (channel: string, position: Cursor | null) => ({ channels: [{ channel, position }] })
 
@@ -40,7 +49,11 @@ describe('the channels of a hub', () => {
     const two = world.tab(hub)
     await two.attach({ channels: [newcomer('agents')] })
     await say(socket, news(SUB, 4, 5))
-    for (const tab of [one, two]) expect(tab.heard('agents')).toEqual([{ at: 3, value: '"v3"', stale: false }, { at: 5, offsets: [4, 5] }])
+    for (const tab of [one, two])
+      expect(tab.heard('agents')).toEqual([
+        { at: 3, value: '"v3"', stale: false },
+        { at: 5, offsets: [4, 5] },
+      ])
     expect(frames(socket, 'subscribe')).toEqual([])
   })
 
@@ -53,7 +66,9 @@ describe('the channels of a hub', () => {
     await two.hub.detach()
     expect(frames(socket, 'unsubscribe')).toEqual([{ type: 'unsubscribe', subs: [SUB] }])
     await one.hub.subscribe([newcomer('agents')])
-    expect(frames(socket, 'subscribe')).toEqual([{ type: 'subscribe', subscriptions: [{ sub: SUB + 1, channel: 'agents', cursor: place(3) }] }])
+    expect(frames(socket, 'subscribe')).toEqual([
+      { type: 'subscribe', subscriptions: [{ sub: SUB + 1, channel: 'agents', cursor: place(3) }] },
+    ])
   })
 
   it('[HU5] starts a late tab from the cache without asking the server', async () => {

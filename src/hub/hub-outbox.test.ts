@@ -36,7 +36,9 @@ const ack = (hi: number, stable: number, name: string, ...outcomes: Outcome[]): 
 
 /** Numbers and ids of all messages a server got. */
 const sent = (socket: SocketDouble): unknown[] =>
-  socket.received.flatMap((frame) => (frame.type === 'send' ? (frame['messages'] as { n: number; id: string }[]).map((one) => [one.n, one.id]) : []))
+  socket.received.flatMap((frame) =>
+    frame.type === 'send' ? (frame['messages'] as { n: number; id: string }[]).map((one) => [one.n, one.id]) : [],
+  )
 
 async function attached(): Promise<{ readonly one: TestTab; readonly two: TestTab; readonly socket: SocketDouble }> {
   const hub = world.hub()

@@ -29,7 +29,9 @@ const ack = (hi: number, name: string): ServerMessage => ({ type: 'ack', hi, sta
 
 /** Numbers and ids of all messages a server got. */
 const sent = (socket: SocketDouble): unknown[] =>
-  socket.received.flatMap((frame) => (frame.type === 'send' ? (frame['messages'] as { n: number; id: string }[]).map((one) => [one.n, one.id]) : []))
+  socket.received.flatMap((frame) =>
+    frame.type === 'send' ? (frame['messages'] as { n: number; id: string }[]).map((one) => [one.n, one.id]) : [],
+  )
 
 async function attached(): Promise<{ readonly one: TestTab; readonly two: TestTab; readonly socket: SocketDouble }> {
   const hub = world.hub()
@@ -75,10 +77,56 @@ describe('a hub and its tabs', () => {
     const hub = world.hub()
     const [one, tab] = [world.tab(hub), world.tab(hub)]
     await one.attach()
-    const answer = await tab.attach({}, { outbox: { ...DEFAULT_OUTBOX, maxMessages: 5 } })
+    const attaching = tab.attach({}, { outbox: { ...DEFAULT_OUTBOX, maxMessages: 5 } })
+    await settled()
+    world.clock.advance(1_000)
+    const answer = await attaching
     expect(answer).toMatchObject({ ok: false, error: { code: 'options-disagree', message: expect.stringContaining('outbox') as string } })
     expect(await tab.hub.send([message('a')])).toMatchObject({ ok: false, error: { code: 'closed' } })
     expect(one.errors).toEqual([])
+  })
+
+  it('[HU13] adopts new settings when the only tab was reloaded with them', async () => {
+    const hub = world.hub()
+    const old = world.tab(hub)
+    await old.attach()
+    const first = await world.accept()
+    await old.hub.send([message('a')])
+    const reloaded = world.tab(hub)
+    const attaching = reloaded.attach({}, { hiddenDelayMs: 5 })
+    await settled()
+    await old.hub.detach()
+    world.clock.advance(1_000)
+    expect(await attaching).toMatchObject({ ok: true })
+    await settled()
+    expect(world.sockets.all).toHaveLength(2)
+    expect(world.sockets.last()).not.toBe(first)
+    await world.accept()
+    expect(reloaded.status).toBe('connected')
+    expect(reloaded.pending).toBe(1)
+  })
+
+  it('[I32] a hub that tabs left because it did not answer gives socket and outbox to the next generation', async () => {
+    const { one, two, socket } = await attached()
+    await one.hub.send([message('a')])
+    const next = world.hub(1)
+    one.open(next)
+    expect(await one.attach()).toMatchObject({ ok: true })
+    await settled()
+    expect(world.sockets.all).toHaveLength(1)
+    world.clock.advance(5_000)
+    await settled()
+    expect(socket.closedWith).not.toBeNull()
+    await world.accept()
+    expect(world.sockets.all).toHaveLength(2)
+    expect(one.status).toBe('connected')
+    expect(sent(world.sockets.last())).toEqual([[1, id('a')]])
+    // The tab that stayed behind is let go, and finds the newer hub by its lock.
+    const ping = two.hub.ping()
+    world.clock.advance(10_000)
+    expect(await ping).toMatchObject({ ok: false })
+    const held = await world.locks.query()
+    expect(held.held?.filter(({ name }) => name?.includes(':hub:')).map(({ name }) => name?.split(':')[3])).toEqual(['1'])
   })
 
   it('[TB4] refuses a tab of another build', async () => {

@@ -6,8 +6,12 @@ import type { HubSettings } from '../core/settings.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
 import type { HubPlatform } from './platform.ts'
+import { takeOwnerLock, type OwnerLock } from './owner-lock.ts'
 import { createOwnership, type Ownership } from './ownership.ts'
 import { TabSession } from './tab-session.ts'
+
+/** How long a page that is being left may still count as a tab with options of its own. */
+const LEAVING_MS = 1_000
 
 /** A hub that waits for tabs. */
 export interface Hub {
@@ -29,19 +33,48 @@ export function createHub(platform: HubPlatform): Hub {
   let settings: HubSettings | null = null
   let ownership: Ownership | null = null
 
-  const adopt = (wanted: HubSettings): Ownership => {
-    if (settings === null || ownership === null) {
-      settings = wanted
-      ownership = createOwnership(platform, wanted, tabs)
-      holdLock(platform.locks, ownerLockName(platform.scope))
-        .then(() => ownership?.begin())
-        .catch((error: unknown) => ownership?.fail(error))
-      return ownership
+  let owner: Promise<OwnerLock> | null = null
+  let retired = false
+
+  const adopt = async (wanted: HubSettings): Promise<Ownership> => {
+    if (retired) throw new HoldfastError('closed', 'a newer hub has taken over')
+    if (ownership !== null && settings !== null) {
+      const difference = firstDifference(settings, wanted)
+      if (!difference) return ownership
+      if (hasLiveTab()) await new Promise<void>((resolve) => void platform.clock.setTimer(LEAVING_MS, resolve))
+      if (hasLiveTab()) throw new HoldfastError('options-disagree', `another tab of this app connected with another ${difference}`)
+      // The worker outlived the page whose options it had: an app that was changed and reloaded is not at odds with itself.
+      ownership.end()
     }
-    const difference = firstDifference(settings, wanted)
-    if (difference) throw new HoldfastError('options-disagree', `another tab of this app connected with another ${difference}`)
-    return ownership
+    settings = wanted
+    return (ownership = begin(wanted))
   }
+
+  const begin = (wanted: HubSettings): Ownership => {
+    const mine = createOwnership(platform, wanted, tabs)
+    owner ??= takeOwnerLock(platform.locks, platform.clock, ownerLockName(platform.scope), platform.generation > 0)
+    owner
+      .then(({ lost }) => {
+        if (ownership !== mine) return undefined
+        void lost.then(retire)
+        return mine.begin()
+      })
+      .catch((error: unknown) => mine.fail(error))
+    return mine
+  }
+
+  /** Another hub owns socket and outbox now: this one lets its tabs go, and they find the other. */
+  const retire = (): void => {
+    if (retired) return
+    retired = true
+    platform.log({ level: 'info', event: 'hub-retired', generation: platform.generation })
+    ownership?.end()
+    ownership = null
+    for (const end of ends.values()) end()
+    void held.then((alive) => alive.release())
+  }
+
+  const hasLiveTab = (): boolean => [...tabs].some(({ suspended }) => !suspended)
 
   const connect = (port: MessagePort): void => {
     let session: TabSession | null = null
@@ -66,17 +99,17 @@ export function createHub(platform: HubPlatform): Hub {
     const attach = async (request: AttachRequest): Promise<AttachAnswer> => {
       if (request.bridge !== BRIDGE_VERSION) throw new HoldfastError('version', 'tab and hub are of different builds: reload the page')
       await held
-      const owner = adopt(request.settings)
+      const adopted = await adopt(request.settings)
       leave()
       // A page that came back uses a new port; nothing tells that the old one is closed.
       ends.get(request.tab)?.()
       gone = new AbortController()
-      const tab = new TabSession(request, served.tab, owner.source)
+      const tab = new TabSession(request, served.tab, adopted.source)
       session = tab
       tabs.add(tab)
       ends.set(tab.id, end)
       void whenFree(platform.locks, request.lock, gone.signal).then(end)
-      owner.joined(tab, request)
+      adopted.joined(tab, request)
       return { bridge: BRIDGE_VERSION, instance, lock }
     }
 

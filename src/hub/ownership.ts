@@ -28,6 +28,8 @@ export interface Ownership {
   begin(): Promise<void>
   /** Something failed that no call could tell. */
   fail(error: unknown): void
+  /** Lets go of socket and store. Nothing of it works any more; what waits for the store waits for ever. */
+  end(): void
   joined(tab: TabSession, request: AttachRequest): void
   left(tab: TabSession): void
   subscribe(tab: TabSession, channels: readonly TabPosition[]): void
@@ -54,6 +56,7 @@ export function createOwnership(platform: HubPlatform, settings: HubSettings, ta
   let opened: (now: Running) => void = () => {}
   let ready = new Promise<Running>((resolve) => (opened = resolve))
   let online = true
+  let ended = false
   let outboxFacts: readonly unknown[] = []
 
   const board = createStateBoard(clock, state, () => {
@@ -101,6 +104,7 @@ export function createOwnership(platform: HubPlatform, settings: HubSettings, ta
       { clock, runtime, tabs, changed: write, dropped: (gone) => void store.dropCache(gone).catch(fail) },
       stored.channels,
     )
+    if (ended) return store.close()
     const now: Running = { store, runtime, channels }
     running = now
     store.onLost((why) => {
@@ -126,6 +130,13 @@ export function createOwnership(platform: HubPlatform, settings: HubSettings, ta
     ready = new Promise((resolve) => (opened = resolve))
     fail(new HoldfastError('storage-failed', `the browser took the storage away: ${why}`))
     open(runtime.state).catch(fail)
+  }
+
+  const end = (): void => {
+    running?.runtime.dispatch({ type: 'stop' })
+    running?.store.close()
+    running = null
+    ended = true
   }
 
   const take = (notice: Notice): void => {
@@ -200,6 +211,7 @@ export function createOwnership(platform: HubPlatform, settings: HubSettings, ta
     },
     begin: () => open(null),
     fail,
+    end,
     joined(tab, request) {
       for (const wanted of request.channels) {
         if (running) running.channels.subscribe(tab, wanted)

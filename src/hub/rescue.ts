@@ -13,7 +13,8 @@ export function rescue(state: CoreState): { readonly again: readonly NewMessage[
   for (const { n, id, channel, json, atMs, skip, recall, mayRepeat } of state.outbox.entries) {
     if (skip) continue
     if (n > sentThrough && !recall && !mayRepeat) again.push({ id, channel, json, atMs })
-    else fates.push({ id, fate: 'rejected', reason: 'may-repeat', message: 'the browser took the storage away after it may have been sent' })
+    else
+      fates.push({ id, fate: 'rejected', reason: 'may-repeat', message: 'the browser took the storage away after it may have been sent' })
   }
   return { again, fates }
 }

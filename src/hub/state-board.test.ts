@@ -9,7 +9,11 @@ function boardOf(first: ConnectionState) {
   const clock = createFakeClock()
   const shown: ConnectionState[] = []
   let state = first
-  const board = createStateBoard(clock, () => state, () => void shown.push(board.current()))
+  const board = createStateBoard(
+    clock,
+    () => state,
+    () => void shown.push(board.current()),
+  )
   return {
     clock,
     board,

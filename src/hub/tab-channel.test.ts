@@ -43,7 +43,11 @@ describe('a tab in a channel', () => {
     cache.restart(place(2), null)
     cache.hasNoValues(9)
     cache.append(published(3, 4), place(4), limits)
-    expect(read(tabAt(null).serve(cache, live).delivery)).toEqual({ position: place(4), snapshot: { atMs: 9, stale: false }, messages: [3, 4] })
+    expect(read(tabAt(null).serve(cache, live).delivery)).toEqual({
+      position: place(4),
+      snapshot: { atMs: 9, stale: false },
+      messages: [3, 4],
+    })
   })
 
   it('[HU5] wants a value that joins on where the cache has none, after the first verdict', () => {
@@ -76,7 +80,10 @@ describe('a tab in a channel', () => {
   it('[HU6] is reset where the cache no longer reaches it, and wants a value not below its place', () => {
     const cache = cacheOf(0, 9)
     const tab = tabAt(place(1))
-    expect(tab.serve(cache, live)).toEqual({ delivery: { channel: 'agents', reset: { reason: 'trimmed', from: 2, to: 3 } }, wantsSnapshotFrom: 3 })
+    expect(tab.serve(cache, live)).toEqual({
+      delivery: { channel: 'agents', reset: { reason: 'trimmed', from: 2, to: 3 } },
+      wantsSnapshotFrom: 3,
+    })
     expect(tab.serve(cache, live)).toEqual({ delivery: null, wantsSnapshotFrom: 3 })
     cache.refresh(value(9))
     expect(read(tab.serve(cache, live).delivery)).toEqual({ position: place(9), snapshot: { json: '"v9"', atMs: 7, stale: false } })
@@ -92,7 +99,11 @@ describe('a tab in a channel', () => {
     [place(1, OTHER), 'epoch'],
     [{ ...place(3), id: id('else') }, 'diverged'],
   ])('[HU6] is reset from a place of another history (%#)', (at, reason) => {
-    expect(read(tabAt(at).serve(cacheOf(2, 4), live).delivery)).toMatchObject({ reset: { reason }, snapshot: { json: '"v2"' }, messages: [3, 4] })
+    expect(read(tabAt(at).serve(cacheOf(2, 4), live).delivery)).toMatchObject({
+      reset: { reason },
+      snapshot: { json: '"v2"' },
+      messages: [3, 4],
+    })
   })
 
   it('[HU7] does not begin again with what was cached before the loss', () => {

@@ -9,11 +9,21 @@ const facts = { status: 'connected', pending: 0, durable: true, shared: true } a
 const restart = { reason: 'ledger', mayRepeat: [], mayBeLost: [] } as const
 
 /** A session whose tab records batches and answers when it is told to. */
-function sessionOf(changes: Partial<AttachRequest> = {}, serve: (channel: TabChannel) => ChannelDelivery | null = ({ channel }) => ({ channel })) {
+function sessionOf(
+  changes: Partial<AttachRequest> = {},
+  serve: (channel: TabChannel) => ChannelDelivery | null = ({ channel }) => ({ channel }),
+) {
   const clock = createFakeClock()
   const batches: Delivery[] = []
   const waiting: ((answer: Result<null>) => void)[] = []
-  const request = { tab: id('tab'), visible: true, watchesOutbox: false, canAuthenticate: false, settings: settings(), ...changes } as AttachRequest
+  const request = {
+    tab: id('tab'),
+    visible: true,
+    watchesOutbox: false,
+    canAuthenticate: false,
+    settings: settings(),
+    ...changes,
+  } as AttachRequest
   const tab = new TabSession(
     request,
     {

@@ -4,7 +4,7 @@ import type { Clock, Fate } from '../core/ports.ts'
 import type { ConnectionState } from '../core/public-state.ts'
 import type { ErrorData } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
-import { TabChannel } from './tab-channel.ts'
+import type { TabChannel } from './tab-channel.ts'
 
 /** What a tab session reads when it makes a batch. */
 export interface TabSource {
@@ -132,7 +132,14 @@ export class TabSession {
   }
 
   #owes(): boolean {
-    return this.#stateDue || this.#dirty.size > 0 || this.#fates.length > 0 || this.#restarts.length > 0 || this.#errors.size > 0 || (this.watchesOutbox && this.#outboxDue)
+    return (
+      this.#stateDue ||
+      this.#dirty.size > 0 ||
+      this.#fates.length > 0 ||
+      this.#restarts.length > 0 ||
+      this.#errors.size > 0 ||
+      (this.watchesOutbox && this.#outboxDue)
+    )
   }
 
   #batch(): Delivery | null {

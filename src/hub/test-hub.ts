@@ -200,6 +200,10 @@ export class TestTab {
     return this.batches.findLast(({ state }) => state)?.state?.status
   }
 
+  get pending(): number | undefined {
+    return this.batches.findLast(({ state }) => state)?.state?.pending
+  }
+
   get durable(): boolean | undefined {
     return this.batches.findLast(({ state }) => state)?.state?.durable
   }

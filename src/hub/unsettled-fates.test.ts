@@ -19,7 +19,14 @@ function fatesOf(name: string, { recorded = [], decided = [], entries = [], park
   return unsettledFates([id(name)], recorded, { state, parked: new Map(parked.map((one) => [one.id, one])) })
 }
 
-const aside = (fate: ParkedMessage['fate']): ParkedMessage => ({ id: id('a'), channel: 'agents', json: '1', atMs: 1, fate, reason: 'too long' })
+const aside = (fate: ParkedMessage['fate']): ParkedMessage => ({
+  id: id('a'),
+  channel: 'agents',
+  json: '1',
+  atMs: 1,
+  fate,
+  reason: 'too long',
+})
 
 describe('the fates of messages a tab still waits for', () => {
   it.each<[string, Known, Fate]>([

@@ -18,8 +18,9 @@ export interface Chunk {
   readonly toId: Id
 }
 
-/** Most messages and bytes of one chunk, so that no receiver keeps the others waiting. */
+/** Most messages of one chunk, so that no receiver keeps the others waiting. */
 export const CHUNK_MESSAGES = 500
+/** Most bytes of one chunk; a single message may be larger. */
 export const CHUNK_BYTES: number = 256 * 1024
 
 const OFFSET_AT = '{"offset":'.length

@@ -40,7 +40,7 @@ export class Channels {
 
   /** Ends one hold of a channel. */
   leave(shared: SharedChannel, receiver: Receiver): void {
-    shared.receivers.delete(receiver)
+    shared.readers.delete(receiver)
     this.#release(shared.key)
   }
 

@@ -198,7 +198,9 @@ export class ClientLane {
   #apply(entry: LaneEntry): Promise<void> | undefined {
     const { source, message, fate } = entry
     const handled: Awaitable<Handled | undefined> =
-      message === undefined || fate !== undefined ? { fate: fate ?? { kind: 'skipped' }, publications: [] } : this.#host.handler.handle(message, source.user)
+      message === undefined || fate !== undefined
+        ? { fate: fate ?? { kind: 'skipped' }, publications: [] }
+        : this.#host.handler.handle(message, source.user)
     if (!isPromise(handled)) {
       this.#add(entry, handled)
       // A new client gets its record at once: it is what the numbers after the first are judged by.

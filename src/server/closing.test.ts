@@ -59,7 +59,9 @@ describe('closing', () => {
 
   it('[P8] [I24] returns to the baseline when everything has expired', async () => {
     const server = fakeServer({
-      sessions: { ttlMs: 60_000, clientTtlMs: 120_000, sweepMs: 10_000 }, history: { ageMs: 60_000 }, onMessage: () => undefined,
+      sessions: { ttlMs: 60_000, clientTtlMs: 120_000, sweepMs: 10_000 },
+      history: { ageMs: 60_000 },
+      onMessage: () => undefined,
     })
     for (let at = 0; at < 20; at++) {
       const peer = await server.open({ subscriptions: [{ sub: 1, channel: 'a', cursor: null }] })
@@ -76,18 +78,45 @@ describe('closing', () => {
   })
 
   it('[I31] accounts for every number it took', async () => {
-    const server = fakeServer({ onMessage: ({ n }) => { if (n === 2) throw new Error('no') } })
+    const server = fakeServer({
+      onMessage: ({ n }) => {
+        if (n === 2) throw new Error('no')
+      },
+    })
     const peer = await server.open()
     const ids = Array.from({ length: 8 }, freshId)
-    const message = (n: number): { n: number; id: string; channel: string; data: number } => ({ n, id: ids[n] ?? '', channel: 'a', data: n })
+    const message = (n: number): { n: number; id: string; channel: string; data: number } => ({
+      n,
+      id: ids[n] ?? '',
+      channel: 'a',
+      data: n,
+    })
     peer.say({ type: 'send', confirmed: 0, messages: [message(1), message(1), message(2), message(3), message(5)] })
     peer.say({ type: 'skip', numbers: [{ n: 4, id: freshId() }] })
     await server.clock.pass(10_000)
     peer.say({ type: 'send', confirmed: 0, messages: [{ ...message(3), id: freshId() }, message(5)] })
     await server.clock.settle()
     const { totals, queued } = server.core.metrics()
-    const fates = ['applied', 'rejected', 'skipped', 'duplicates', 'refused.expected', 'refused.conflict', 'refused.unknown_client', 'dropped.refusing']
+    const fates = [
+      'applied',
+      'rejected',
+      'skipped',
+      'duplicates',
+      'refused.expected',
+      'refused.conflict',
+      'refused.unknown_client',
+      'dropped.refusing',
+    ]
     expect(queued + fates.reduce((sum, name) => sum + (totals[name] ?? 0), 0)).toBe(totals['received'])
-    expect(totals).toMatchObject({ received: 8, applied: 2, rejected: 1, duplicates: 1, skipped: 1, 'refused.expected': 1, 'refused.conflict': 1, 'dropped.refusing': 1 })
+    expect(totals).toMatchObject({
+      received: 8,
+      applied: 2,
+      rejected: 1,
+      duplicates: 1,
+      skipped: 1,
+      'refused.expected': 1,
+      'refused.conflict': 1,
+      'dropped.refusing': 1,
+    })
   })
 })

@@ -1,11 +1,26 @@
 import type { Channels } from './channels.ts'
-import type { Connection } from './connection.ts'
 import type { Awaitable, Engine } from './engine.ts'
 import type { Flusher } from './flusher.ts'
 import type { Lanes } from './lanes.ts'
 import type { MessageHandler } from './message-handler.ts'
 import type { Settings } from './options.ts'
 import type { Snapshots } from './snapshots.ts'
+import type { CloseName, Id } from '../protocol/index.ts'
+
+/** A connection, as its server sees it. */
+export interface HostedConnection {
+  /** The session it belongs to, once its `hello` was accepted. */
+  readonly session: Id | undefined
+  /** Its number in that session. */
+  readonly number: number
+  /** A newer connection of the session was accepted. */
+  replace(): void
+  close(name: CloseName): void
+  /** The server will close: says when to come back. */
+  goodbye(retryMinMs: number, retryMaxMs: number): void
+  /** Time has passed. */
+  tick(nowMs: number): void
+}
 
 /** What a connection needs of its server. */
 export interface ConnectionHost {
@@ -21,9 +36,9 @@ export interface ConnectionHost {
   mayRead(user: string | null, channel: string): Awaitable<boolean>
   count(name: string, count?: number): void
   /** The connection belongs to a session now; older ones of it are fenced. False: a newer one was admitted meanwhile. */
-  entered(connection: Connection): boolean
+  entered(connection: HostedConnection): boolean
   /** The connection is over. */
-  left(connection: Connection): void
+  left(connection: HostedConnection): void
   /** Ends the connection when the work fails. */
-  guard(work: Promise<void>, connection: Connection): void
+  guard(work: Promise<void>, connection: HostedConnection): void
 }

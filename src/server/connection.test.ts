@@ -5,19 +5,33 @@ import { HoldfastError } from '../protocol/index.ts'
 const users = { authenticate: ({ credential }: { credential: string | null }) => (credential === null ? null : { user: credential }) }
 
 const badFrames: readonly [string, string][] = [
-  ['no JSON', 'hello'], ['nothing', ''], ['null', 'null'], ['a number', '42'], ['a string', '"x"'], ['an array', '[]'], ['no type', '{}'],
-  ['an unknown type', '{"type":"rehello"}'], ['a missing field', '{"type":"subscribe"}'],
-  ['deep nesting', `{"type":"volatile","messages":${'['.repeat(100_000)}`], ['a million keys', `{${Array.from({ length: 100_000 }, (_, at) => `"k${at}":1`).join(',')}}`],
-  ['a prototype key', '{"type":"ping","__proto__":{"polluted":true}}'], ['a constructor key', '{"type":"ping","constructor":{}}'],
+  ['no JSON', 'hello'],
+  ['nothing', ''],
+  ['null', 'null'],
+  ['a number', '42'],
+  ['a string', '"x"'],
+  ['an array', '[]'],
+  ['no type', '{}'],
+  ['an unknown type', '{"type":"rehello"}'],
+  ['a missing field', '{"type":"subscribe"}'],
+  ['deep nesting', `{"type":"volatile","messages":${'['.repeat(100_000)}`],
+  ['a million keys', `{${Array.from({ length: 100_000 }, (_, at) => `"k${at}":1`).join(',')}}`],
+  ['a prototype key', '{"type":"ping","__proto__":{"polluted":true}}'],
+  ['a constructor key', '{"type":"ping","constructor":{}}'],
   ...['0', '-1', '1.5', '"1"', '9007199254740991', '1e400', '"NaN"', 'null'].map((n): [string, string] => [
-    `number ${n}`, `{"type":"send","confirmed":0,"messages":[{"n":${n},"id":"${'a'.repeat(22)}","channel":"a","data":1}]}`,
+    `number ${n}`,
+    `{"type":"send","confirmed":0,"messages":[{"n":${n},"id":"${'a'.repeat(22)}","channel":"a","data":1}]}`,
   ]),
   ...['', 'x'.repeat(10_240), 'a*', 'a\\nb', 'a..b', 'аgents'].map((name): [string, string] => [
-    `channel ${name.slice(0, 10)}`, `{"type":"subscribe","subscriptions":[{"sub":1,"channel":"${name}","cursor":null}]}`,
+    `channel ${name.slice(0, 10)}`,
+    `{"type":"subscribe","subscriptions":[{"sub":1,"channel":"${name}","cursor":null}]}`,
   ]),
-  ...['{"epoch":"","offset":0,"id":""}', '{"epoch":"e","offset":-1,"id":""}', `{"epoch":"${'e'.repeat(100_000)}","offset":1,"id":""}`].map((cursor): [string, string] => [
-    `cursor ${cursor.slice(0, 30)}`, `{"type":"subscribe","subscriptions":[{"sub":1,"channel":"a","cursor":${cursor}}]}`,
-  ]),
+  ...['{"epoch":"","offset":0,"id":""}', '{"epoch":"e","offset":-1,"id":""}', `{"epoch":"${'e'.repeat(100_000)}","offset":1,"id":""}`].map(
+    (cursor): [string, string] => [
+      `cursor ${cursor.slice(0, 30)}`,
+      `{"type":"subscribe","subscriptions":[{"sub":1,"channel":"a","cursor":${cursor}}]}`,
+    ],
+  ),
 ]
 
 describe('frames', () => {
@@ -117,8 +131,16 @@ describe('opening', () => {
   })
 
   it.each([
-    ['null', () => null], ['a throw', () => { throw new Error('no') }], ['a rejection', () => Promise.reject(new Error('no'))],
-    ['no user', () => ({ user: '' })], ['an expired credential', () => ({ user: 'ada', expiresAtMs: 1 })],
+    ['null', () => null],
+    [
+      'a throw',
+      () => {
+        throw new Error('no')
+      },
+    ],
+    ['a rejection', () => Promise.reject(new Error('no'))],
+    ['no user', () => ({ user: '' })],
+    ['an expired credential', () => ({ user: 'ada', expiresAtMs: 1 })],
   ])('[P5] closes with 4401 when authenticate answers with %s', async (_what, authenticate) => {
     const { open } = fakeServer({ authenticate })
     const peer = await open({ user: 'ada', credential: 'x' })
@@ -134,7 +156,11 @@ describe('opening', () => {
   })
 
   it('[P5] closes with 4403 a user who may not connect', async () => {
-    const { open } = fakeServer({ authenticate: () => { throw new HoldfastError('forbidden', 'banned') } })
+    const { open } = fakeServer({
+      authenticate: () => {
+        throw new HoldfastError('forbidden', 'banned')
+      },
+    })
     expect((await open({ user: 'ada', credential: 'x' })).closedWith?.code).toBe(4403)
   })
 
@@ -225,7 +251,10 @@ describe('opening', () => {
   })
 
   it('[P21] names another ledger and other epochs in every instance of the memory engine', async () => {
-    const [one, two] = [await fakeServer().open({ subscriptions: [{ sub: 1, channel: 'a', cursor: null }] }), await fakeServer().open({ subscriptions: [{ sub: 1, channel: 'a', cursor: null }] })]
+    const [one, two] = [
+      await fakeServer().open({ subscriptions: [{ sub: 1, channel: 'a', cursor: null }] }),
+      await fakeServer().open({ subscriptions: [{ sub: 1, channel: 'a', cursor: null }] }),
+    ]
     expect(one.answer().ledger).not.toBe(two.answer().ledger)
     expect(one.last('subscribed').head.epoch).not.toBe(two.last('subscribed').head.epoch)
   })
@@ -293,7 +322,10 @@ describe('staying alive', () => {
     expect(peer.closedWith?.code).toBe(4401)
   })
 
-  it.each([['a refused credential', 'bad'], ["another user's", 'bob']])('[P32] closes with 4401 on %s', async (_what, credential) => {
+  it.each([
+    ['a refused credential', 'bad'],
+    ["another user's", 'bob'],
+  ])('[P32] closes with 4401 on %s', async (_what, credential) => {
     const { open, clock } = fakeServer({ authenticate: ({ credential: given }) => (given === 'bad' ? null : { user: given ?? '' }) })
     const peer = await open({ user: 'ada', credential: 'ada' })
     peer.say({ type: 'authenticate', credential: 'ada' })
@@ -310,9 +342,15 @@ describe('the log', () => {
     const lines: unknown[] = []
     const { open, clock } = fakeServer({
       authenticate: ({ credential }) => ({ user: credential ?? '' }),
-      authorize: () => { throw new Error('SECRET') },
-      onMessage: () => { throw new Error('SECRET') },
-      snapshot: () => { throw new Error('SECRET') },
+      authorize: () => {
+        throw new Error('SECRET')
+      },
+      onMessage: () => {
+        throw new Error('SECRET')
+      },
+      snapshot: () => {
+        throw new Error('SECRET')
+      },
       log: (entry) => {
         lines.push(entry)
         throw new Error('full')

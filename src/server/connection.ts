@@ -186,7 +186,12 @@ export class Connection implements SocketEvents {
     this.#answer(this.#admitted, hello, user, admitted.resumed ? undefined : fresh)
   }
 
-  #answer(admitted: AdmittedConnection, hello: Hello, user: string | null, fresh: { readonly id: Id; readonly token: string } | undefined): void {
+  #answer(
+    admitted: AdmittedConnection,
+    hello: Hello,
+    user: string | null,
+    fresh: { readonly id: Id; readonly token: string } | undefined,
+  ): void {
     const { settings, engine } = this.#host
     const answer = {
       protocol: PROTOCOL_VERSION,

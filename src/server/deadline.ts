@@ -30,5 +30,9 @@ export function within<T>(clock: Clock, limitMs: number, work: PromiseLike<T>, l
 
 /** What a log line may say of an error: its kind. The message may quote what must not be logged. */
 export function kindOf(error: unknown): string {
-  return error instanceof Error ? ('code' in error && typeof error.code === 'string' ? `${error.name} ${error.code}` : error.name) : typeof error
+  return error instanceof Error
+    ? 'code' in error && typeof error.code === 'string'
+      ? `${error.name} ${error.code}`
+      : error.name
+    : typeof error
 }

@@ -48,12 +48,20 @@ describe('subscriptions', () => {
   it('[P29] refuses what the app does not allow, at every subscription, and the connection goes on', async () => {
     let isAllowed = true
     const server = fakeServer({ authorize: ({ channel }) => channel !== 'secret' && (isAllowed || Promise.reject(new Error('db'))) })
-    const peer = await server.open({ subscriptions: [...AGENTS, { sub: 2, channel: 'secret', cursor: null }, { sub: 3, channel: '@other', cursor: null }] })
-    expect(peer.all('refused').map(({ sub, reason }) => [sub, reason])).toEqual([[2, 'forbidden'], [3, 'forbidden']])
+    const peer = await server.open({
+      subscriptions: [...AGENTS, { sub: 2, channel: 'secret', cursor: null }, { sub: 3, channel: '@other', cursor: null }],
+    })
+    expect(peer.all('refused').map(({ sub, reason }) => [sub, reason])).toEqual([
+      [2, 'forbidden'],
+      [3, 'forbidden'],
+    ])
     const cursor = peer.last('subscribed').head
     isAllowed = false
     const again = await server.open({ session: peer.last('session_init').session, subscriptions: [{ sub: 1, channel: 'agents', cursor }] })
-    expect([again.last('refused'), again.all('subscribed')]).toEqual([{ type: 'refused', sub: 1, reason: 'forbidden', message: 'not allowed' }, []])
+    expect([again.last('refused'), again.all('subscribed')]).toEqual([
+      { type: 'refused', sub: 1, reason: 'forbidden', message: 'not allowed' },
+      [],
+    ])
     again.say({ type: 'ping' })
     expect(again.all('pong')).toHaveLength(1)
   })
@@ -71,7 +79,10 @@ describe('subscriptions', () => {
   it('[I26] hands what is sent to a user to that user alone', async () => {
     const server = fakeServer({ authenticate: ({ credential }) => ({ user: credential ?? '' }) })
     const own = [{ sub: 1, channel: '@user', cursor: null }]
-    const [ada, bob] = [await server.open({ user: 'ada', credential: 'ada', subscriptions: own }), await server.open({ user: 'bob', credential: 'bob', subscriptions: own })]
+    const [ada, bob] = [
+      await server.open({ user: 'ada', credential: 'ada', subscriptions: own }),
+      await server.open({ user: 'bob', credential: 'bob', subscriptions: own }),
+    ]
     await server.core.sendToUser('ada', 'hi')
     await server.clock.settle()
     expect([ada.messagesOf(1).length, bob.messagesOf(1).length]).toEqual([1, 0])
@@ -132,7 +143,14 @@ describe('recovery', () => {
     const peer = await server.open({ subscriptions: [{ sub: 1, channel: 'agents', cursor: spoil(good) }] })
     expect(peer.received.slice(1)).toEqual([
       { type: 'reset', sub: 1, reason, ...range },
-      { type: 'subscribed', sub: 1, head: expect.objectContaining({ offset: 11 }), verdict: 'snapshot', value: { upTo: 11 }, follows: true },
+      {
+        type: 'subscribed',
+        sub: 1,
+        head: expect.objectContaining({ offset: 11 }),
+        verdict: 'snapshot',
+        value: { upTo: 11 },
+        follows: true,
+      },
     ])
     await publish(server, 1)
     await server.clock.settle()
@@ -214,32 +232,39 @@ describe('recovery', () => {
 
   const steps = ['before hello', 'in authenticate', 'in authorize', 'in snapshot', 'after subscribed'] as const
   for (const hasCursor of [false, true]) {
-    it.each(steps)(`[I18] leaves no hole and no overlap when something is published ${hasCursor ? 'while resuming' : 'while subscribing'}: %s`, async (step) => {
-      const at = async (here: string): Promise<void> => {
-        if (here === step) await publish(server, 3, 100)
-      }
-      const server: FakeServer = fakeServer({
-        authenticate: async () => (await at('in authenticate'), { user: 'ada' }),
-        authorize: async () => (await at('in authorize'), true),
-        snapshot: async (_channel, { head }) => {
-          await at('in snapshot')
-          return head.offset
-        },
-      })
-      const cursor = await publish(server, 1)
-      await publish(server, 4)
-      await at('before hello')
-      const peer = await server.open({ user: 'ada', credential: 'x', subscriptions: [{ sub: 1, channel: 'agents', cursor: hasCursor ? cursor : null }] })
-      await at('after subscribed')
-      await publish(server, 2)
-      await server.clock.settle()
-      const verdict = peer.last('subscribed')
-      const from = verdict.verdict === 'recovered' ? cursor.offset : verdict.head.offset
-      expect(verdict.verdict).toBe(hasCursor ? 'recovered' : 'snapshot')
-      expect(offsets(peer, 1)[0]).toBe(from + 1)
-      expect(offsets(peer, 1).at(-1)).toBe(step === 'in snapshot' && hasCursor ? 7 : 10)
-      if (verdict.verdict === 'snapshot') expect(verdict.value).toBeLessThanOrEqual(verdict.head.offset)
-    })
+    it.each(steps)(
+      `[I18] leaves no hole and no overlap when something is published ${hasCursor ? 'while resuming' : 'while subscribing'}: %s`,
+      async (step) => {
+        const at = async (here: string): Promise<void> => {
+          if (here === step) await publish(server, 3, 100)
+        }
+        const server: FakeServer = fakeServer({
+          authenticate: async () => (await at('in authenticate'), { user: 'ada' }),
+          authorize: async () => (await at('in authorize'), true),
+          snapshot: async (_channel, { head }) => {
+            await at('in snapshot')
+            return head.offset
+          },
+        })
+        const cursor = await publish(server, 1)
+        await publish(server, 4)
+        await at('before hello')
+        const peer = await server.open({
+          user: 'ada',
+          credential: 'x',
+          subscriptions: [{ sub: 1, channel: 'agents', cursor: hasCursor ? cursor : null }],
+        })
+        await at('after subscribed')
+        await publish(server, 2)
+        await server.clock.settle()
+        const verdict = peer.last('subscribed')
+        const from = verdict.verdict === 'recovered' ? cursor.offset : verdict.head.offset
+        expect(verdict.verdict).toBe(hasCursor ? 'recovered' : 'snapshot')
+        expect(offsets(peer, 1)[0]).toBe(from + 1)
+        expect(offsets(peer, 1).at(-1)).toBe(step === 'in snapshot' && hasCursor ? 7 : 10)
+        if (verdict.verdict === 'snapshot') expect(verdict.value).toBeLessThanOrEqual(verdict.head.offset)
+      },
+    )
   }
 })
 
@@ -256,7 +281,14 @@ describe('snapshots', () => {
   })
 
   it.each([
-    ['throws', () => { throw new Error('db') }], ['rejects', () => Promise.reject(new Error('db'))], ['gives what JSON cannot carry', () => 1n],
+    [
+      'throws',
+      () => {
+        throw new Error('db')
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('db'))],
+    ['gives what JSON cannot carry', () => 1n],
     ['gives more than a frame holds', () => 'x'.repeat(2 ** 20)],
   ])('[P27] resets with hook-failed when the hook %s, and the subscription has ended', async (_what, snapshot) => {
     const server = fakeServer({ snapshot })
@@ -343,7 +375,10 @@ describe('snapshots', () => {
       authenticate: ({ credential }) => ({ user: credential ?? '' }),
       snapshot: async (channel, { user }) => (asked.push([channel, user]), await Promise.resolve(), `${user}`),
     })
-    const subscriptions = [{ sub: 1, channel: '@user', cursor: null }, { sub: 2, channel: 'agents', cursor: null }]
+    const subscriptions = [
+      { sub: 1, channel: '@user', cursor: null },
+      { sub: 2, channel: 'agents', cursor: null },
+    ]
     const [ada, bob] = [server.peer(), server.peer()]
     ada.hello({ user: 'ada', credential: 'ada', subscriptions })
     bob.hello({ user: 'bob', credential: 'bob', subscriptions })
@@ -370,7 +405,12 @@ describe('frames for many', () => {
     const peer = await server.open({ subscriptions: ['a', 'b', 'c', 'd'].map((channel, at) => ({ sub: at + 1, channel, cursor: null })) })
     for (const channel of ['a', 'b', 'a', 'b']) await server.core.publish(channel, 1)
     await server.clock.settle()
-    expect(peer.all('messages').map(({ batches }) => batches.map(({ sub, messages }) => [sub, messages.length]))).toEqual([[[1, 2], [2, 2]]])
+    expect(peer.all('messages').map(({ batches }) => batches.map(({ sub, messages }) => [sub, messages.length]))).toEqual([
+      [
+        [1, 2],
+        [2, 2],
+      ],
+    ])
     for (const channel of ['a', 'b', 'c', 'd']) await server.core.publish(channel, 'x'.repeat(4_000))
     await server.clock.settle()
     expect(peer.all('messages')).toHaveLength(3)
@@ -428,8 +468,11 @@ describe('frames for many', () => {
   })
 
   it.each([
-    ['no channel name', 'a b', 1, 'invalid-data'], ['a reserved name', '@user', 1, 'invalid-data'], ['undefined', 'a', undefined, 'invalid-data'],
-    ['a BigInt', 'a', 1n, 'invalid-data'], ['too much', 'a', 'x'.repeat(300_000), 'message-too-large'],
+    ['no channel name', 'a b', 1, 'invalid-data'],
+    ['a reserved name', '@user', 1, 'invalid-data'],
+    ['undefined', 'a', undefined, 'invalid-data'],
+    ['a BigInt', 'a', 1n, 'invalid-data'],
+    ['too much', 'a', 'x'.repeat(300_000), 'message-too-large'],
     ['nesting that clients refuse', 'a', JSON.parse('['.repeat(60) + ']'.repeat(60)), 'invalid-data'],
   ])('refuses to publish %s, and publishes nothing', async (_what, channel, data, code) => {
     const server = fakeServer()

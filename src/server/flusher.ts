@@ -1,9 +1,18 @@
 import type { Clock } from './ports.ts'
-import type { SharedChannel } from './shared-channel.ts'
 
 /** Something that has gathered what it will send in one go. */
 export interface Flushable {
   flush(): void
+}
+
+/** A channel whose log has changed. */
+export interface DueChannel {
+  /** Whether it is waiting to be visited. */
+  isDue: boolean
+  /** Who reads it. */
+  readonly readers: Iterable<{ wake(): Flushable }>
+  /** All of them have had their turn. */
+  flushed(): void
 }
 
 /**
@@ -12,7 +21,7 @@ export interface Flushable {
  */
 export class Flusher {
   readonly #clock: Clock
-  #channels: SharedChannel[] = []
+  #channels: DueChannel[] = []
   #due = new Set<Flushable>()
   #isScheduled = false
   #isRunning = false
@@ -22,7 +31,7 @@ export class Flusher {
   }
 
   /** A channel's log has changed: its receivers have something to read. */
-  changed(channel: SharedChannel): void {
+  changed(channel: DueChannel): void {
     if (channel.isDue) return
     channel.isDue = true
     this.#channels.push(channel)
@@ -44,10 +53,7 @@ export class Flusher {
     this.#channels = []
     for (const channel of channels) {
       channel.isDue = false
-      for (const receiver of channel.receivers) {
-        receiver.outbound.want(receiver)
-        this.#due.add(receiver.outbound)
-      }
+      for (const reader of channel.readers) this.#due.add(reader.wake())
     }
     const due = this.#due
     this.#due = new Set()

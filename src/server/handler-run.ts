@@ -54,13 +54,17 @@ export class HandlerRun implements MessageContext {
 /** The log key of a channel that the app names. Throws `invalid-data` for what is no channel name. */
 export function publicationKey(channel: string): string {
   if (typeof channel !== 'string' || !isChannelName(channel) || channel.startsWith('@')) {
-    throw new HoldfastError('invalid-data', 'A channel name has 1 to 200 characters of A-Z a-z 0-9 _ . : / @ + = ~ - without "..", and does not begin with @.')
+    throw new HoldfastError(
+      'invalid-data',
+      'A channel name has 1 to 200 characters of A-Z a-z 0-9 _ . : / @ + = ~ - without "..", and does not begin with @.',
+    )
   }
   return channel
 }
 
 /** The log key of a user that the app names. Throws `invalid-data` for what is no user. */
 export function userKey(user: string): string {
-  if (typeof user !== 'string' || user.length < 1 || user.length > 256) throw new HoldfastError('invalid-data', 'A user is a string of 1 to 256 characters.')
+  if (typeof user !== 'string' || user.length < 1 || user.length > 256)
+    throw new HoldfastError('invalid-data', 'A user is a string of 1 to 256 characters.')
   return userChannelKey(user)
 }

@@ -1,6 +1,6 @@
 import { Channels } from './channels.ts'
 import { Connection } from './connection.ts'
-import type { ConnectionHost } from './connection-host.ts'
+import type { ConnectionHost, HostedConnection } from './connection-host.ts'
 import { Counters } from './counters.ts'
 import { HOOK_MS, isPromise, kindOf, within } from './deadline.ts'
 import { encodeData } from './encode-data.ts'
@@ -50,8 +50,8 @@ export class LiveCore implements ConnectionHost {
   readonly lanes: Lanes
   readonly started: Awaitable<void>
   readonly #counters = new Counters()
-  readonly #connections = new Set<Connection>()
-  readonly #bySession = new Map<Id, Connection>()
+  readonly #connections = new Set<HostedConnection>()
+  readonly #bySession = new Map<Id, HostedConnection>()
   #stopTimers: (() => void)[] = []
   #closing: Promise<void> | undefined
 
@@ -156,7 +156,7 @@ export class LiveCore implements ConnectionHost {
     return this.#ask({ user, channel, action: 'subscribe' })
   }
 
-  entered(connection: Connection): boolean {
+  entered(connection: HostedConnection): boolean {
     if (connection.session === undefined) return false
     const other = this.#bySession.get(connection.session)
     if (other !== undefined && other.number > connection.number) return false
@@ -165,7 +165,7 @@ export class LiveCore implements ConnectionHost {
     return true
   }
 
-  left(connection: Connection): void {
+  left(connection: HostedConnection): void {
     this.#connections.delete(connection)
     const { session } = connection
     // An old connection's late end is nothing to a session that has a newer one.
@@ -174,7 +174,7 @@ export class LiveCore implements ConnectionHost {
     this.engine.touch([session], [])
   }
 
-  guard(work: Promise<void>, connection: Connection): void {
+  guard(work: Promise<void>, connection: HostedConnection): void {
     work.catch((error: unknown) => {
       this.#engineFailed(error)
       connection.close('internal')

@@ -23,7 +23,17 @@ afterEach(async () => {
 })
 
 function hello(fields: Partial<Hello> = {}): Hello {
-  return { type: 'hello', protocol: 1, client: freshId(), confirmed: 0, user: null, session: null, credential: null, subscriptions: [], ...fields }
+  return {
+    type: 'hello',
+    protocol: 1,
+    client: freshId(),
+    confirmed: 0,
+    user: null,
+    session: null,
+    credential: null,
+    subscriptions: [],
+    ...fields,
+  }
 }
 
 async function open({ url }: WireServer, fields: Partial<Hello> = {}): Promise<WireClient> {
@@ -36,10 +46,24 @@ async function open({ url }: WireServer, fields: Partial<Hello> = {}): Promise<W
 const agents = (cursor: Cursor | null = null): Hello['subscriptions'] => [{ sub: 1, channel: 'agents', cursor }]
 
 /** The status of an upgrade request; 101 when it was accepted. */
-async function upgradeStatus({ port }: WireServer, headers: Record<string, string | string[]>, path = '/live', method = 'GET'): Promise<number> {
+async function upgradeStatus(
+  { port }: WireServer,
+  headers: Record<string, string | string[]>,
+  path = '/live',
+  method = 'GET',
+): Promise<number> {
   const request = httpRequest({
-    port, host: '127.0.0.1', path, method,
-    headers: { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': Buffer.from('0123456789abcdef').toString('base64'), ...headers },
+    port,
+    host: '127.0.0.1',
+    path,
+    method,
+    headers: {
+      Connection: 'Upgrade',
+      Upgrade: 'websocket',
+      'Sec-WebSocket-Version': '13',
+      'Sec-WebSocket-Key': Buffer.from('0123456789abcdef').toString('base64'),
+      ...headers,
+    },
   })
   request.end()
   return new Promise((resolve, reject) => {
@@ -67,7 +91,9 @@ describe("the first version's faults", () => {
     const clients = await Promise.all(Array.from({ length: 20 }, () => open(server, { subscriptions: agents() })))
     expect(server.live.metrics()).toMatchObject({ sockets: 20, sessions: 20 })
     for (const client of clients) client.cut()
-    await expect.poll(() => server.live.metrics(), { interval: 10 }).toMatchObject({ sockets: 0, sessions: 0, lanes: 0, channelsRead: 0, queued: 0 })
+    await expect
+      .poll(() => server.live.metrics(), { interval: 10 })
+      .toMatchObject({ sockets: 0, sessions: 0, lanes: 0, channelsRead: 0, queued: 0 })
   })
 
   it('[P23] [P25] messages published while a client is away are kept and delivered when it returns', async () => {
@@ -86,8 +112,16 @@ describe("the first version's faults", () => {
 
 describe('upgrades', () => {
   const refusedOrigins = [
-    'https://evil.example', 'null', 'https://app.example.com.evil.com', 'https://app.example.com:444', 'http://app.example.com', 'https://APP.example.com',
-    'https://app.example.com.', 'https://app.example.com/', 'app.example.com', '',
+    'https://evil.example',
+    'null',
+    'https://app.example.com.evil.com',
+    'https://app.example.com:444',
+    'http://app.example.com',
+    'https://APP.example.com',
+    'https://app.example.com.',
+    'https://app.example.com/',
+    'app.example.com',
+    '',
   ]
   it.each(refusedOrigins)('[I29] refuses the origin %j with 403', async (origin) => {
     const server = await start({ allowedOrigins: ['https://app.example.com'] })
@@ -112,8 +146,11 @@ describe('upgrades', () => {
   })
 
   it.each([
-    ['a bad key', { 'Sec-WebSocket-Key': 'short' }, '/live', 'GET', 400], ['an old version', { 'Sec-WebSocket-Version': '12' }, '/live', 'GET', 400],
-    ['another method', {}, '/live', 'POST', 405], ['another path', {}, '/other', 'GET', 404], ['a path that climbs', {}, '/live/../live', 'GET', 404],
+    ['a bad key', { 'Sec-WebSocket-Key': 'short' }, '/live', 'GET', 400],
+    ['an old version', { 'Sec-WebSocket-Version': '12' }, '/live', 'GET', 400],
+    ['another method', {}, '/live', 'POST', 405],
+    ['another path', {}, '/other', 'GET', 404],
+    ['a path that climbs', {}, '/live/../live', 'GET', 404],
     ['an absolute address', {}, 'http://evil.example/live', 'GET', 404],
   ])('[I29] answers %s', async (_what, headers, path, method, status) => {
     const server = await start()
@@ -139,7 +176,12 @@ describe('upgrades', () => {
 
   it('gives authenticate the headers, origin and address of the upgrade', async () => {
     const seen: unknown[] = []
-    const server = await start({ authenticate: ({ credential, request }) => (seen.push([credential, request.headers['x-tag'], request.origin, request.remoteAddress]), { user: 'ada' }) })
+    const server = await start({
+      authenticate: ({ credential, request }) => (
+        seen.push([credential, request.headers['x-tag'], request.origin, request.remoteAddress]),
+        { user: 'ada' }
+      ),
+    })
     const client = await openWireClient(server.url, { headers: { 'x-tag': 'yes' } })
     client.send(hello({ user: 'ada', credential: 'key' }))
     await client.next('session_init')
@@ -174,16 +216,24 @@ describe('frames on the wire', () => {
   })
 
   const raw: readonly [string, number[]][] = [
-    ['an unmasked frame', [0x81, 0x02, 0x7b, 0x7d]], ['reserved bits', [0xf1, 0x80, 0, 0, 0, 0]], ['a compressed frame', [0xc1, 0x81, 0, 0, 0, 0, 0x61]],
-    ['an unknown opcode', [0x83, 0x80, 0, 0, 0, 0]], ['a continuation of nothing', [0x80, 0x80, 0, 0, 0, 0]], ['a long ping', [0x89, 0xfe, 0x00, 0x7e, 0, 0, 0, 0]],
-    ['a fragmented ping', [0x09, 0x80, 0, 0, 0, 0]], ['an endless length', [0x81, 0xff, 0x7f, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0]],
-    ['a close with code 1005', [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xed]], ['half a frame', [0x81, 0xfe, 0x01]],
+    ['an unmasked frame', [0x81, 0x02, 0x7b, 0x7d]],
+    ['reserved bits', [0xf1, 0x80, 0, 0, 0, 0]],
+    ['a compressed frame', [0xc1, 0x81, 0, 0, 0, 0, 0x61]],
+    ['an unknown opcode', [0x83, 0x80, 0, 0, 0, 0]],
+    ['a continuation of nothing', [0x80, 0x80, 0, 0, 0, 0]],
+    ['a long ping', [0x89, 0xfe, 0x00, 0x7e, 0, 0, 0, 0]],
+    ['a fragmented ping', [0x09, 0x80, 0, 0, 0, 0]],
+    ['an endless length', [0x81, 0xff, 0x7f, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0]],
+    ['a close with code 1005', [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xed]],
+    ['half a frame', [0x81, 0xfe, 0x01]],
   ]
   it.each(raw)('[I29] survives %s', async (_what, bytes) => {
     const server = await start()
     const socket = connectTcp(server.port, '127.0.0.1')
     socket.on('error', () => {})
-    socket.write('GET /live HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n')
+    socket.write(
+      'GET /live HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n',
+    )
     await once(socket, 'data')
     socket.end(Buffer.from(bytes))
     await expect.poll(() => server.live.metrics().sockets).toBe(0)
@@ -193,17 +243,52 @@ describe('frames on the wire', () => {
 
   it('[I29] answers random bytes and random messages with a message or a close', async () => {
     const server = await start({ onMessage: () => undefined })
-    const words = ['hello', 'send', 'skip', 'recall', 'subscribe', 'unsubscribe', 'snapshot_request', 'volatile', 'authenticate', 'ping', 'x']
-    const values = ['null', '[]', '{}', '1', '-1', '1e99', '"a"', `"${freshId()}"`, '[{"n":1}]', `[{"n":1,"id":"${freshId()}","channel":"a","data":{"__proto__":{"polluted":1}}}]`]
+    const words = [
+      'hello',
+      'send',
+      'skip',
+      'recall',
+      'subscribe',
+      'unsubscribe',
+      'snapshot_request',
+      'volatile',
+      'authenticate',
+      'ping',
+      'x',
+    ]
+    const values = [
+      'null',
+      '[]',
+      '{}',
+      '1',
+      '-1',
+      '1e99',
+      '"a"',
+      `"${freshId()}"`,
+      '[{"n":1}]',
+      `[{"n":1,"id":"${freshId()}","channel":"a","data":{"__proto__":{"polluted":1}}}]`,
+    ]
     let seed = 7
     const pick = <T>(list: readonly T[]): T => list[(seed = (seed * 48_271) % 2_147_483_647) % list.length] as T
     const clients = await Promise.all(Array.from({ length: 60 }, () => open(server)))
     for (const client of clients) {
-      const fields = ['messages', 'numbers', 'confirmed', 'subscriptions', 'subs', 'ids', 'client'].map((name) => `"${name}":${pick(values)}`)
+      const fields = ['messages', 'numbers', 'confirmed', 'subscriptions', 'subs', 'ids', 'client'].map(
+        (name) => `"${name}":${pick(values)}`,
+      )
       client.sendText(`{"type":"${pick(words)}",${fields.join(',')}}`)
       client.send({ type: 'ping' })
     }
-    const settled = await Promise.all(clients.map((client) => Promise.race([client.closed.then(({ code }) => code), client.next('pong').then(() => 'pong').catch(() => 'closed')])))
+    const settled = await Promise.all(
+      clients.map((client) =>
+        Promise.race([
+          client.closed.then(({ code }) => code),
+          client
+            .next('pong')
+            .then(() => 'pong')
+            .catch(() => 'closed'),
+        ]),
+      ),
+    )
     expect(settled).toHaveLength(60)
   })
 })
@@ -211,13 +296,23 @@ describe('frames on the wire', () => {
 describe('work on the wire', () => {
   it('[P10] [P15] acknowledges 10,000 messages of one client, each applied once and in order', async () => {
     let applied = 0
-    const server = await start({ onMessage: ({ n }) => { expect(n).toBe(++applied) } })
+    const server = await start({
+      onMessage: ({ n }) => {
+        expect(n).toBe(++applied)
+      },
+    })
     const client = await open(server)
-    const messages: NumberedMessage[] = Array.from({ length: 10_000 }, (_, at) => ({ n: at + 1, id: freshId(), channel: 'a', data: { text: 'x'.repeat(100) } }))
+    const messages: NumberedMessage[] = Array.from({ length: 10_000 }, (_, at) => ({
+      n: at + 1,
+      id: freshId(),
+      channel: 'a',
+      data: { text: 'x'.repeat(100) },
+    }))
     let sent = 0
     let acked = 0
     while (acked < messages.length) {
-      for (; sent < messages.length && sent - acked < 1_024; sent += 250) client.send({ type: 'send', confirmed: acked, messages: messages.slice(sent, sent + 250) })
+      for (; sent < messages.length && sent - acked < 1_024; sent += 250)
+        client.send({ type: 'send', confirmed: acked, messages: messages.slice(sent, sent + 250) })
       const ack = await client.next('ack')
       expect(ack.id).toBe(messages[ack.stable - 1]?.id)
       acked = ack.stable
@@ -240,21 +335,21 @@ describe('work on the wire', () => {
   })
 
   it('[P30] [I30] bounds what waits for a client that stops reading, and resets it when it reads again', async () => {
-    const server = await start({ limits: { outboundBytes: 65_536 }, history: { messages: 50 } })
+    const server = await start({ limits: { outboundBytes: 65_536 }, history: { messages: 10 } })
     const [slow, fast] = [await open(server, { subscriptions: agents() }), await open(server, { subscriptions: agents() })]
     await Promise.all([slow.next('subscribed'), fast.next('subscribed')])
     slow.socket.pause()
     const text = 'x'.repeat(100_000)
-    for (let at = 1; at <= 300; at++) {
+    for (let at = 1; at <= 150; at++) {
       await server.live.publish('agents', text)
       await fast.next('messages')
     }
     slow.socket.resume()
     await slow.next('reset')
     const { head } = await slow.next('subscribed')
-    expect(head.offset).toBe(300)
-    expect(slow.received.filter(({ type }) => type === 'messages').length).toBeLessThan(200)
-  })
+    expect(head.offset).toBe(150)
+    expect(slow.received.filter(({ type }) => type === 'messages').length).toBeLessThan(140)
+  }, 30_000)
 
   it('[P33] closes gracefully: 503 with Retry-After for newcomers, goodbye and 1012 for the rest', async () => {
     let settle = (): void => {}

@@ -41,7 +41,8 @@ export function createLiveServer(options: LiveServerOptions = {}): LiveServer {
   return {
     attach(server, given = {}) {
       const path = given.path ?? '/live'
-      if (typeof path !== 'string' || !/^\/[^?#\s]*$/.test(path)) throw new HoldfastError('invalid-option', 'path must begin with / and hold no query.')
+      if (typeof path !== 'string' || !/^\/[^?#\s]*$/.test(path))
+        throw new HoldfastError('invalid-option', 'path must begin with / and hold no query.')
       if (core.isClosing) throw new HoldfastError('closed', 'The server is closed.')
       return adapter.attach(server, path)
     },

@@ -47,7 +47,8 @@ export class MessageHandler {
     const { hook } = this.#host
     if (hook === undefined || message.channel.startsWith('@')) return rejected('forbidden', 'not allowed')
     const allowed = this.#host.maySend(user, message.channel)
-    if (isPromise(allowed)) return allowed.then((isAllowed) => (isAllowed ? this.#tryAll(hook, message, user) : rejected('forbidden', 'not allowed')))
+    if (isPromise(allowed))
+      return allowed.then((isAllowed) => (isAllowed ? this.#tryAll(hook, message, user) : rejected('forbidden', 'not allowed')))
     return allowed ? this.#tryAll(hook, message, user) : rejected('forbidden', 'not allowed')
   }
 
@@ -57,13 +58,21 @@ export class MessageHandler {
     for (const run of this.#running) run.end(new HoldfastError('closed', 'The server closes.'))
   }
 
-  #tryAll(hook: NonNullable<LiveServerOptions['onMessage']>, message: IncomingMessage, user: string | null): Awaitable<Handled | undefined> {
+  #tryAll(
+    hook: NonNullable<LiveServerOptions['onMessage']>,
+    message: IncomingMessage,
+    user: string | null,
+  ): Awaitable<Handled | undefined> {
     const first = this.#try(hook, message, user)
     if (isPromise(first)) return first.then((handled) => handled ?? this.#repeat(hook, message, user))
     return first ?? this.#repeat(hook, message, user)
   }
 
-  async #repeat(hook: NonNullable<LiveServerOptions['onMessage']>, message: IncomingMessage, user: string | null): Promise<Handled | undefined> {
+  async #repeat(
+    hook: NonNullable<LiveServerOptions['onMessage']>,
+    message: IncomingMessage,
+    user: string | null,
+  ): Promise<Handled | undefined> {
     let pauseMs = FIRST_PAUSE_MS
     for (let tries = 2; tries <= TRIES && message.durable; tries++) {
       await this.#pause(pauseMs)

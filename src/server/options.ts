@@ -79,7 +79,10 @@ export interface LiveServerOptions {
    * Says whose the credential is. `null`, or throwing, refuses the connection (4401); throwing a `HoldfastError` with `forbidden` says that this
    * user may not connect (4403). Without this hook everybody is anonymous.
    */
-  readonly authenticate?: (hello: { readonly credential: string | null; readonly request: UpgradeRequest }) => Awaitable<Authenticated | null>
+  readonly authenticate?: (hello: {
+    readonly credential: string | null
+    readonly request: UpgradeRequest
+  }) => Awaitable<Authenticated | null>
   /** Says what a user may do. Asked at each subscription and for each message sent. Throwing refuses. Default: everything. */
   readonly authorize?: (permission: Permission) => Awaitable<boolean>
   /**

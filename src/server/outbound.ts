@@ -1,8 +1,8 @@
-import type { Flushable, Flusher } from './flusher.ts'
+import type { Flusher } from './flusher.ts'
 import type { LostPlace } from './channel-log.ts'
 import type { Frame, ServerSocket } from './ports.ts'
-import type { Receiver } from './receiver.ts'
-import type { SharedChunk } from './shared-channel.ts'
+import type { Receiver, ReceiverOutbound } from './receiver.ts'
+import type { SharedChunk } from './shared-chunk.ts'
 import type { ServerMessage } from '../protocol/index.ts'
 
 /** What an outbound needs of its connection. */
@@ -25,7 +25,7 @@ const BATCH_BYTES = 64
  * What goes to one socket. Control frames go at once; messages of the logs are read when the socket has room, so that nothing is queued
  * for a client that reads slowly.
  */
-export class Outbound implements Flushable {
+export class Outbound implements ReceiverOutbound {
   readonly #socket: ServerSocket
   readonly #host: OutboundHost
   readonly #wanted = new Set<Receiver>()

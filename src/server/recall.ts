@@ -18,7 +18,11 @@ export interface RecallHost {
  * Answers a `recall`, as JSON text, once nothing of that client is on its way any more: a message that is being applied must not be taken for
  * unknown. Replies that do not fit into the frame are left out; the fate is always told.
  */
-export async function answerRecall({ engine, lanes, frameBytes }: RecallHost, user: string | null, { client, ids }: Recall): Promise<string> {
+export async function answerRecall(
+  { engine, lanes, frameBytes }: RecallHost,
+  user: string | null,
+  { client, ids }: Recall,
+): Promise<string> {
   await lanes.whenIdle(client)
   const record = await engine.loadClient(client)
   const known = record !== null && record.user === user ? record.recall(ids) : []

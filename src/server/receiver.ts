@@ -1,15 +1,21 @@
-import type { Outbound } from './outbound.ts'
-import type { SharedChannel } from './shared-channel.ts'
+import type { Flushable } from './flusher.ts'
+import type { Reader, SharedChannel } from './shared-channel.ts'
 import type { Cursor } from '../protocol/index.ts'
+
+/** What a receiver is sent by. */
+export interface ReceiverOutbound extends Flushable {
+  /** The receiver may have something to read. */
+  want(receiver: Receiver): void
+}
 
 /**
  * One subscription of one connection. It has no queue: it is a place in the channel's log, and whatever is after the place is still to be
  * sent. Replay and live are the same reading, from the same place.
  */
-export class Receiver {
+export class Receiver implements Reader {
   readonly sub: number
   readonly channel: string
-  readonly outbound: Outbound
+  readonly #outbound: ReceiverOutbound
   /**
    * `opening`: waits for permission or a snapshot. `missed`: is sent what it missed, up to `target`. `live`: is sent what is published.
    * `ended`: unsubscribed, refused, or its connection is gone.
@@ -26,10 +32,15 @@ export class Receiver {
   /** Whether such a request is being answered. */
   isAnswering = false
 
-  constructor(sub: number, channel: string, outbound: Outbound) {
+  constructor(sub: number, channel: string, outbound: ReceiverOutbound) {
     this.sub = sub
     this.channel = channel
-    this.outbound = outbound
+    this.#outbound = outbound
+  }
+
+  wake(): Flushable {
+    this.#outbound.want(this)
+    return this.#outbound
   }
 
   /** Whether it is over; a method, since others may end it during any wait. */

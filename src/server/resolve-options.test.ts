@@ -31,7 +31,13 @@ describe('resolveOptions', () => {
   it('fills in what is left out', () => {
     const settings = resolveOptions({ limits: { sendWindow: 10 }, sessions: { ttlMs: 1_000 } })
     expect(settings.announced).toEqual({ ...DEFAULT_LIMITS, sendWindow: 10 })
-    expect(settings.limits).toMatchObject({ frameBurst: 200, messagesPerSecond: 10_000, messageBurst: 20_000, outboundBytes: 2 ** 20, helloMs: 10_000 })
+    expect(settings.limits).toMatchObject({
+      frameBurst: 200,
+      messagesPerSecond: 10_000,
+      messageBurst: 20_000,
+      outboundBytes: 2 ** 20,
+      helloMs: 10_000,
+    })
     expect(settings.heartbeat).toEqual(DEFAULT_HEARTBEAT)
     expect(settings.sessions.sweepMs).toBe(500)
     expect(settings.history('agents')).toEqual(DEFAULT_LIMITS.history)
@@ -43,6 +49,9 @@ describe('resolveOptions', () => {
   })
 
   it('takes origins as browsers write them', () => {
-    expect(resolveOptions({ allowedOrigins: ['https://a.example', 'http://localhost:8080/'] }).allowedOrigins).toEqual(['https://a.example', 'http://localhost:8080'])
+    expect(resolveOptions({ allowedOrigins: ['https://a.example', 'http://localhost:8080/'] }).allowedOrigins).toEqual([
+      'https://a.example',
+      'http://localhost:8080',
+    ])
   })
 })

@@ -34,7 +34,11 @@ const LIMIT_RANGES: { readonly [Name in keyof ServerLimits]: Range } = {
   helloMs: [10, MAX_TIMER_MS],
   slowConsumerMs: [10, MAX_TIMER_MS],
 }
-const HISTORY_RANGES: { readonly [Name in keyof HistoryLimits]: Range } = { messages: [1, 1_000_000], bytes: [1_024, 2 ** 32], ageMs: [1_000, 2 ** 40] }
+const HISTORY_RANGES: { readonly [Name in keyof HistoryLimits]: Range } = {
+  messages: [1, 1_000_000],
+  bytes: [1_024, 2 ** 32],
+  ageMs: [1_000, 2 ** 40],
+}
 const SESSION_RANGES: { readonly [Name in keyof SessionOptions]: Range } = {
   ttlMs: [10, 2 ** 40],
   clientTtlMs: [10, 2 ** 40],
@@ -44,7 +48,19 @@ const SESSION_RANGES: { readonly [Name in keyof SessionOptions]: Range } = {
 const HEARTBEAT_RANGES = { pingMs: [100, 3_600_000], hiddenPingMs: [100, 3_600_000], timeoutMs: [100, 3_600_000] } as const
 
 const KNOWN: readonly string[] = [
-  'authenticate', 'authorize', 'snapshot', 'onMessage', 'allowedOrigins', 'history', 'sessions', 'limits', 'heartbeat', 'engine', 'log', 'clock', 'random',
+  'authenticate',
+  'authorize',
+  'snapshot',
+  'onMessage',
+  'allowedOrigins',
+  'history',
+  'sessions',
+  'limits',
+  'heartbeat',
+  'engine',
+  'log',
+  'clock',
+  'random',
 ] satisfies (keyof LiveServerOptions)[]
 
 /**
@@ -117,7 +133,8 @@ function numbers<T extends { readonly [Name in keyof T]: number }>(
     if (!Object.hasOwn(ranges, key)) refuse(`${what}.${key} is no option`)
     const [min, max] = ranges[key as keyof T]
     if (value === undefined) refuse(`${what}.${key} is undefined; leave it out for the default`)
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) refuse(`${what}.${key} must be a whole number from ${min} to ${max}`)
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max)
+      refuse(`${what}.${key} must be a whole number from ${min} to ${max}`)
   }
   return { ...defaults, ...given }
 }

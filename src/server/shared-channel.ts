@@ -1,27 +1,18 @@
 import { CHUNK_BYTES, CHUNK_MESSAGES, type ChannelLog } from './channel-log.ts'
-import type { Frame } from './ports.ts'
-import type { Receiver } from './receiver.ts'
-import type { Cursor } from '../protocol/index.ts'
+import type { DueChannel, Flushable } from './flusher.ts'
+import type { SharedChunk } from './shared-chunk.ts'
 
-/** A chunk of the log as receivers take it: those at the same place share text, end place and frames. */
-export interface SharedChunk {
-  readonly after: number
-  readonly upTo: number
-  readonly body: string
-  readonly bytes: number
-  readonly count: number
-  /** The place of a receiver that has taken the chunk. */
-  readonly end: Cursor
-  /** Frames with this chunk alone, by subscription number. */
-  readonly frames: Map<number, Frame>
+/** Somebody who reads a channel. */
+export interface Reader {
+  /** There may be something to read: gives what is to be flushed for it. */
+  wake(): Flushable
 }
 
 /** A channel that somebody on this server reads: its log, and who reads it. */
-export class SharedChannel {
+export class SharedChannel implements DueChannel {
   readonly key: string
   readonly log: ChannelLog
-  readonly receivers: Set<Receiver> = new Set()
-  /** Whether the flusher will visit the receivers. */
+  readonly readers: Set<Reader> = new Set()
   isDue = false
   #missed: SharedChunk | undefined
   #live: SharedChunk | undefined

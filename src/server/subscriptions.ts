@@ -96,7 +96,7 @@ export class Subscriptions {
     if (shared === null) return this.#refuseReceiver(receiver, 'limit', 'the server keeps too many channels')
     if (receiver.hasEnded()) return channels.leave(shared, receiver)
     receiver.shared = shared
-    shared.receivers.add(receiver)
+    shared.readers.add(receiver)
     if (cursor === null) return this.#restart(receiver, shared)
     const lost = shared.log.judge(cursor)
     if (lost !== null) return this.lost(receiver, lost)

@@ -8,7 +8,12 @@ import type { NumberedMessage } from '../protocol/index.ts'
 const users = { authenticate: ({ credential }: { credential: string | null }) => ({ user: credential ?? '' }) }
 
 function numbered(from: number, to: number, ids: string[] = []): NumberedMessage[] {
-  return Array.from({ length: to - from + 1 }, (_, at) => ({ n: from + at, id: (ids[from + at] ??= freshId()), channel: 'a', data: from + at }))
+  return Array.from({ length: to - from + 1 }, (_, at) => ({
+    n: from + at,
+    id: (ids[from + at] ??= freshId()),
+    channel: 'a',
+    data: from + at,
+  }))
 }
 
 function send(peer: FakePeer, messages: NumberedMessage[], confirmed = 0): void {
@@ -69,8 +74,22 @@ describe('numbers', () => {
     await clock.settle()
     expect(calls).toBe(3)
     expect(peer.all('ack').map(({ hi, outcomes }) => [hi, outcomes])).toEqual([
-      [3, [{ n: 1, reply: { call: 1 } }, { n: 2, reply: { call: 2 } }, { n: 3, reply: { call: 3 } }]],
-      [3, [{ n: 1, reply: { call: 1 } }, { n: 2, reply: { call: 2 } }, { n: 3, reply: { call: 3 } }]],
+      [
+        3,
+        [
+          { n: 1, reply: { call: 1 } },
+          { n: 2, reply: { call: 2 } },
+          { n: 3, reply: { call: 3 } },
+        ],
+      ],
+      [
+        3,
+        [
+          { n: 1, reply: { call: 1 } },
+          { n: 2, reply: { call: 2 } },
+          { n: 3, reply: { call: 3 } },
+        ],
+      ],
     ])
   })
 
@@ -101,7 +120,13 @@ describe('numbers', () => {
     await clock.settle()
     send(peer, numbered(5, 5, ids))
     await clock.settle()
-    expect([applied, peer.all('expected')]).toEqual([[1], [{ type: 'expected', n: 2 }, { type: 'expected', n: 2 }]])
+    expect([applied, peer.all('expected')]).toEqual([
+      [1],
+      [
+        { type: 'expected', n: 2 },
+        { type: 'expected', n: 2 },
+      ],
+    ])
     send(peer, numbered(2, 5, ids))
     await clock.settle()
     expect([applied, peer.last('ack').hi]).toEqual([[1, 2, 3, 4, 5], 5])
@@ -177,7 +202,12 @@ describe('numbers', () => {
     expect(Math.max(...peer.frames.map((frame) => frame.length))).toBeLessThanOrEqual(10_000)
     send(peer, numbered(1, 12, ids))
     await clock.settle()
-    expect(peer.all('ack').map(({ hi }) => hi).every((hi, at, all) => at === 0 || hi >= (all[at - 1] ?? 0))).toBe(true)
+    expect(
+      peer
+        .all('ack')
+        .map(({ hi }) => hi)
+        .every((hi, at, all) => at === 0 || hi >= (all[at - 1] ?? 0)),
+    ).toBe(true)
   })
 
   it('[P16] closes with 4429 a client that sends more than twice the window', async () => {
@@ -354,7 +384,10 @@ describe('handlers', () => {
     if (large !== undefined && small !== undefined) send(peer, [{ ...large, data: 'é'.repeat(600) }, small])
     await clock.pass(10_000)
     expect(peer.last('ack').outcomes.length + peer.all('ack').length).toBeGreaterThan(1)
-    expect(peer.all('ack').flatMap(({ outcomes }) => outcomes)).toMatchObject([{ n: 1, rejected: 'too-large' }, { n: 2, rejected: 'failed' }])
+    expect(peer.all('ack').flatMap(({ outcomes }) => outcomes)).toMatchObject([
+      { n: 1, rejected: 'too-large' },
+      { n: 2, rejected: 'failed' },
+    ])
   })
 
   it('[P18] handles a volatile message once, without number or answer', async () => {

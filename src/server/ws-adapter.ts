@@ -58,7 +58,12 @@ export class WsAdapter {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { settings } = this.#core
-    const status = this.#core.isClosing || this.#core.sockets >= settings.sessions.max ? 503 : isOriginAllowed(request.headers, settings.allowedOrigins) ? 0 : 403
+    const status =
+      this.#core.isClosing || this.#core.sockets >= settings.sessions.max
+        ? 503
+        : isOriginAllowed(request.headers, settings.allowedOrigins)
+          ? 0
+          : 403
     if (status !== 0) {
       this.#core.count(status === 503 ? 'refused.unavailable' : 'refused.origin')
       refuse(socket, status)
@@ -69,7 +74,11 @@ export class WsAdapter {
 
   #accept(webSocket: WebSocket, socket: Duplex, request: IncomingMessage): void {
     const { headers } = request
-    const events = this.#core.accept(new WsSocket(webSocket, socket), { headers, origin: headers.origin, remoteAddress: request.socket.remoteAddress })
+    const events = this.#core.accept(new WsSocket(webSocket, socket), {
+      headers,
+      origin: headers.origin,
+      remoteAddress: request.socket.remoteAddress,
+    })
     webSocket.on('message', (data, isBinary) => {
       // With the default `binaryType` a message is one buffer.
       if (isBinary || !Buffer.isBuffer(data)) events.binary()
@@ -140,5 +149,7 @@ function pathOf({ url }: IncomingMessage): string {
 function refuse(socket: Duplex, status: number): void {
   socket.on('error', () => socket.destroy())
   const retry = status === 503 ? `Retry-After: ${RETRY_AFTER_SECONDS}\r\n` : ''
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${retry}Connection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy())
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${retry}Connection: close\r\nContent-Length: 0\r\n\r\n`, () =>
+    socket.destroy(),
+  )
 }

@@ -13,7 +13,10 @@ export async function writeCacheChanges(tx: WriteTransaction, changes: readonly 
 }
 
 /** The messages no longer needed once the change is in: records before the last one that begins at `keepFrom` or below. */
-async function unneededRecords(tx: WriteTransaction, { channel, cursor, clear, append, keepFrom }: CacheChange): Promise<IDBKeyRange | null> {
+async function unneededRecords(
+  tx: WriteTransaction,
+  { channel, cursor, clear, append, keepFrom }: CacheChange,
+): Promise<IDBKeyRange | null> {
   if (keepFrom > cursor.offset) return messagesOf(channel)
   const keys = clear ? [] : await tx.objectStore('messages').getAllKeys(IDBKeyRange.bound([channel, 0], [channel, Math.max(0, keepFrom)]))
   const added = append[0]?.offset ?? Infinity
@@ -69,7 +72,12 @@ export async function readCache(tx: WriteTransaction): Promise<{ channels: Cache
   return { channels, broken: [...found].filter((name) => !known.has(name)) }
 }
 
-function asCachedChannel(channel: string, row: { readonly cursor: unknown } | undefined, snapshot: unknown, messages: readonly unknown[]): CachedChannel | null {
+function asCachedChannel(
+  channel: string,
+  row: { readonly cursor: unknown } | undefined,
+  snapshot: unknown,
+  messages: readonly unknown[],
+): CachedChannel | null {
   const cursor = row?.cursor
   if (!isCursor(cursor) || !(snapshot === null || isCachedSnapshot(snapshot))) return null
   if (!messages.every(isCachedMessage) || !endsAt(messages, cursor.offset)) return null

@@ -154,7 +154,9 @@ export function isConnectionFailure(error: unknown): boolean {
 export function asStorageError(error: unknown): HoldfastError {
   if (error instanceof HoldfastError) return error
   const name = error instanceof Error || error instanceof DOMException ? error.name : 'unknown'
-  if (name === 'QuotaExceededError') return new HoldfastError('storage-full', 'The browser gives this origin no more storage.', { cause: error })
-  if (name === 'VersionError') return new HoldfastError('storage-corrupt', 'The database was written by a newer version of the app.', { cause: error })
+  if (name === 'QuotaExceededError')
+    return new HoldfastError('storage-full', 'The browser gives this origin no more storage.', { cause: error })
+  if (name === 'VersionError')
+    return new HoldfastError('storage-corrupt', 'The database was written by a newer version of the app.', { cause: error })
   return new HoldfastError('storage-failed', `The browser's storage failed (${name}).`, { cause: error })
 }

@@ -2,7 +2,15 @@ import { deleteDB, openDB, unwrap } from 'idb'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Store, StoredState } from '../core/ports.ts'
 import { createIndexedDbStore } from './indexeddb-store.ts'
-import { createTestClock, createTestRandom, idOf, newMessages, registerStoreContract, WIDE_LIMITS, type StoreWorld } from './store-contract.ts'
+import {
+  createTestClock,
+  createTestRandom,
+  idOf,
+  newMessages,
+  registerStoreContract,
+  WIDE_LIMITS,
+  type StoreWorld,
+} from './store-contract.ts'
 import { registerStoreModel } from './store-model.ts'
 
 /** Chromium's way to a small quota; not in the types of TypeScript yet. */

@@ -36,7 +36,13 @@ interface Open {
 export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
   const { name, clock, random, limits, durability, openDeadlineMs = 5_000 } = options
   const lostListeners: ((why: string) => void)[] = []
-  const connection = createConnection({ name, clock, durability, openDeadlineMs, lost: (why) => lostListeners.forEach((tell) => tell(why)) })
+  const connection = createConnection({
+    name,
+    clock,
+    durability,
+    openDeadlineMs,
+    lost: (why) => lostListeners.forEach((tell) => tell(why)),
+  })
   let open: Open | null = null
   let last: Promise<unknown> = Promise.resolve()
 
@@ -74,11 +80,7 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
 
   function transact(stores: readonly StoreName[], work: Work): Promise<void> {
     const held = whileOpen()
-    return connection.transact(
-      stores,
-      work,
-      async (tx) => refuseStranger(held.own, await tx.objectStore('run').get('run')),
-    )
+    return connection.transact(stores, work, async (tx) => refuseStranger(held.own, await tx.objectStore('run').get('run')))
   }
 
   function refuseStranger({ store, lease }: Ownership, run: RunRow | undefined): void {

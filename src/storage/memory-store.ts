@@ -54,7 +54,8 @@ export function createMemoryStore({ clock, random, limits, contents = emptyMemor
     },
     async saveCache(changes) {
       held()
-      for (const change of changes) contents.channels.set(change.channel, changeCachedChannel(contents.channels.get(change.channel), change))
+      for (const change of changes)
+        contents.channels.set(change.channel, changeCachedChannel(contents.channels.get(change.channel), change))
     },
     async dropCache(channels) {
       held()

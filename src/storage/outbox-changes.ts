@@ -1,5 +1,25 @@
-import { appendMessages, applyRecalled, buryNumbers, entryAt, idAt, parkedCopy, restartOutbox, settleThrough } from '../core/outbox.ts'
-import type { Fate, NewMessage, OutboxEntry, OutboxLimits, OutboxState, ParkedMessage, StoredIdentity } from '../core/ports.ts'
+import {
+  appendMessages,
+  applyRecalled,
+  buriedCopy,
+  buriedFate,
+  buryNumbers,
+  entryAt,
+  idAt,
+  parkedCopy,
+  restartOutbox,
+  settleThrough,
+} from '../core/outbox.ts'
+import type {
+  BurialReason,
+  Fate,
+  NewMessage,
+  OutboxEntry,
+  OutboxLimits,
+  OutboxState,
+  ParkedMessage,
+  StoredIdentity,
+} from '../core/ports.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
 import { fateOf, type OutboxChange, type StoredOutbox } from './stored-outbox.ts'
@@ -56,7 +76,7 @@ function newFates(stored: StoredOutbox, fates: readonly Fate[], nowMs: number): 
 }
 
 /** Plan of `bury`. */
-export function planBury(stored: StoredOutbox, numbers: readonly number[], why: 'cancelled' | 'expired', nowMs: number): OutboxChange<void> {
+export function planBury(stored: StoredOutbox, numbers: readonly number[], why: BurialReason, nowMs: number): OutboxChange<void> {
   const entries = [...new Set(numbers)].flatMap((n) => entryAt(stored.outbox, n) ?? []).filter((entry) => !entry.skip)
   const rewritten = entries.map((entry) => entry.n)
   return {
@@ -64,10 +84,10 @@ export function planBury(stored: StoredOutbox, numbers: readonly number[], why: 
     rewritten,
     fates: newFates(
       stored,
-      entries.map(({ id }) => ({ id, fate: why })),
+      entries.map((entry) => buriedFate(entry, why)),
       nowMs,
     ),
-    parked: why === 'expired' ? entries.map((entry) => parkedCopy(entry, 'expired', 'expired')) : [],
+    parked: entries.flatMap((entry) => buriedCopy(entry, why) ?? []),
     result: undefined,
   }
 }
@@ -75,7 +95,8 @@ export function planBury(stored: StoredOutbox, numbers: readonly number[], why: 
 /** Plan of `settle`. Throws `storage-failed` when another message stands at `through`: nothing may be deleted on the strength of such an ack. */
 export function planSettle(stored: StoredOutbox, through: number, id: Id, fates: readonly Fate[], nowMs: number): OutboxChange<void> {
   const { outbox } = stored
-  if (through > outbox.acked && idAt(outbox, through) !== id) throw new HoldfastError('storage-failed', 'The ack is for another message than the stored one.')
+  if (through > outbox.acked && idAt(outbox, through) !== id)
+    throw new HoldfastError('storage-failed', 'The ack is for another message than the stored one.')
   const parked: ParkedMessage[] = []
   const learnt = newFates(stored, fates, nowMs)
   for (const fate of learnt) {
@@ -100,7 +121,10 @@ export function planRecalled(
   const told = new Map(fates.map((fate) => [fate.id, fate]))
   const learnt = rewritten
     .filter((entry) => entry.skip)
-    .map(({ id }): Fate => told.get(id) ?? { id, fate: 'rejected', reason: 'may-repeat', message: 'The message may have been applied already.' })
+    .map(
+      ({ id }): Fate =>
+        told.get(id) ?? { id, fate: 'rejected', reason: 'may-repeat', message: 'The message may have been applied already.' },
+    )
   return { outbox, rewritten: rewritten.map((entry) => entry.n), fates: newFates(stored, learnt, nowMs), parked, result: outbox }
 }
 

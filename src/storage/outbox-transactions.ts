@@ -39,7 +39,10 @@ export async function rereadOutbox(tx: WriteTransaction, random: Random): Promis
 }
 
 /** Becomes the owner and reads the outbox; what cannot be trusted is replaced by what is left of it, in the same transaction. */
-export async function takeLease(tx: WriteTransaction, random: Random): Promise<{ stored: StoredOutbox; corrupt: boolean; own: Ownership; writes: Writes }> {
+export async function takeLease(
+  tx: WriteTransaction,
+  random: Random,
+): Promise<{ stored: StoredOutbox; corrupt: boolean; own: Ownership; writes: Writes }> {
   const found = await findRows(tx)
   const { stored, corrupt } = readOutbox(found, random)
   // Without a readable row nobody knows who owned the database: a new identity fences every earlier owner.
@@ -71,16 +74,26 @@ export function storesOf({ outbox, fates, parked, unparked, session }: OutboxCha
 }
 
 /** Writes one planned change. `before` is the outbox as the database holds it. */
-export async function writeChange(tx: WriteTransaction, own: Ownership, before: OutboxState, change: OutboxChange<unknown>, nowMs: number): Promise<Writes> {
+export async function writeChange(
+  tx: WriteTransaction,
+  own: Ownership,
+  before: OutboxState,
+  change: OutboxChange<unknown>,
+  nowMs: number,
+): Promise<Writes> {
   const { outbox, rewritten = [], fates = [], parked = [], unparked, session } = change
   // Reads come first: a write that nobody waits for yet must not fail unobserved.
   const keys = rewritten.length > 0 ? await tx.objectStore('outbox').getAllKeys() : []
   const writes: Promise<unknown>[] = []
-  if (outbox && outbox !== before) writes.push(...writeOutbox(tx, before, outbox), ...rewriteRecords(tx, outbox, rewritten, keys), putRun(tx, own, outbox))
+  if (outbox && outbox !== before)
+    writes.push(...writeOutbox(tx, before, outbox), ...rewriteRecords(tx, outbox, rewritten, keys), putRun(tx, own, outbox))
   const [first] = fates
   if (first) {
     const store = tx.objectStore('fates')
-    writes.push(store.delete(IDBKeyRange.upperBound([nowMs - FATES_KEPT_MS + 1], true)), store.put({ atMs: nowMs, fates }, [nowMs, first.id]))
+    writes.push(
+      store.delete(IDBKeyRange.upperBound([nowMs - FATES_KEPT_MS + 1], true)),
+      store.put({ atMs: nowMs, fates }, [nowMs, first.id]),
+    )
   }
   for (const message of parked) writes.push(tx.objectStore('parked').put(message, message.id))
   if (unparked !== undefined) writes.push(tx.objectStore('parked').delete(unparked))
@@ -104,7 +117,12 @@ function putEntries(tx: WriteTransaction, entries: readonly OutboxEntry[]): Prom
 }
 
 /** Writes the records again that hold one of the numbers. `keys` are the last numbers of all records. */
-function rewriteRecords(tx: WriteTransaction, { acked, entries }: OutboxState, numbers: readonly number[], keys: readonly number[]): Promise<unknown>[] {
+function rewriteRecords(
+  tx: WriteTransaction,
+  { acked, entries }: OutboxState,
+  numbers: readonly number[],
+  keys: readonly number[],
+): Promise<unknown>[] {
   const waiting = numbers.toSorted((a, b) => a - b)
   const puts: Promise<unknown>[] = []
   let at = 0

@@ -51,7 +51,11 @@ function cursorAt(offset: number): Cursor {
 }
 
 function cachedMessages(from: number, to: number): CachedMessage[] {
-  return Array.from({ length: to - from + 1 }, (_, at) => ({ offset: from + at, id: idOf(`m${from + at}`), json: `{"offset":${from + at}}` }))
+  return Array.from({ length: to - from + 1 }, (_, at) => ({
+    offset: from + at,
+    id: idOf(`m${from + at}`),
+    json: `{"offset":${from + at}}`,
+  }))
 }
 
 /** The rules every store keeps. Register once per implementation. */
@@ -285,12 +289,7 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       await store.append(newMessages('a', 'b', 'c', 'd'), true)
       const { client } = (await left()).outbox
       await store.restart(idOf('new'), 'all')
-      const told = await store.recalled(
-        client,
-        [idOf('a'), idOf('b')],
-        [{ id: idOf('a'), fate: 'applied', replyJson: '7' }],
-        false,
-      )
+      const told = await store.recalled(client, [idOf('a'), idOf('b')], [{ id: idOf('a'), fate: 'applied', replyJson: '7' }], false)
       expect(told.entries.map(({ id, skip, mayRepeat }) => [id, skip ?? mayRepeat])).toEqual([
         [idOf('a'), 'settled'],
         [idOf('b'), true],
@@ -327,7 +326,9 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
 
     it('[ST9] drops messages nobody needs, without making a hole', async () => {
       for (let from = 1; from <= 41; from += 10) {
-        await store.saveCache([{ channel: 'agents', cursor: cursorAt(from + 9), append: cachedMessages(from, from + 9), keepFrom: from - 15 }])
+        await store.saveCache([
+          { channel: 'agents', cursor: cursorAt(from + 9), append: cachedMessages(from, from + 9), keepFrom: from - 15 },
+        ])
       }
       const messages = (await left()).channels[0]?.messages ?? []
       expect(messages.at(-1)?.offset).toBe(50)

@@ -1,6 +1,17 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { appendMessages, applyRecalled, buryNumbers, emptyOutbox, entryAt, idAt, nextRecall, parkedCopy, restartOutbox, settleThrough } from '../core/outbox.ts'
+import {
+  appendMessages,
+  applyRecalled,
+  buryNumbers,
+  emptyOutbox,
+  entryAt,
+  idAt,
+  nextRecall,
+  parkedCopy,
+  restartOutbox,
+  settleThrough,
+} from '../core/outbox.ts'
 import type { Fate, OutboxState, ParkedMessage, Store } from '../core/ports.ts'
 import type { Id } from '../protocol/messages.ts'
 import { idOf, newMessages, type StoreWorld } from './store-contract.ts'
@@ -20,11 +31,24 @@ const fraction = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 const NAMES = 40
 
 const anyStep: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ call: fc.constant('append'), names: fc.array(fc.nat(NAMES - 1), { maxLength: 8 }), sent: fc.boolean() }) },
-  { weight: 2, arbitrary: fc.record({ call: fc.constant('bury'), at: fc.array(fraction, { maxLength: 3 }), why: fc.constantFrom('cancelled', 'expired') }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ call: fc.constant('append'), names: fc.array(fc.nat(NAMES - 1), { maxLength: 8 }), sent: fc.boolean() }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      call: fc.constant('bury'),
+      at: fc.array(fraction, { maxLength: 3 }),
+      why: fc.constantFrom('cancelled', 'expired'),
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ call: fc.constant('settle'), at: fraction, rejected: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ call: fc.constant('raise'), at: fraction }) },
-  { weight: 2, arbitrary: fc.record({ call: fc.constant('recalled'), known: fc.array(fc.boolean(), { maxLength: 5 }), hold: fc.boolean() }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ call: fc.constant('recalled'), known: fc.array(fc.boolean(), { maxLength: 5 }), hold: fc.boolean() }),
+  },
   { weight: 1, arbitrary: fc.record({ call: fc.constant('restart'), ask: fc.constantFrom('possibly-sent', 'all') }) },
   { weight: 1, arbitrary: fc.record({ call: fc.constant('unpark'), at: fraction }) },
   { weight: 2, arbitrary: fc.record({ call: fc.constant('reopen') }) },
@@ -104,7 +128,9 @@ async function take(store: Store, model: Model, step: Step, freshId: Id): Promis
     const id = idAt(outbox, through) ?? ''
     const entries = outbox.entries.filter((entry) => entry.n <= through && !entry.skip)
     const fates = entries.map((entry): Fate => {
-      return step.rejected && entry.n % 2 ? { id: entry.id, fate: 'rejected', reason: 'rejected', message: 'no' } : { id: entry.id, fate: 'applied' }
+      return step.rejected && entry.n % 2
+        ? { id: entry.id, fate: 'rejected', reason: 'rejected', message: 'no' }
+        : { id: entry.id, fate: 'applied' }
     })
     fates.forEach((fate) => model.learn(fate))
     for (const entry of entries) if (step.rejected && entry.n % 2) model.park(parkedCopy(entry, 'rejected', 'no'))

@@ -110,7 +110,9 @@ export function isParkedMessage(value: unknown): value is ParkedMessage {
 
 /** A cursor as `channels` and `snapshots` hold it. */
 export function isCursor(value: unknown): value is Cursor {
-  return isRow(value) && isId(value['epoch']) && isWhole(value['offset'], 0) && (value['offset'] === 0 ? value['id'] === '' : isId(value['id']))
+  return (
+    isRow(value) && isId(value['epoch']) && isWhole(value['offset'], 0) && (value['offset'] === 0 ? value['id'] === '' : isId(value['id']))
+  )
 }
 
 /** One record of `snapshots`. */

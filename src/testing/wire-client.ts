@@ -69,7 +69,11 @@ export async function openWireClient(url: string, options: WireClientOptions = {
       const timer = setTimeout(() => {
         listeners.delete(settle)
         const types = received.map(({ type }) => type).slice(-20)
-        reject(new Error(`no ${what} within ${deadlineMs} ms; received ${JSON.stringify(types)}, ${ended === undefined ? 'open' : `closed ${ended.code}`}`))
+        reject(
+          new Error(
+            `no ${what} within ${deadlineMs} ms; received ${JSON.stringify(types)}, ${ended === undefined ? 'open' : `closed ${ended.code}`}`,
+          ),
+        )
       }, deadlineMs)
       listeners.add(settle)
       settle()

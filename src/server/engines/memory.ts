@@ -1,6 +1,15 @@
 import { ChannelLog } from '../channel-log.ts'
 import { ClientRecord } from '../client-record.ts'
-import { channelOfKey, type Admittance, type Admitted, type Commit, type Engine, type EngineCounts, type EngineHost, type Publication } from '../engine.ts'
+import {
+  channelOfKey,
+  type Admittance,
+  type Admitted,
+  type Commit,
+  type Engine,
+  type EngineCounts,
+  type EngineHost,
+  type Publication,
+} from '../engine.ts'
 import { HoldfastError, type Cursor, type Id } from '../../protocol/index.ts'
 
 interface Session {
@@ -37,7 +46,8 @@ export interface MemoryEngineOptions {
  */
 export function memoryEngine(options: MemoryEngineOptions = {}): Engine {
   const { maxChannels = 100_000 } = options
-  if (!Number.isInteger(maxChannels) || maxChannels < 1) throw new HoldfastError('invalid-option', 'maxChannels must be a whole number from 1.')
+  if (!Number.isInteger(maxChannels) || maxChannels < 1)
+    throw new HoldfastError('invalid-option', 'maxChannels must be a whole number from 1.')
   return new MemoryEngine(maxChannels)
 }
 
@@ -115,7 +125,13 @@ class MemoryEngine implements Engine {
     const { clock, sessionTtlMs, maxSessions, fenced } = this.#running
     const nowMs = Math.floor(clock.nowMs())
     const named = resume === null ? undefined : this.#sessions.get(resume.id)
-    if (resume !== null && named !== undefined && named.tokenHash === resume.tokenHash && named.user === user && nowMs - named.seenMs < sessionTtlMs) {
+    if (
+      resume !== null &&
+      named !== undefined &&
+      named.tokenHash === resume.tokenHash &&
+      named.user === user &&
+      nowMs - named.seenMs < sessionTtlMs
+    ) {
       named.connection++
       see(this.#sessions, resume.id, nowMs)
       fenced(resume.id, named.connection)

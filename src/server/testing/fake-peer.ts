@@ -5,7 +5,14 @@ import type { Frame, ServerSocket, SocketEvents } from '../ports.ts'
 import { resolveOptions } from '../resolve-options.ts'
 import { FakeClock } from './fake-clock.ts'
 import {
-  decodeServerMessage, type ClientMessage, type CloseRule, type Hello, type PublishedMessage, type ServerMessage, type SessionInit, type SessionRestored,
+  decodeServerMessage,
+  type ClientMessage,
+  type CloseRule,
+  type Hello,
+  type PublishedMessage,
+  type ServerMessage,
+  type SessionInit,
+  type SessionRestored,
 } from '../../protocol/index.ts'
 
 /** A fresh id, as clients make them. */
@@ -83,7 +90,15 @@ export class FakePeer implements ServerSocket {
 
   hello(fields: Partial<Hello> = {}): void {
     this.say({
-      type: 'hello', protocol: 1, client: this.client, confirmed: 0, user: null, session: null, credential: null, subscriptions: [], ...fields,
+      type: 'hello',
+      protocol: 1,
+      client: this.client,
+      confirmed: 0,
+      user: null,
+      session: null,
+      credential: null,
+      subscriptions: [],
+      ...fields,
     })
   }
 
@@ -95,7 +110,8 @@ export class FakePeer implements ServerSocket {
   /** The last message of one type. */
   last<T extends ServerMessage['type']>(type: T): Extract<ServerMessage, { type: T }> {
     const message = this.all(type).at(-1)
-    if (message === undefined) throw new Error(`no ${type}; received ${JSON.stringify(this.received.map((each) => each.type))}; ${this.closedWith?.code ?? 'open'}`)
+    if (message === undefined)
+      throw new Error(`no ${type}; received ${JSON.stringify(this.received.map((each) => each.type))}; ${this.closedWith?.code ?? 'open'}`)
     return message
   }
 
