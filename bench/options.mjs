@@ -17,5 +17,7 @@ export function readOptions(args) {
   if (unknown.length > 0) throw new Error(`No row is called ${unknown.join(', ')}; the rows are ${PLANS.map(({ id }) => id).join(', ')}.`)
   const rounds = Number(values.rounds ?? (quick ? 1 : 3))
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds takes a whole number from 1.')
-  return { json, rounds, seconds: quick ? 1 : 3, wants: (/** @type {string} */ id) => ids.includes(id) }
+  // The bare socket behaves much like Socket.IO: a quick run does without it.
+  const peers = quick ? ['socket.io'] : ['socket.io', 'websocket']
+  return { json, rounds, peers, seconds: quick ? 1 : 3, wants: (/** @type {string} */ id) => ids.includes(id) }
 }

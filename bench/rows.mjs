@@ -1,6 +1,5 @@
 import { DELIVERY_IDS } from './measures/delivery.mjs'
 import { OUTBOX_IDS } from './measures/outbox.mjs'
-import { SIZE_IDS } from './measures/size.mjs'
 import { median } from './statistics.mjs'
 
 /** @typedef {{ against: 'socket.io' | 'limit' | 'value', atMost?: number, atLeast?: number }} Goal */
@@ -44,9 +43,6 @@ const LIMITS = new Map([
   ...OUTBOX_IDS.map((id) => /** @type {const} */ ([id, 'raw-outbox'])),
 ])
 const NO_PEERS = new Set(OUTBOX_IDS)
-
-/** Rows whose peers are not timed but read. */
-export const STATIC_IDS = new Set(SIZE_IDS)
 
 /**
  * Makes a row of all rounds: medians, never merged samples.

@@ -10,7 +10,7 @@ import { readOptions } from './options.mjs'
 import { makeRow, PLANS } from './rows.mjs'
 import { formatTable } from './table.mjs'
 
-const { json, rounds, seconds, wants } = readOptions(process.argv.slice(2))
+const { json, rounds, peers, seconds, wants } = readOptions(process.argv.slice(2))
 /** @type {Map<string, Record<string, number | null>[]>} */
 const results = new Map()
 const site = await buildPages()
@@ -18,7 +18,7 @@ const site = await buildPages()
 try {
   for (let round = 1; round <= rounds; round++) {
     if (DELIVERY_IDS.some(wants)) {
-      for (const contender of ['holdfast', 'socket.io', 'websocket', 'port']) {
+      for (const contender of ['holdfast', ...peers, 'port']) {
         await take(contender, `delivery, round ${round} of ${rounds}`, () => measureDelivery(contender, { site, seconds, wants }))
       }
     }
@@ -28,7 +28,7 @@ try {
     }
   }
   if (wants('sockets.tabs20')) {
-    for (const contender of ['holdfast', 'socket.io', 'websocket']) await take(contender, '20 tabs', () => measureSockets(contender, site))
+    for (const contender of ['holdfast', ...peers]) await take(contender, '20 tabs', () => measureSockets(contender, site))
   }
   if (wants('size.page')) {
     await take('holdfast', 'size', () => measurePage(`import { connect } from 'holdfast'; globalThis.connect = connect`))

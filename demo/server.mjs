@@ -1,7 +1,8 @@
+import { createServer } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
 import { startFaultyLive } from './server/faulty-live.mjs'
-import { createPageServer } from './server/page.mjs'
+import { createPageListener } from './server/page.mjs'
 
 /**
  * Builds the demo's page and starts everything on 127.0.0.1: the page, the live server, and the proxies between them.
@@ -11,15 +12,17 @@ import { createPageServer } from './server/page.mjs'
  */
 export async function startDemo({ port = 0 } = {}) {
   await build({ configFile: fileURLToPath(new URL('vite.config.ts', import.meta.url)), logLevel: 'warn' })
-  const live = await startFaultyLive()
-  const server = createPageServer(fileURLToPath(new URL('dist', import.meta.url)), live)
+  const server = createServer()
   await listen(server, port)
+  const { port: pagePort } = Object(server.address())
+  const live = await startFaultyLive([`http://127.0.0.1:${pagePort}`, `http://localhost:${pagePort}`])
+  server.on('request', createPageListener(fileURLToPath(new URL('dist', import.meta.url)), live))
   return {
-    url: `http://127.0.0.1:${Object(server.address()).port}/`,
+    url: `http://127.0.0.1:${pagePort}/`,
     async close() {
+      const closed = new Promise((resolve) => server.close(resolve))
       server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-      await live.close()
+      await Promise.all([closed, live.close()])
     },
   }
 }

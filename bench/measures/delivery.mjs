@@ -25,10 +25,8 @@ export async function measureDelivery(contender, { site, seconds, wants }) {
   const browser = await openBrowser()
   try {
     const [port, pagesPort] = [await server.call('open'), await server.call('pages')]
-    /** @type {import('../browser.mjs').Tab[]} */
-    const tabs = []
-    for (let opened = 0; opened < TABS; opened++)
-      tabs.push(await browser.openTab(`http://127.0.0.1:${pagesPort}/?part=${contender}&port=${port}`))
+    const address = `http://127.0.0.1:${pagesPort}/?part=${contender}&port=${port}`
+    const tabs = await Promise.all(Array.from({ length: TABS }, () => browser.openTab(address)))
 
     /**
      * Publishes and waits until every tab has handled everything.

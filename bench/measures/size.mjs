@@ -6,9 +6,6 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 /** A file that need not exist, in a place from which the packages are found. */
 const ENTRY = fileURLToPath(new URL('../entry-for-size.mjs', import.meta.url))
 
-/** Every row that can come from {@link measureSize}. */
-export const SIZE_IDS = ['size.page', 'size.hub']
-
 /**
  * Kilobytes of a script, bundled, minified and compressed. What it starts in a worker is not counted.
  *

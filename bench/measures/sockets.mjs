@@ -14,7 +14,8 @@ export async function measureSockets(contender, site) {
   const browser = await openBrowser()
   try {
     const [port, pagesPort] = [await server.call('open'), await server.call('pages')]
-    for (let opened = 0; opened < TABS; opened++) await browser.openTab(`http://127.0.0.1:${pagesPort}/?part=${contender}&port=${port}`)
+    const address = `http://127.0.0.1:${pagesPort}/?part=${contender}&port=${port}`
+    await Promise.all(Array.from({ length: TABS }, () => browser.openTab(address)))
     return { 'sockets.tabs20': /** @type {number} */ (await server.call('sockets')) }
   } finally {
     await browser.close()

@@ -80,7 +80,7 @@ function createLine({ id, draft, atMs, fate: firstFate }: Line, person: Author, 
   const badge = element('span', { class: 'badge' }, icon('repeat'), 'May be a repeat')
   const fateIcon = element('span', { class: 'fate-icon' })
   const fateWords = element('span')
-  const fate = element('p', { class: 'fate' }, fateIcon, fateWords, badge)
+  const fate = element('p', { class: 'fate' }, element('span', { class: 'fate-words' }, fateIcon, fateWords), badge)
   const choices = element(
     'p',
     { class: 'choices' },

@@ -78,7 +78,7 @@ function createFacts(list: HTMLElement): (state: ConnectionState, tabs: number) 
   const shared = add('link')
   return (state, tabs) => {
     pending.item.dataset['on'] = String(state.pending > 0)
-    setText(pending.text, state.pending > 0 ? `${state.pending} pending` : 'Nothing pending')
+    setText(pending.text, `${state.pending} pending`)
     durable.item.dataset['off'] = String(!state.durable)
     setText(durable.text, state.durable ? 'Queue on disk' : 'Queue in memory only')
     shared.item.dataset['off'] = String(!state.shared)

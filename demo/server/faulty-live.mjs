@@ -6,9 +6,13 @@ const DOWN_MS = 1_500
 
 /** @typedef {import('../app/faults.ts').NetworkFault} NetworkFault */
 
-/** Starts the live server and two proxies in a row before it: one is late, the other one narrow. */
-export async function startFaultyLive() {
-  let live = await startLive()
+/**
+ * Starts the live server and two proxies in a row before it: one is late, the other one narrow.
+ *
+ * @param {readonly string[]} allowedOrigins
+ */
+export async function startFaultyLive(allowedOrigins) {
+  let live = await startLive(allowedOrigins)
   const line = await createFaultProxy({ target: { host: '127.0.0.1', port: live.port } })
   const front = await createFaultProxy({ target: { host: '127.0.0.1', port: line.port } })
   /** @type {NetworkFault} */
@@ -45,7 +49,7 @@ export async function startFaultyLive() {
     line.cutAll()
     if (isClosed) return
     if (how === 'restart') await new Promise((resolve) => setTimeout(resolve, DOWN_MS))
-    live = await startLive(how === 'restart' ? [] : old.conversation())
+    live = await startLive(allowedOrigins, how === 'restart' ? [] : old.conversation())
     line.target = { host: '127.0.0.1', port: live.port }
   }
 

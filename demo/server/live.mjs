@@ -28,8 +28,11 @@ const REMARKS = [
   'Waiting for a review before I go on.',
 ]
 
-/** @param {readonly Entry[]} [conversation] What was said before this server started; a crash leaves nothing. */
-export async function startLive(conversation = []) {
+/**
+ * @param {readonly string[]} allowedOrigins Where the page comes from; not the proxy's origin.
+ * @param {readonly Entry[]} [conversation] What was said before this server started; a crash leaves nothing.
+ */
+export async function startLive(allowedOrigins, conversation = []) {
   const random = createSeededRandom(Date.now())
   const crew = createCrew(random)
   /** @type {Entry[]} */
@@ -44,8 +47,7 @@ export async function startLive(conversation = []) {
   }
 
   const live = createLiveServer({
-    // The page's origin is not the proxy's, and the whole demo listens on 127.0.0.1 only.
-    allowedOrigins: '*',
+    allowedOrigins,
     // After more than that a newcomer gets a snapshot instead: quicker on a slow line.
     history: { messages: 200 },
     snapshot: (channel) => (channel === 'agents' ? crew.all() : channel === 'conversation' ? entries : undefined),
@@ -116,8 +118,9 @@ export async function startLive(conversation = []) {
       clearInterval(ticking)
       for (const timer of timers) clearTimeout(timer)
       await live.close({ drainMs })
+      const closed = new Promise((resolve) => server.close(resolve))
       server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
+      await closed
     },
   }
 }

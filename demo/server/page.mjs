@@ -1,6 +1,5 @@
 // Serves the built page and its control switches.
 import { readFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
 import { extname, join, normalize, sep } from 'node:path'
 
 /** @typedef {Awaited<ReturnType<typeof import('./faulty-live.mjs').startFaultyLive>>} FaultyLive */
@@ -12,13 +11,18 @@ const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; ch
  * @param {string} folder The built page.
  * @param {FaultyLive} live
  */
-export function createPageServer(folder, live) {
-  return createServer((request, response) => {
+export function createPageListener(folder, live) {
+  /**
+   * @param {import('node:http').IncomingMessage} request
+   * @param {import('node:http').ServerResponse} response
+   */
+  return (request, response) => {
     answer(folder, live, request, response).catch((error) => {
-      if (!response.headersSent) response.writeHead(error?.code === 'ENOENT' || error?.code === 'EISDIR' ? 404 : 500)
+      const isUnknown = error instanceof URIError || error?.code === 'ENOENT' || error?.code === 'EISDIR'
+      if (!response.headersSent) response.writeHead(isUnknown ? 404 : 500)
       response.end()
     })
-  })
+  }
 }
 
 /**

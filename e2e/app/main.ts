@@ -75,7 +75,7 @@ const probe: Probe = {
     })
   },
   async queued(ids) {
-    await Promise.all(ids.map((id) => sent.get(id)?.queued))
+    await Promise.all(ids.map(async (id) => sent.get(id)?.queued))
   },
   fates: () => Object.fromEntries([...sent].map(([id, message]) => [id, message.fate])),
   state: () => current().state.current,

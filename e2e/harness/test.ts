@@ -61,8 +61,8 @@ export async function showsAll(pages: readonly Page[], lab: Lab, channel = 'boar
 /** Sends from a tab; resolves with the ids when all are queued. */
 export async function sendQueued(page: Page, channel: string, data: readonly string[]): Promise<string[]> {
   return page.evaluate(
-    async ([name, texts]) => {
-      const ids = window.probe.send(name, ...texts)
+    async ([name, strings]) => {
+      const ids = window.probe.send(name, ...strings)
       await window.probe.queued(ids)
       return ids
     },

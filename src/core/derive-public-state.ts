@@ -14,9 +14,16 @@ export function countPending({ outbox }: CoreState): number {
   return count
 }
 
-/** What the connection is doing, in the words of the app. The only place that decides it. */
-export function publicState(state: CoreState, host: Pick<StateFacts, 'durable' | 'shared'>): ConnectionState {
-  const facts: StateFacts = { ...host, pending: countPending(state) }
+/**
+ * What the connection is doing, in the words of the app. The only place that decides it.
+ * @param pending given by a caller that only wants the rest: counting takes time in a full outbox
+ */
+export function publicState(
+  state: CoreState,
+  host: Pick<StateFacts, 'durable' | 'shared'>,
+  pending: number = countPending(state),
+): ConnectionState {
+  const facts: StateFacts = { ...host, pending }
   const { phase } = state
   switch (phase.name) {
     case 'waiting':

@@ -1,24 +1,13 @@
 import { HoldfastError, type ErrorData } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
 import { createCurrentSocket } from './current-socket.ts'
-import type { CoreEvent, Effect, TimerName, Told } from './events.ts'
+import type { CoreEvent, Effect, TimerName } from './events.ts'
 import { createGroupCommit, type Submitted } from './group-commit.ts'
-import { buriedCopy, buriedFate, nextRecall, parkedCopy, type Disagreement } from './outbox.ts'
-import type {
-  BurialReason,
-  Clock,
-  Fate,
-  Log,
-  NewMessage,
-  OpenSocket,
-  OutboxEntry,
-  ParkedMessage,
-  Random,
-  Store,
-  StoredState,
-} from './ports.ts'
+import { buriedFate, nextRecall, type Disagreement } from './outbox.ts'
+import { createParkedMessages } from './parked-messages.ts'
+import type { BurialReason, Fate, NewMessage, OutboxEntry, ParkedMessage } from './ports.ts'
+import type { RuntimePorts } from './runtime-ports.ts'
 import { possiblySentThrough, sendsAtOnce } from './sending.ts'
-import type { HubSettings } from './settings.ts'
 import { initialState, type CoreState } from './state.ts'
 import { transition } from './transition.ts'
 
@@ -30,34 +19,6 @@ const MAY_BE_LOST_MS = 600_000
 
 /** A store call the protocol waits for has failed when it took this long: some browsers' storage stops answering for ever. */
 const STORE_DEADLINE_MS = 30_000
-
-/** What the machine's host is told, beyond what the machine itself says. */
-export type Notice =
-  | Told
-  /** The outbox began a new run of numbers, and every question about the old one is answered. */
-  | {
-      readonly type: 'restarted'
-      readonly reason: Disagreement | 'interrupted'
-      readonly mayRepeat: readonly Id[]
-      readonly mayBeLost: readonly Id[]
-    }
-  /** The state, or what the outbox holds, may be another now. */
-  | { readonly type: 'changed' }
-
-/** What hosts the machine: everything it cannot do itself. */
-export interface RuntimePorts {
-  readonly settings: HubSettings
-  readonly clock: Clock
-  readonly random: Random
-  readonly openSocket: OpenSocket
-  readonly store: Store
-  /** What the store said when it was opened. */
-  readonly stored: StoredState
-  /** Asks the tabs; throws when none can answer. `null` when the app has no credential to give. */
-  readonly askCredential: () => Promise<string | null>
-  readonly notify: (notice: Notice) => void
-  readonly log: Log
-}
 
 /** The session machine at work on real or simulated parts. */
 export interface Runtime {
@@ -85,7 +46,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
   /** While it is there, memory and store number the outbox differently. */
   let restarting: Promise<void> | null = null
   const timers = new Map<TimerName, () => void>()
-  const parked = new Map(stored.parked.map((message) => [message.id, message]))
+  const parked = createParkedMessages(stored.parked)
 
   const events: CoreEvent[] = []
   let busy = false
@@ -150,7 +111,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
       case 'raise-sent-through':
         return void needed(store.raiseSentThrough(effect.n), () => dispatch({ type: 'sent-through', client, n: effect.n }))
       case 'settle':
-        park(before, effect.fates)
+        parked.rejected(before.outbox.entries, effect.fates)
         return wanted(store.settle(effect.through, effect.id, effect.fates), () =>
           dispatch({ type: 'settled', client, through: effect.through }),
         )
@@ -228,27 +189,19 @@ export function createRuntime(ports: RuntimePorts): Runtime {
 
   const announceRestart = (): void => {
     if (!restart || nextRecall(state.outbox, 1)) return
-    const held = [...parked.values()].filter(({ reason }) => reason === 'may-repeat').map(({ id }) => id)
+    const held = [...parked.all.values()].filter(({ reason }) => reason === 'may-repeat').map(({ id }) => id)
     const marked = state.outbox.entries.filter(({ mayRepeat }) => mayRepeat).map(({ id }) => id)
     notify({ type: 'restarted', ...restart, mayRepeat: [...marked, ...held] })
     restart = null
   }
 
-  const park = (before: CoreState, fates: readonly Fate[]): void => {
-    for (const fate of fates) {
-      if (fate.fate !== 'rejected') continue
-      const entry = before.outbox.entries.find(({ id }) => id === fate.id)
-      if (entry) parked.set(entry.id, parkedCopy(entry, 'rejected', fate.message))
-    }
-  }
-
   const parkRecalled = (asked: readonly Id[], fates: readonly Fate[], hold: boolean): void => {
-    park(state, fates)
+    parked.rejected(state.outbox.entries, fates)
     if (!hold) return
     const questions = new Set(asked)
     for (const { id } of fates) questions.delete(id)
     const held = state.outbox.entries.filter(({ id, recall }) => recall && questions.has(id))
-    for (const entry of held) parked.set(entry.id, parkedCopy(entry, 'rejected', 'may-repeat'))
+    parked.held(held)
     notify({
       type: 'fates',
       fates: held.map(({ id }) => ({ id, fate: 'rejected', reason: 'may-repeat', message: 'may have been applied already' })),
@@ -259,10 +212,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     const numbers = entries.map(({ n }) => n)
     // Memory first: nothing may be sent any more while the store is at work.
     dispatch({ type: 'buried', client: state.outbox.client, numbers, why })
-    for (const entry of entries) {
-      const copy = buriedCopy(entry, why)
-      if (copy) parked.set(entry.id, copy)
-    }
+    parked.buried(entries, why)
     notify({ type: 'fates', fates: entries.map((entry) => buriedFate(entry, why)) })
     await store.bury(numbers, why)
   }
@@ -290,7 +240,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     get state() {
       return state
     },
-    parked,
+    parked: parked.all,
     dispatch,
     send: submit,
     async cancel(id) {
@@ -303,10 +253,10 @@ export function createRuntime(ports: RuntimePorts): Runtime {
       await bury([entry], 'cancelled')
     },
     async unpark(id) {
-      const message = parked.get(id)
+      const message = parked.all.get(id)
       if (!message) throw new HoldfastError('not-found', 'no such message is parked')
       await store.unpark(id)
-      parked.delete(id)
+      parked.forget(id)
       notify({ type: 'changed' })
       return message
     },

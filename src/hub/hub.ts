@@ -33,7 +33,7 @@ export function createHub(platform: HubPlatform): Hub {
   let settings: HubSettings | null = null
   let ownership: Ownership | null = null
 
-  let owner: Promise<OwnerLock> | null = null
+  let ownerLock: Promise<OwnerLock> | null = null
   let retired = false
 
   const adopt = async (wanted: HubSettings): Promise<Ownership> => {
@@ -52,8 +52,8 @@ export function createHub(platform: HubPlatform): Hub {
 
   const begin = (wanted: HubSettings): Ownership => {
     const mine = createOwnership(platform, wanted, tabs)
-    owner ??= takeOwnerLock(platform.locks, platform.clock, ownerLockName(platform.scope), platform.generation > 0)
-    owner
+    ownerLock ??= takeOwnerLock(platform.locks, platform.clock, ownerLockName(platform.scope), platform.generation > 0)
+    ownerLock
       .then(({ lost }) => {
         if (ownership !== mine) return undefined
         void lost.then(retire)

@@ -2,7 +2,8 @@ import type { AttachRequest, SendAnswer, TabPosition, TabSignal } from '../bridg
 import type { NewMessage, Store, StoredState } from '../core/ports.ts'
 import { publicState } from '../core/derive-public-state.ts'
 import type { ConnectionState } from '../core/public-state.ts'
-import { createRuntime, type Notice, type Runtime } from '../core/runtime.ts'
+import { createRuntime, type Runtime } from '../core/runtime.ts'
+import type { Notice } from '../core/runtime-ports.ts'
 import type { Submitted } from '../core/group-commit.ts'
 import { possiblySentThrough } from '../core/sending.ts'
 import type { HubSettings } from '../core/settings.ts'
@@ -56,15 +57,15 @@ export function createOwnership(platform: HubPlatform, settings: HubSettings, ta
   let opened: (now: Running) => void = () => {}
   let ready = new Promise<Running>((resolve) => (opened = resolve))
   let online = true
-  let ended = false
+  let isOver = false
   let outboxFacts: readonly unknown[] = []
 
   const board = createStateBoard(clock, state, () => {
     for (const tab of tabs) tab.stateChanged()
   })
 
-  function state(): ConnectionState {
-    if (running) return publicState(running.runtime.state, { durable: running.store.durable, shared })
+  function state(pending?: number): ConnectionState {
+    if (running) return publicState(running.runtime.state, { durable: running.store.durable, shared }, pending)
     return { status: 'connecting', pending: 0, durable: true, shared }
   }
 
@@ -104,7 +105,7 @@ export function createOwnership(platform: HubPlatform, settings: HubSettings, ta
       { clock, runtime, tabs, changed: write, dropped: (gone) => void store.dropCache(gone).catch(fail) },
       stored.channels,
     )
-    if (ended) return store.close()
+    if (isOver) return store.close()
     const now: Running = { store, runtime, channels }
     running = now
     store.onLost((why) => {
@@ -136,7 +137,7 @@ export function createOwnership(platform: HubPlatform, settings: HubSettings, ta
     running?.runtime.dispatch({ type: 'stop' })
     running?.store.close()
     running = null
-    ended = true
+    isOver = true
   }
 
   const take = (notice: Notice): void => {

@@ -6,12 +6,12 @@ const COUNT_DELAY_MS = 50
 
 /**
  * Holds the state that tabs are shown and says when it is another: at once when the status changes, a little later when only a count does.
- * @param derive the state as it is now
+ * @param derive the state as it is now; asked with a pending count when only the rest of it matters, since counting takes time in a full outbox
  * @param changed told after {@link current} has changed
  */
 export function createStateBoard(
   clock: Clock,
-  derive: () => ConnectionState,
+  derive: (pending?: number) => ConnectionState,
   changed: () => void,
 ): { current(): ConnectionState; update(): void } {
   let current = derive()
@@ -28,7 +28,7 @@ export function createStateBoard(
   return {
     current: () => current,
     update() {
-      if (withoutCounts(derive()) !== withoutCounts(current)) show()
+      if (withoutCounts(derive(0)) !== withoutCounts(current)) show()
       else waiting ??= clock.setTimer(COUNT_DELAY_MS, show)
     },
   }

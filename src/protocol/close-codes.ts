@@ -9,8 +9,6 @@ export type AfterClose =
 export interface CloseRule {
   readonly code: number
   readonly after: AfterClose
-  /** Why the server closes with it, and why the client answers so. */
-  readonly why: string
 }
 
 /** A name in the table of close codes. */
@@ -32,25 +30,40 @@ export type CloseName =
   | 'version'
 
 /**
- * Every close code a Holdfast server sends on purpose. Any code that is not in the table (1006 among them) means `retry`:
+ * Every close code a Holdfast server sends on purpose, what the client does then, and why. Any code that is not in the table (1006 among them) means `retry`:
  * the network is the usual cause, and a client that gives up on an unknown code never comes back.
  */
 export const CLOSE: { readonly [Name in CloseName]: CloseRule } = {
-  goingAway: { code: 1001, after: 'retry', why: 'The server is closing without notice.' },
-  frame: { code: 1002, after: 'retry', why: 'A WebSocket framing rule was broken; a proxy in between may be the cause.' },
-  binary: { code: 1003, after: 'retry', why: 'A binary frame came where text was expected.' },
-  tooLarge: { code: 1009, after: 'retry', why: 'A frame was over the announced size.' },
-  internal: { code: 1011, after: 'retry', why: 'The server failed; another try may reach a healthy one.' },
-  restart: { code: 1012, after: 'retry', why: 'The server restarts; `goodbye` before it says when to come back.' },
-  badMessage: { code: 4400, after: 'retry', why: 'The text was not a message of this protocol, or came out of order.' },
-  unauthenticated: { code: 4401, after: 'refuse', why: 'The credential was missing, wrong or expired; only the app can give another.' },
-  forbidden: { code: 4403, after: 'refuse', why: 'The user may not connect here.' },
-  helloTimeout: { code: 4408, after: 'retry', why: 'No `hello` came in time; a slow network is the usual cause.' },
-  replaced: { code: 4409, after: 'retry', why: 'A newer connection of the same session was accepted. The hub decides what it means.' },
-  wrongUser: { code: 4411, after: 'refuse', why: 'The credential belongs to another user than the one the client acts for.' },
-  slowConsumer: { code: 4413, after: 'retry', why: 'The client did not read what it was sent for too long.' },
-  rate: { code: 4429, after: 'retry', why: 'The client sent more than the announced rate or window.' },
-  version: { code: 4440, after: 'refuse', why: 'Client and server share no protocol version; one of them must be updated.' },
+  /** The server is closing without notice. */
+  goingAway: { code: 1001, after: 'retry' },
+  /** A WebSocket framing rule was broken; a proxy in between may be the cause. */
+  frame: { code: 1002, after: 'retry' },
+  /** A binary frame came where text was expected. */
+  binary: { code: 1003, after: 'retry' },
+  /** A frame was over the announced size. */
+  tooLarge: { code: 1009, after: 'retry' },
+  /** The server failed; another try may reach a healthy one. */
+  internal: { code: 1011, after: 'retry' },
+  /** The server restarts; `goodbye` before it says when to come back. */
+  restart: { code: 1012, after: 'retry' },
+  /** The text was not a message of this protocol, or came out of order. */
+  badMessage: { code: 4400, after: 'retry' },
+  /** The credential was missing, wrong or expired; only the app can give another. */
+  unauthenticated: { code: 4401, after: 'refuse' },
+  /** The user may not connect here. */
+  forbidden: { code: 4403, after: 'refuse' },
+  /** No `hello` came in time; a slow network is the usual cause. */
+  helloTimeout: { code: 4408, after: 'retry' },
+  /** A newer connection of the same session was accepted. The hub decides what it means. */
+  replaced: { code: 4409, after: 'retry' },
+  /** The credential belongs to another user than the one the client acts for. */
+  wrongUser: { code: 4411, after: 'refuse' },
+  /** The client did not read what it was sent for too long. */
+  slowConsumer: { code: 4413, after: 'retry' },
+  /** The client sent more than the announced rate or window. */
+  rate: { code: 4429, after: 'retry' },
+  /** Client and server share no protocol version; one of them must be updated. */
+  version: { code: 4440, after: 'refuse' },
 }
 
 const byCode = new Map<number, CloseRule>(Object.values(CLOSE).map((rule) => [rule.code, rule]))

@@ -6,7 +6,7 @@ export type Decoded<T> = { readonly ok: true; readonly message: T } | { readonly
 /** A JSON object whose fields are not known yet. */
 export type Fields = { readonly [key: string]: unknown }
 
-/** Thrown inside a decoder and caught by {@link decodeWith}; never leaves this folder. */
+/** Thrown by the readers below and caught by whoever calls them: {@link decodeWith}, or code that reads other untrusted data with them. */
 class Malformed extends Error {}
 
 /** Ends the decoding of a frame with a sentence for the peer's developer. The sentence never quotes the frame. */

@@ -73,7 +73,7 @@ describe('frames', () => {
     const { open } = fakeServer()
     const peer = await open()
     peer.text('secret')
-    expect(peer.closedWith?.why).not.toContain('secret')
+    expect(peer.closedWith).toEqual({ name: 'badMessage', code: 4400 })
     peer.text('{"type":"ping"}')
     expect(peer.all('pong')).toEqual([])
   })

@@ -8,7 +8,7 @@ import { announcesOtherVersion } from './other-version.ts'
 import { Outbound } from './outbound.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from './ports.ts'
 import { RateBucket } from './rate-bucket.ts'
-import { CLOSE, decodeClientMessage, PROTOCOL_VERSION, type CloseName, type Hello, type Id } from '../protocol/index.ts'
+import { decodeClientMessage, PROTOCOL_VERSION, type CloseName, type Hello, type Id } from '../protocol/index.ts'
 
 /** Frames that may come between `hello` and its answer. */
 const MAX_EARLY_FRAMES = 32
@@ -84,7 +84,7 @@ export class Connection implements SocketEvents {
   close(name: CloseName): void {
     if (!this.#end()) return
     this.#host.count(`closes.${name}`)
-    this.#socket.close(CLOSE[name])
+    this.#socket.close(name)
   }
 
   /** A newer connection of the session was accepted. */

@@ -40,9 +40,9 @@ export interface MessageContext {
   /** Aborted when the handler has taken too long or the server closes. */
   readonly signal: AbortSignal
   /** Publishes to a channel together with the message's number: both or neither. Throws `invalid-data`, `message-too-large`, `storage-full`, `closed`. */
-  publish(channel: string, data: unknown): void
+  readonly publish: (channel: string, data: unknown) => void
   /** The same for what goes to one user. */
-  sendToUser(user: string, data: unknown): void
+  readonly sendToUser: (user: string, data: unknown) => void
 }
 
 /** Limits of one server. All of {@link AnnouncedLimits} but the history, and those that a client need not know. */

@@ -1,4 +1,4 @@
-import type { CloseRule, Id } from '../protocol/index.ts'
+import type { CloseName, Id } from '../protocol/index.ts'
 
 /** Time, as the server uses it. The real one is in `node-platform.ts`; tests and the simulator bring their own. */
 export interface Clock {
@@ -32,7 +32,7 @@ export interface ServerSocket {
   /** Hands the frame to the network. Never throws, and does nothing after `close`. */
   send(frame: Frame): void
   /** Starts the closing handshake, behind what was already sent. */
-  close(rule: CloseRule): void
+  close(name: CloseName): void
   /** Bytes handed over that the network has not taken yet. */
   bufferedBytes(): number
   /** Whether the network is behind; its `drained` event is then still to come. */

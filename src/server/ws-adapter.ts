@@ -5,7 +5,7 @@ import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws'
 import type { LiveCore } from './live-core.ts'
 import { isOriginAllowed } from './origin.ts'
 import type { Frame, ServerSocket } from './ports.ts'
-import type { CloseRule } from '../protocol/index.ts'
+import { CLOSE, type CloseName } from '../protocol/index.ts'
 
 /** Fragments and chunks of one message; a browser sends a message in one piece. */
 const MAX_FRAGMENTS = 64
@@ -109,8 +109,8 @@ class WsSocket implements ServerSocket {
     this.#socket.write((frame.wire ??= textFrame(frame.text)))
   }
 
-  close({ code, why }: CloseRule): void {
-    this.#webSocket.close(code, why)
+  close(name: CloseName): void {
+    this.#webSocket.close(CLOSE[name].code, name)
   }
 
   bufferedBytes(): number {

@@ -8,10 +8,10 @@ export interface FaultListener {
   listen(listening: boolean): Promise<void>
 }
 
-/** Opens a port that the system chooses. */
-export async function createFaultListener(accept: (socket: Socket) => void): Promise<FaultListener> {
+/** Opens `wanted`, or a port that the system chooses when it is 0. */
+export async function createFaultListener(wanted: number, accept: (socket: Socket) => void): Promise<FaultListener> {
   let server: Server | undefined
-  let port = 0
+  let port = wanted
   let done: Promise<void> = Promise.resolve()
 
   const carryOut = async (listening: boolean): Promise<void> => {

@@ -13,6 +13,12 @@ export interface FaultProxyOptions {
    * @defaultValue 1
    */
   readonly seed?: number
+  /**
+   * Port of 127.0.0.1 to listen on; 0 lets the system choose. Rejects when it is taken.
+   *
+   * @defaultValue 0
+   */
+  readonly port?: number
 }
 
 /** A TCP proxy in front of a server, for tests of what a network does to connections. */
@@ -46,14 +52,14 @@ export interface FaultProxy {
  * await proxy.set({ kind: 'cut', direction: 'toClient', afterBytes: { min: 1, max: 500 }, on: 2 })
  * ```
  */
-export async function createFaultProxy({ target, seed = 1 }: FaultProxyOptions): Promise<FaultProxy> {
+export async function createFaultProxy({ target, seed = 1, port = 0 }: FaultProxyOptions): Promise<FaultProxy> {
   const random = createSeededRandom(seed)
   const connections: FaultConnection[] = []
   const nth = new Map<number, Fault>()
   const accepted = new Set<() => void>()
   let mode: Fault = PASS
 
-  const listener = await createFaultListener((socket) => {
+  const listener = await createFaultListener(port, (socket) => {
     const number = connections.length + 1
     connections.push(createFaultConnection(number, socket, proxy.target, random.fork(number), nth.get(number) ?? mode))
     for (const notice of accepted) notice()

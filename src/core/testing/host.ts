@@ -1,4 +1,5 @@
-import { createRuntime, type Notice, type Runtime } from '../runtime.ts'
+import { createRuntime, type Runtime } from '../runtime.ts'
+import type { Notice } from '../runtime-ports.ts'
 import type { LogEntry } from '../ports.ts'
 import type { HubSettings } from '../settings.ts'
 import type { SessionInit, SessionRestored } from '../../protocol/messages.ts'

@@ -5,9 +5,10 @@ import type { Frame, ServerSocket, SocketEvents } from '../ports.ts'
 import { resolveOptions } from '../resolve-options.ts'
 import { FakeClock } from './fake-clock.ts'
 import {
+  CLOSE,
   decodeServerMessage,
   type ClientMessage,
-  type CloseRule,
+  type CloseName,
   type Hello,
   type PublishedMessage,
   type ServerMessage,
@@ -25,7 +26,7 @@ export class FakePeer implements ServerSocket {
   readonly received: ServerMessage[] = []
   readonly frames: string[] = []
   readonly client: string = freshId()
-  closedWith: CloseRule | undefined
+  closedWith: { readonly name: CloseName; readonly code: number } | undefined
   /** What the socket says of itself. */
   buffered = 0
   draining = false
@@ -48,8 +49,8 @@ export class FakePeer implements ServerSocket {
     this.draining = true
   }
 
-  close(rule: CloseRule): void {
-    this.closedWith = rule
+  close(name: CloseName): void {
+    this.closedWith = { name, code: CLOSE[name].code }
   }
 
   bufferedBytes(): number {

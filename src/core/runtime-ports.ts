@@ -1,0 +1,33 @@
+import type { Id } from '../protocol/messages.ts'
+import type { Told } from './events.ts'
+import type { Disagreement } from './outbox.ts'
+import type { Clock, Log, OpenSocket, Random, Store, StoredState } from './ports.ts'
+import type { HubSettings } from './settings.ts'
+
+/** What the machine's host is told, beyond what the machine itself says. */
+export type Notice =
+  | Told
+  /** The outbox began a new run of numbers, and every question about the old one is answered. */
+  | {
+      readonly type: 'restarted'
+      readonly reason: Disagreement | 'interrupted'
+      readonly mayRepeat: readonly Id[]
+      readonly mayBeLost: readonly Id[]
+    }
+  /** The state, or what the outbox holds, may be another now. */
+  | { readonly type: 'changed' }
+
+/** What hosts the machine: everything it cannot do itself. */
+export interface RuntimePorts {
+  readonly settings: HubSettings
+  readonly clock: Clock
+  readonly random: Random
+  readonly openSocket: OpenSocket
+  readonly store: Store
+  /** What the store said when it was opened. */
+  readonly stored: StoredState
+  /** Asks the tabs; throws when none can answer. `null` when the app has no credential to give. */
+  readonly askCredential: () => Promise<string | null>
+  readonly notify: (notice: Notice) => void
+  readonly log: Log
+}
