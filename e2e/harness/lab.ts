@@ -32,6 +32,8 @@ export interface Lab {
   readonly database: Map<string, string[]>
   /** Every call of the handler, in order. */
   readonly applied: Applied[]
+  /** Whether the handler keeps messages that ask for it. */
+  holds: boolean
   /** Writes to the database, then publishes. */
   publish(channel: string, ...data: string[]): Promise<void>
   /** Ends the live server without a word, as a crash would, and starts one that remembers nothing. */
@@ -41,7 +43,10 @@ export interface Lab {
   close(): Promise<void>
 }
 
-/** Starts a scene. Messages that contain `reject` are rejected; everything else is written and published on its channel. */
+/**
+ * Starts a scene. Messages that contain `reject` are rejected, those that contain `hold` wait for ever while {@link Lab.holds}; everything else is
+ * written and published on its channel.
+ */
 export async function openLab(options: LiveServerOptions = {}): Promise<Lab> {
   const database = new Map<string, string[]>()
   const applied: Applied[] = []
@@ -57,6 +62,7 @@ export async function openLab(options: LiveServerOptions = {}): Promise<Lab> {
       snapshot: (channel) => [...rows(channel)],
       onMessage: ({ id, channel, data, mayRepeat }, { publish }) => {
         const text = String(data)
+        if (lab.holds && text.includes('hold')) return new Promise(() => {})
         applied.push({ id, data: text, mayRepeat })
         if (text.includes('reject')) throw new Rejected('the text asks for it')
         rows(channel).push(text)
@@ -91,7 +97,8 @@ export async function openLab(options: LiveServerOptions = {}): Promise<Lab> {
     http.close()
   }
 
-  return {
+  const lab: Lab = {
+    holds: false,
     pageUrl: `http://127.0.0.1:${portOf(pages)}/`,
     liveUrl: proxy.url('/live'),
     proxy,
@@ -122,4 +129,5 @@ export async function openLab(options: LiveServerOptions = {}): Promise<Lab> {
       pages.close()
     },
   }
+  return lab
 }

@@ -252,6 +252,14 @@ describe('sending', () => {
     ])
   })
 
+  it('[OB19] a volatile message that fits no frame is dropped, and the socket lives', () => {
+    const machine = limited({ frameBytes: 4_096 })
+    machine.take()
+    expect(machine.feed({ type: 'volatile', frame: `"${'x'.repeat(5_000)}"` }).take()).toEqual([
+      { type: 'log', entry: { level: 'debug', event: 'volatile-dropped' } },
+    ])
+  })
+
   it('[OB11] [P18] a volatile message takes its share of the rate, and is dropped where that is spent', () => {
     const machine = limited({ framesPerSecond: 4 })
     const volatile = { type: 'volatile', frame: '{"type":"volatile","messages":[]}' } as const

@@ -74,7 +74,8 @@ export function volatile(turn: Turn, frame: string): void {
   const link = liveLink(turn)
   if (!link) return
   const tokens = refill(link, turn.at.nowMs)
-  const taken = tokens >= 1 && link.sent >= Math.min(turn.state.outbox.sentThrough, link.hi + link.limits.sendWindow)
+  const fits = !mayExceed(frame, link.limits.frameBytes)
+  const taken = fits && tokens >= 1 && link.sent >= Math.min(turn.state.outbox.sentThrough, link.hi + link.limits.sendWindow)
   if (taken) turn.effects.push({ type: 'send', text: frame })
   else turn.effects.push({ type: 'log', entry: { level: 'debug', event: 'volatile-dropped' } })
   setLink(turn, { ...link, tokens: taken ? tokens - 1 : tokens, tokensAtMs: turn.at.nowMs })

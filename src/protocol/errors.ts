@@ -23,7 +23,6 @@ export type ErrorCode =
   | 'cancelled'
   | 'may-repeat'
   | 'unauthenticated'
-  | 'wrong-user'
   | 'forbidden'
   | 'version'
   | 'protocol'

@@ -14,6 +14,11 @@ import type { ClientMessage, CloseName, Hello, Id, SubscribeRequest } from '../p
 
 /** How long before its end a fresh credential is asked for. */
 const CREDENTIAL_NOTICE_MS = 60_000
+
+/** A credential that lives shorter than that is asked for again when half of it is over, so that short ones do not mean asking without end. */
+function noticeMs(endsAtMs: number, nowMs: number): number {
+  return Math.min(CREDENTIAL_NOTICE_MS, (endsAtMs - nowMs) / 2)
+}
 const PONG = '{"type":"pong"}'
 
 /** Who was admitted, and over which socket it is reached. */
@@ -42,6 +47,7 @@ export class AdmittedConnection {
   readonly #volatile: VolatileMessages
   readonly #messages: RateBucket
   #credentialEndsAtMs: number
+  #noticeMs: number
   #wasCredentialAskedFor = false
   #credentialRound = 0
   #hasEnded = false
@@ -50,6 +56,7 @@ export class AdmittedConnection {
     this.#host = host
     this.#admission = admission
     this.#credentialEndsAtMs = admission.credentialEndsAtMs
+    this.#noticeMs = noticeMs(admission.credentialEndsAtMs, host.settings.clock.nowMs())
     const { settings, engine, flusher, handler, channels, snapshots } = host
     const { frameBytes, messageBytes, messagesPerSecond, messageBurst, sendWindow } = settings.limits
     const { user, client, confirmed, lane, outbound, close, guard } = admission
@@ -57,6 +64,7 @@ export class AdmittedConnection {
     this.#messages = new RateBucket(messagesPerSecond, messageBurst, settings.clock.nowMs())
     this.#upstream = new Upstream({ user, outbound, flusher, engine, frameBytes, messageBytes, sendWindow, count, close }, lane, confirmed)
     this.#subscriptions = new Subscriptions({
+      clock: settings.clock,
       user,
       outbound,
       channels,
@@ -122,7 +130,7 @@ export class AdmittedConnection {
     const leftMs = this.#credentialEndsAtMs - nowMs
     if (leftMs <= 0) {
       this.#admission.close('unauthenticated')
-    } else if (leftMs <= CREDENTIAL_NOTICE_MS && !this.#wasCredentialAskedFor) {
+    } else if (leftMs <= this.#noticeMs && !this.#wasCredentialAskedFor) {
       this.#wasCredentialAskedFor = true
       this.#admission.outbound.send({ type: 'authenticate', withinMs: Math.floor(leftMs) })
     }
@@ -169,6 +177,7 @@ export class AdmittedConnection {
     if (this.#hasEnded || round !== this.#credentialRound) return
     if (!verdict.isAccepted || verdict.user !== user) return close('unauthenticated')
     this.#credentialEndsAtMs = verdict.endsAtMs
+    this.#noticeMs = noticeMs(verdict.endsAtMs, clock.nowMs())
     this.#wasCredentialAskedFor = false
   }
 }

@@ -130,17 +130,17 @@ export class ChannelLog {
   }
 
   /**
-   * The messages after `after`, up to `upTo`, as many as fit into a chunk; at least one. Call it for a place that was just judged
+   * The messages after `after`, up to `upTo`, as many as fit into a chunk and into `maxBytes`; at least one. Call it for a place that was just judged
    * good and is below `upTo`.
    */
-  read(after: number, upTo: number): Chunk {
+  read(after: number, upTo: number, maxBytes: number = CHUNK_BYTES): Chunk {
     let at = this.#first + after - this.lo + 1
     const end = Math.min(at + Math.min(upTo - after, CHUNK_MESSAGES), this.#texts.length)
     const begin = at
     let bytes = 0
     while (at < end) {
       const size = byteLength(this.#texts[at] ?? '')
-      if (at > begin && bytes + size > CHUNK_BYTES) break
+      if (at > begin && bytes + size > maxBytes) break
       bytes += size + 1
       at++
     }

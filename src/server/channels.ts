@@ -10,11 +10,14 @@ import type { ChannelLog } from './channel-log.ts'
 export class Channels {
   readonly #engine: Engine
   readonly #flusher: Flusher
+  readonly #chunkBytes: number
   readonly #shared = new Map<string, SharedChannel>()
   /** Who reads or is about to read a channel; the engine keeps its log up to date for as long. */
   readonly #holds = new Map<string, number>()
 
-  constructor(engine: Engine, flusher: Flusher) {
+  /** @param chunkBytes what one chunk of a log may hold, so that it fits a frame */
+  constructor(engine: Engine, flusher: Flusher, chunkBytes: number) {
+    this.#chunkBytes = chunkBytes
     this.#engine = engine
     this.#flusher = flusher
   }
@@ -72,7 +75,7 @@ export class Channels {
     }
     let shared = this.#shared.get(key)
     if (shared === undefined) {
-      shared = new SharedChannel(key, log)
+      shared = new SharedChannel(key, log, this.#chunkBytes)
       this.#shared.set(key, shared)
     }
     return shared

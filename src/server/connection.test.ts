@@ -322,6 +322,23 @@ describe('staying alive', () => {
     expect(peer.closedWith?.code).toBe(4401)
   })
 
+  it('[P32] asks for a short-lived credential once in each of its lives', async () => {
+    const lifeMs = 20_000
+    const server = fakeServer({
+      authenticate: ({ credential }) => ({ user: credential ?? '', expiresAtMs: server.clock.wallMs() + lifeMs }),
+    })
+    const peer = await server.open({ user: 'ada', credential: 'ada' })
+    for (let passed = 0; passed < 60_000; passed += 1_000) {
+      const asked = peer.all('authenticate').length
+      await server.clock.pass(1_000)
+      if (peer.all('authenticate').length > asked) peer.say({ type: 'authenticate', credential: 'ada' })
+      await server.clock.settle()
+    }
+    expect(peer.closedWith).toBeUndefined()
+    expect(peer.all('authenticate').length).toBeGreaterThanOrEqual(4)
+    expect(peer.all('authenticate').length).toBeLessThanOrEqual(7)
+  })
+
   it.each([
     ['a refused credential', 'bad'],
     ["another user's", 'bob'],

@@ -324,6 +324,25 @@ describe('snapshots', () => {
     expect(slow.received.slice(1)).toEqual([{ type: 'reset', sub: 1, reason: 'too-slow' }])
   })
 
+  it('[P28] tries again for a requested value that could not be had, and the subscription goes on undisturbed', async () => {
+    let calls = 0
+    const server: FakeServer = fakeServer({
+      snapshot: () => {
+        if (++calls === 2 || calls === 3) throw new Error('db')
+        return calls
+      },
+    })
+    const peer = await server.open({ subscriptions: AGENTS })
+    peer.say({ type: 'snapshot_request', sub: 1, from: 0 })
+    await publish(server, 1)
+    await server.clock.pass(2_500)
+    expect(peer.all('reset')).toEqual([])
+    expect(peer.all('messages')).toHaveLength(1)
+    expect(peer.all('subscribed')).toHaveLength(1)
+    await server.clock.pass(1_000)
+    expect(peer.last('subscribed')).toMatchObject({ verdict: 'snapshot', value: 4, follows: false })
+  })
+
   it('[P28] answers a snapshot_request without disturbing the subscription', async () => {
     const server = fakeServer({ snapshot: (_channel, { head }) => head.offset })
     await publish(server, 3)
@@ -390,6 +409,17 @@ describe('snapshots', () => {
 })
 
 describe('frames for many', () => {
+  it('[P25] no chunk of a replay is larger than the announced frame', async () => {
+    const server = fakeServer({ limits: { frameBytes: 8_192, messageBytes: 4_096 } })
+    const first = await server.open({ subscriptions: AGENTS })
+    const { head } = first.last('subscribed')
+    for (let at = 0; at < 20; at++) await server.core.publish('agents', 'x'.repeat(1_000))
+    const again = await server.open({ subscriptions: [{ sub: 1, channel: 'agents', cursor: head }] })
+    await server.clock.settle()
+    expect(again.all('missed_messages').flatMap(({ messages }) => messages)).toHaveLength(20)
+    for (const frame of again.frames) expect(Buffer.byteLength(frame)).toBeLessThanOrEqual(8_192)
+  })
+
   it('[P30] encodes a published message once for all who are at the same place', async () => {
     let encoded = 0
     const server = fakeServer()

@@ -62,7 +62,7 @@ export class LiveCore implements ConnectionHost {
     const logSafely = (entry: Parameters<typeof log>[0]): void => this.log(entry)
     this.engine = engine
     this.flusher = new Flusher(clock)
-    this.channels = new Channels(engine, this.flusher)
+    this.channels = new Channels(engine, this.flusher, limits.frameBytes - ENVELOPE_BYTES)
     this.snapshots = new Snapshots({ hook: hooks.snapshot, clock, maxBytes: limits.frameBytes - ENVELOPE_BYTES, log: logSafely, count })
     this.handler = new MessageHandler({
       hook: hooks.onMessage,

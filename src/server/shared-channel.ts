@@ -16,11 +16,14 @@ export class SharedChannel implements DueChannel {
   isDue = false
   #missed: SharedChunk | undefined
   #live: SharedChunk | undefined
+  readonly #chunkBytes: number
   #flushedHead: number
   #flushedWritten: number
 
-  constructor(key: string, log: ChannelLog) {
+  /** @param chunkBytes what one chunk may hold, so that it fits a frame */
+  constructor(key: string, log: ChannelLog, chunkBytes: number) {
     this.key = key
+    this.#chunkBytes = Math.min(CHUNK_BYTES, chunkBytes)
     this.log = log
     this.#flushedHead = log.head
     this.#flushedWritten = log.written
@@ -41,7 +44,7 @@ export class SharedChannel implements DueChannel {
     const { messages, bytes } = this.log.limits
     return (
       this.log.head - this.#flushedHead >= Math.min(CHUNK_MESSAGES, messages / 2) ||
-      this.log.written - this.#flushedWritten >= Math.min(CHUNK_BYTES, bytes / 2)
+      this.log.written - this.#flushedWritten >= Math.min(this.#chunkBytes, bytes / 2)
     )
   }
 
@@ -55,7 +58,7 @@ export class SharedChannel implements DueChannel {
 
   #chunk(last: SharedChunk | undefined, after: number, upTo: number): SharedChunk {
     if (last !== undefined && last.after === after && last.upTo === upTo && last.end.epoch === this.log.epoch) return last
-    const { body, bytes, count, to, toId } = this.log.read(after, upTo)
+    const { body, bytes, count, to, toId } = this.log.read(after, upTo, this.#chunkBytes)
     return { after, upTo, body, bytes, count, end: { epoch: this.log.epoch, offset: to, id: toId }, frames: new Map() }
   }
 }

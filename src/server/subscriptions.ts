@@ -5,11 +5,17 @@ import { userChannelKey, type Awaitable } from './engine.ts'
 import type { Outbound } from './outbound.ts'
 import { Receiver } from './receiver.ts'
 import type { SharedChannel } from './shared-channel.ts'
+import type { Clock } from './ports.ts'
 import type { Snapshots } from './snapshots.ts'
 import type { Cursor, RefusedReason, ResetReason, SubscribeRequest } from '../protocol/index.ts'
 
+/** Pause before a value that was asked for and could not be had is tried again; doubled each time, up to {@link MAX_RETRY_MS}. */
+const FIRST_RETRY_MS = 1_000
+const MAX_RETRY_MS = 30_000
+
 /** What the subscriptions of a connection need of it. */
 export interface SubscriptionsHost {
+  readonly clock: Clock
   readonly user: string | null
   readonly outbound: Outbound
   readonly channels: Channels
@@ -118,7 +124,11 @@ export class Subscriptions {
     const { outbound, snapshots } = this.#host
     const { sub } = receiver
     const result = snapshots.isSupported ? await this.#value(receiver, shared, 0) : { head: shared.log.headCursor(), value: undefined }
-    if (result === undefined) return
+    if (receiver.hasEnded()) return
+    if (typeof result === 'string') {
+      this.#reset(receiver, { reason: result })
+      return this.#end(receiver)
+    }
     const { head, value } = result
     if (value === undefined) outbound.send({ type: 'subscribed', sub, head, verdict: 'start' })
     else outbound.sendText(snapshotText(sub, head, value, true))
@@ -126,11 +136,12 @@ export class Subscriptions {
     await this.#answer(receiver)
   }
 
-  /** Answers `snapshot_request`s until none is open. A receiver that is opening is answered when it is open. */
+  /** Answers `snapshot_request`s until none is open. A receiver that is opening is answered when it is open; a value that cannot be had is tried again. */
   async #answer(receiver: Receiver): Promise<void> {
     const { outbound, snapshots } = this.#host
     if (receiver.isAnswering) return
     receiver.isAnswering = true
+    let retryMs = FIRST_RETRY_MS
     while (receiver.requestedFrom !== undefined && receiver.shared !== undefined && receiver.phase !== 'opening') {
       const { shared, sub, requestedFrom: from } = receiver
       if (from > shared.log.head) {
@@ -139,7 +150,14 @@ export class Subscriptions {
         break
       }
       const result = snapshots.isSupported ? await this.#value(receiver, shared, from) : { head: shared.log.headCursor(), value: undefined }
-      if (result === undefined) break
+      if (receiver.hasEnded()) break
+      if (typeof result === 'string') {
+        // Those who read the channel go on undisturbed: only a newcomer waits.
+        this.#host.count(`snapshotRetries.${result}`)
+        await new Promise<void>((resolve) => void this.#host.clock.setTimer(retryMs, resolve))
+        retryMs = Math.min(retryMs * 2, MAX_RETRY_MS)
+        continue
+      }
       if (receiver.requestedFrom > from) continue
       receiver.requestedFrom = undefined
       // There is no value to give: the receiver's own place is said instead, where its log goes on in any case.
@@ -149,22 +167,25 @@ export class Subscriptions {
     receiver.isAnswering = false
   }
 
-  /** The hook's value with a head that is still a good place; two tries. `undefined`: the receiver has ended. */
-  async #value(receiver: Receiver, shared: SharedChannel, from: number): Promise<{ head: Cursor; value: string | undefined } | undefined> {
+  /** The hook's value with a head that is still a good place; two tries. Otherwise why there is none. */
+  async #value(
+    receiver: Receiver,
+    shared: SharedChannel,
+    from: number,
+  ): Promise<{ head: Cursor; value: string | undefined } | 'hook-failed' | 'too-slow'> {
     for (let tries = 0; tries < 2; tries++) {
       const flight = this.#host.snapshots.fly(shared, receiver.channel, this.#host.user, from)
       let value: string | undefined
       try {
         value = await flight.value
       } catch {
-        return this.#fail(receiver, 'hook-failed')
+        return 'hook-failed'
       }
       // The value is not queued for a socket that is behind: it waits, and is checked when its turn comes.
       if (this.#host.outbound.isFull()) await this.#host.outbound.ready()
-      if (receiver.hasEnded()) return undefined
-      if (shared.log.judge(flight.head) === null) return { head: flight.head, value }
+      if (receiver.hasEnded() || shared.log.judge(flight.head) === null) return { head: flight.head, value }
     }
-    return this.#fail(receiver, 'too-slow')
+    return 'too-slow'
   }
 
   #goOn(receiver: Receiver, place: Cursor, phase: 'missed' | 'live'): void {
@@ -173,12 +194,6 @@ export class Subscriptions {
     receiver.phase = phase
     outbound.want(receiver)
     channels.wake(outbound)
-  }
-
-  #fail(receiver: Receiver, reason: 'hook-failed' | 'too-slow'): undefined {
-    if (receiver.hasEnded()) return
-    this.#reset(receiver, { reason })
-    this.#end(receiver)
   }
 
   #reset(receiver: Receiver, lost: { readonly reason: ResetReason; readonly from?: number; readonly to?: number }): void {
