@@ -27,7 +27,7 @@ const openSocket =
   (listener) => {
     const socket = new WebSocket(url)
     socket.on('open', () => listener.opened())
-    socket.on('message', (data) => listener.frame(String(data)))
+    socket.on('message', (data: Buffer) => listener.frame(data.toString()))
     socket.on('close', (code) => listener.closed(code))
     socket.on('error', () => {})
     return {
