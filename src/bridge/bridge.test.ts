@@ -3,6 +3,7 @@ import type { Clock } from '../core/ports.ts'
 import { DEFAULT_OUTBOX, DEFAULT_RECONNECT } from '../core/settings.ts'
 import type { AttachRequest, HubApi, Result, TabApi } from './contract.ts'
 import { serveTab } from './hub-end.ts'
+import { callsOf } from './test-calls.ts'
 import { openHubPort } from './tab-end.ts'
 
 const ID = 'AAAAAAAAAAAAAAAAAAAAAA'
@@ -16,7 +17,6 @@ const request: AttachRequest = {
   canAuthenticate: false,
   channels: [{ channel: 'agents', position: { epoch: ID, offset: 3, id: ID } }],
   watchesOutbox: false,
-  offers: [message],
   unsettled: [ID],
 }
 
@@ -55,10 +55,10 @@ function pair(hub: Partial<HubApi> = {}, tab: Partial<TabApi> = {}) {
   const opened = openHubPort(
     port2,
     { deliver: () => Promise.resolve(null), credential: () => Promise.resolve({ ok: true, value: 'key' }), ...tab },
-    { clock, deadlineMs: 10_000 },
+    clock,
   )
   closers.push(() => opened.close({ code: 'closed', message: '' }), served.close)
-  return { ...opened, served, clock, seen, port1, port2 }
+  return { hub: callsOf(opened), close: opened.close, served, clock, seen, port1, port2 }
 }
 
 describe('a port between tab and hub', () => {
@@ -134,12 +134,8 @@ describe('a port between tab and hub', () => {
     ['attach', []],
     ['attach', [{ ...request, tab: 'x' }]],
     ['attach', [{ ...request, lock: '' }]],
-    ['attach', [{ ...request, settings: { ...request.settings, url: 'http://a' } }]],
-    ['attach', [{ ...request, settings: { ...request.settings, reconnect: { ...DEFAULT_RECONNECT, jitter: 2 } } }]],
-    ['attach', [{ ...request, settings: { ...request.settings, outbox: { ...DEFAULT_OUTBOX, durability: 'none' } } }]],
     ['attach', [{ ...request, channels: [{ channel: 'a b', position: null }] }]],
     ['attach', [{ ...request, channels: [{ channel: 'a', position: { epoch: ID, offset: -1, id: '' } }] }]],
-    ['attach', [{ ...request, offers: [{ ...message, id: 7 }] }]],
     ['attach', [{ ...request, unsettled: 'all' }]],
     ['subscribe', ['agents']],
     ['unsubscribe', [[1]]],
@@ -156,6 +152,30 @@ describe('a port between tab and hub', () => {
     const { hub, seen } = pair()
     const answer = await (hub[name] as (...args: unknown[]) => Promise<Result<unknown>>)(...args)
     expect(answer).toMatchObject({ ok: false, error: { code: 'protocol' } })
+    expect(seen).toEqual([])
+  })
+
+  it.each<[string, unknown]>([
+    ['url must be an address', { url: 'https://a/b' }],
+    ['url must be an address', { url: 'ftp://a/b' }],
+    ['url must not hold a credential', { url: 'wss://me:pw@a/b' }],
+    ['url must not hold a credential', { url: 'wss://me@a' }],
+    ['user must be a string of 1 to 256', { user: '' }],
+    ['user must be a string of 1 to 256', { user: 'x'.repeat(257) }],
+    ['hiddenDelayMs must be a number from 0 to 60000', { hiddenDelayMs: -1 }],
+    ['reconnect.baseDelayMs must be a number from 1 to 3600000', { reconnect: { ...DEFAULT_RECONNECT, baseDelayMs: 0 } }],
+    ['reconnect.maxDelayMs must not be below baseDelayMs', { reconnect: { ...DEFAULT_RECONNECT, maxDelayMs: 500 } }],
+    ['reconnect.jitter must be a number from 0 to 1', { reconnect: { ...DEFAULT_RECONNECT, jitter: 1.1 } }],
+    ['reconnect.maxAttempts must be a number from 1 to Infinity', { reconnect: { ...DEFAULT_RECONNECT, maxAttempts: NaN } }],
+    ['outbox.maxMessages must be a whole number from 1 to 1000000', { outbox: { ...DEFAULT_OUTBOX, maxMessages: 1.5 } }],
+    ['outbox.maxBytes must be a whole number', { outbox: { ...DEFAULT_OUTBOX, maxBytes: 5 } }],
+    ['outbox.maxAgeMs must be a number', { outbox: { ...DEFAULT_OUTBOX, maxAgeMs: Infinity } }],
+    ['outbox.durability must be relaxed or strict', { outbox: { ...DEFAULT_OUTBOX, durability: 'none' } }],
+    ['outbox.mayRepeat must be send or hold', { outbox: { ...DEFAULT_OUTBOX, mayRepeat: 'no' } }],
+  ])('[TB19] refuses a setting out of its range, naming the option and what it may be: %s', async (sentence, wrong) => {
+    const { hub, seen } = pair()
+    const answer = await hub.attach({ ...request, settings: { ...request.settings, ...(wrong as object) } })
+    expect(answer).toMatchObject({ ok: false, error: { code: 'invalid-option', message: expect.stringContaining(sentence) as string } })
     expect(seen).toEqual([])
   })
 

@@ -35,8 +35,6 @@ export interface AttachRequest {
   readonly channels: readonly TabPosition[]
   /** Whether the tab wants {@link OutboxView}s. */
   readonly watchesOutbox: boolean
-  /** Messages handed to an earlier hub that did not answer, oldest first. They are taken in before the tab's next `send`. */
-  readonly offers: readonly NewMessage[]
   /** Ids of queued messages whose final fate the tab still waits for. */
   readonly unsettled: readonly Id[]
 }

@@ -1,6 +1,7 @@
 import type { NewMessage } from '../core/ports.ts'
 import type { HubSettings } from '../core/settings.ts'
 import * as read from '../protocol/decode.ts'
+import { HoldfastError } from '../protocol/errors.ts'
 import { MAX_DEPTH, MAX_USER_LENGTH } from '../protocol/limits.ts'
 import type { Cursor } from '../protocol/messages.ts'
 import type { AttachRequest, HubApi, Result, TabPosition, TabSignal } from './contract.ts'
@@ -28,11 +29,12 @@ export const HUB_ARGUMENTS: { readonly [Name in keyof HubApi]: readonly ((value:
   detach: [],
 }
 
-/** Rebuilds the arguments of a call, or says with `protocol` what is wrong with them. */
+/** Rebuilds the arguments of a call, or says what is wrong with them: `invalid-option` for a setting of the app, `protocol` for anything else. */
 export function checked(name: keyof HubApi, args: readonly unknown[]): Result<readonly unknown[]> {
   try {
     return { ok: true, value: HUB_ARGUMENTS[name].map((readArgument, at) => readArgument(args[at])) }
   } catch (error) {
+    if (error instanceof HoldfastError) return { ok: false, error: error.toData() }
     return { ok: false, error: { code: 'protocol', message: `${name}: ${error instanceof Error ? error.message : 'wrong arguments'}` } }
   }
 }
@@ -48,32 +50,38 @@ function attachRequest(value: unknown): AttachRequest {
     canAuthenticate: fields['canAuthenticate'] === true,
     channels: positions(fields['channels']),
     watchesOutbox: fields['watchesOutbox'] === true,
-    offers: messages(fields['offers']),
     unsettled: read.array(fields['unsettled'], 'unsettled', MAX_ITEMS, id),
   }
 }
 
+/** The page has checked names and types; what values are allowed is checked here, for all tabs at once. */
 function settings(value: unknown): HubSettings {
   const fields = read.object(value, 'settings')
   const url = read.string(fields['url'], 'url', 1, 8_192)
-  if (!/^wss?:\/\//.test(url)) read.malformed('url is not an absolute WebSocket address')
-  return {
-    url,
-    user: read.nullable(fields['user'], (user) => read.string(user, 'user', 1, MAX_USER_LENGTH)),
-    reconnect: group(fields['reconnect'], 'reconnect', RECONNECT_RANGES) as unknown as HubSettings['reconnect'],
-    outbox: group(fields['outbox'], 'outbox', OUTBOX_RANGES) as unknown as HubSettings['outbox'],
-    hiddenDelayMs: inRange(fields['hiddenDelayMs'], 'hiddenDelayMs', HIDDEN_DELAY_RANGE) as number,
+  if (!/^wss?:\/\/[^/]/.test(url)) invalid('url', 'must be an address with http:, https:, ws: or wss:, or relative to the page')
+  if (/^\w+:\/\/[^/]*@/.test(url)) invalid('url', 'must not hold a credential: use token')
+  const user = read.nullable(fields['user'], (text) => read.string(text, 'user', 0, Infinity))
+  if (user === '' || (user ?? '').length > MAX_USER_LENGTH) {
+    invalid('user', `must be a string of 1 to ${MAX_USER_LENGTH} characters; omit it for nobody`)
   }
+  const reconnect = group(fields, 'reconnect', RECONNECT_RANGES) as unknown as HubSettings['reconnect']
+  if (reconnect.maxDelayMs < reconnect.baseDelayMs) invalid('reconnect.maxDelayMs', 'must not be below baseDelayMs')
+  const outbox = group(fields, 'outbox', OUTBOX_RANGES) as unknown as HubSettings['outbox']
+  return { url, user, reconnect, outbox, hiddenDelayMs: inRange(fields['hiddenDelayMs'], 'hiddenDelayMs', HIDDEN_DELAY_RANGE) as number }
 }
 
-function group(value: unknown, what: string, ranges: Readonly<Record<string, Range>>): read.Fields {
-  const fields = read.object(value, what)
-  return Object.fromEntries(Object.entries(ranges).map(([key, range]) => [key, inRange(fields[key], key, range)]))
+function group(given: read.Fields, what: string, ranges: Readonly<Record<string, Range>>): read.Fields {
+  const fields = read.object(given[what], what)
+  return Object.fromEntries(Object.entries(ranges).map(([key, range]) => [key, inRange(fields[key], `${what}.${key}`, range)]))
 }
 
 function inRange(value: unknown, what: string, range: Range): unknown {
   const wrong = outOfRange(value, range)
-  return wrong === null ? value : read.malformed(`${what} ${wrong}`)
+  return wrong === null ? value : invalid(what, wrong)
+}
+
+function invalid(option: string, why: string): never {
+  throw new HoldfastError('invalid-option', `${option} ${why}.`)
 }
 
 function positions(value: unknown): readonly TabPosition[] {

@@ -7,6 +7,8 @@ import { openPeer, type Calls } from './peer.ts'
 export interface RemoteTab {
   /** Resolves when the tab has handled the batch. No deadline: a tab that is frozen answers when it thaws, and its lock tells whether it died. */
   deliver(batch: Delivery): Promise<Result<null>>
+  /** Hands over a small batch without waiting: for a tab that is seen and so keeps up. */
+  push(batch: Delivery): void
   /** The app's credential; `hub-timeout` when the tab does not give one in time. */
   credential(): Promise<Result<string | null>>
 }
@@ -43,9 +45,10 @@ export function serveTab(port: MessagePort, api: HubApi, { clock }: { readonly c
   const peer = openPeer(port, calls, clock)
   return {
     tab: {
-      deliver: (batch) => peer.call('deliver', [batch], Infinity) as Promise<Result<null>>,
+      deliver: (batch) => peer.call(Infinity, 'deliver', batch) as Promise<Result<null>>,
+      push: (batch) => peer.tell('deliver', batch),
       async credential() {
-        const answer = await peer.call('credential', [], CREDENTIAL_MS)
+        const answer = await peer.call(CREDENTIAL_MS, 'credential')
         if (!answer.ok) return answer
         const given = answer.value as Result<unknown> | null
         if (given?.ok === false) return given

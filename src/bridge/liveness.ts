@@ -1,4 +1,4 @@
-import { parseHubLockName, type LiveHub } from './lock-names.ts'
+import { hubGeneration } from './lock-names.ts'
 
 /** The part of `navigator.locks` that is used. */
 export type Locks = Pick<LockManager, 'request' | 'query'>
@@ -15,12 +15,10 @@ export interface HeldLock {
 export function holdLock(locks: Locks, name: string): Promise<HeldLock> {
   return new Promise((resolve, reject) => {
     let held = true
-    const hold = (): Promise<void> => new Promise((release) => resolve({ name, isHeld: () => held, release: () => release() }))
-    locks
-      .request(name, hold)
+    void locks
+      .request(name, () => new Promise<void>((release) => resolve({ name, isHeld: () => held, release })))
       .catch(reject)
-      .finally(() => (held = false))
-      .catch(reject)
+      .then(() => (held = false))
   })
 }
 
@@ -35,9 +33,8 @@ export function whenFree(locks: Locks, name: string, signal: AbortSignal): Promi
   })
 }
 
-/** The hubs of `scope` that live now, newest generation first. */
-export async function liveHubs(locks: Locks, scope: string): Promise<readonly LiveHub[]> {
+/** The highest generation of the hubs of `scope` that live now; 0 when there is none. */
+export async function newestGeneration(locks: Locks, scope: string): Promise<number> {
   const { held = [] } = await locks.query()
-  const hubs = held.map(({ name = '' }) => parseHubLockName(scope, name)).filter((hub) => hub !== null)
-  return hubs.toSorted((a, b) => b.generation - a.generation)
+  return Math.max(0, ...held.map(({ name = '' }) => hubGeneration(scope, name)))
 }

@@ -16,10 +16,9 @@ export function hubLockName(scope: string, hub: LiveHub): string {
   return `holdfast:${scope}:hub:${hub.generation}:${hub.instance}`
 }
 
-/** The hub of `scope` that a lock name stands for; `null` when it stands for something else. */
-export function parseHubLockName(scope: string, name: string): LiveHub | null {
-  const match = /^holdfast:([\w-]{22}):hub:(\d{1,9}):([\w-]{22})$/.exec(name)
-  return match?.[1] === scope && match[3] !== undefined ? { generation: Number(match[2]), instance: match[3] } : null
+/** The generation in a lock name of a hub of `scope`; 0 when the name stands for something else. */
+export function hubGeneration(scope: string, name: string): number {
+  return Number(RegExp(`^holdfast:${scope}:hub:(\\d{1,9}):`).exec(name)?.[1] ?? 0)
 }
 
 /** Name of the worker of a scope. The generation rises when a hub no longer answers: the same name would give the same dead worker. */

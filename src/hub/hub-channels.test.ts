@@ -192,11 +192,18 @@ describe('the channels of a hub', () => {
 
   it('[HU3] a frozen tab takes one batch and gets the rest in one when it thaws', async () => {
     const { one, socket } = await liveHub()
+    await one.hub.signal('hidden')
     one.freeze()
     const before = one.batches.length
-    for (let offset = 4; offset <= 50; offset++) await say(socket, news(SUB, offset, offset))
+    await say(socket, news(SUB, 4, 4))
+    world.clock.advance(1_000)
+    await settled()
+    for (let offset = 5; offset <= 50; offset++) await say(socket, news(SUB, offset, offset))
+    world.clock.advance(5_000)
     expect(one.batches).toHaveLength(before + 1)
     await one.thaw()
+    world.clock.advance(1_000)
+    await settled()
     expect(one.heard('agents').slice(-2)).toEqual([
       { at: 4, offsets: [4] },
       { at: 50, offsets: Array.from({ length: 46 }, (_, n) => n + 5) },

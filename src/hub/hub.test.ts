@@ -42,13 +42,13 @@ async function attached(): Promise<{ readonly one: TestTab; readonly two: TestTa
 }
 
 describe('a hub and its tabs', () => {
-  it('[HU12] touches neither store nor socket while another hub has the owner lock, and tells so', async () => {
+  it('[HU12] touches neither store nor socket while another hub has the owner lock, and tells no state', async () => {
     const other = await holdLock(world.locks, ownerLockName(id('scope')))
     const tab = world.tab(world.hub())
     expect(await tab.attach()).toMatchObject({ ok: true })
     const sending = tab.hub.send([message('a')])
     await settled()
-    expect(tab.status).toBe('connecting')
+    expect(tab.batches).toEqual([])
     expect(world.disk.lease).toBe(0)
     expect(world.sockets.all).toEqual([])
     expect(await tab.hub.ping()).toMatchObject({ ok: true })
@@ -104,6 +104,19 @@ describe('a hub and its tabs', () => {
     await world.accept()
     expect(reloaded.status).toBe('connected')
     expect(reloaded.pending).toBe(1)
+  })
+
+  it('[HU12] a new hub tells nothing of state and outbox before it has read what is stored', async () => {
+    const first = world.hub()
+    const sender = world.tab(first)
+    await sender.attach()
+    await sender.hub.send([message('a'), message('b')])
+    world.locks.take(ownerLockName(id('scope')))
+    const tab = world.tab(world.hub())
+    await tab.attach({ watchesOutbox: true })
+    expect(tab.batches.flatMap(({ state }) => state?.pending ?? [])).toEqual([2])
+    expect(tab.batches.flatMap(({ outbox }) => outbox?.pendingCount ?? [])).toEqual([2])
+    expect(tab.durable).toBe(true)
   })
 
   it('[I32] a hub that tabs left because it did not answer gives socket and outbox to the next generation', async () => {

@@ -64,9 +64,9 @@ export function createOwnership(platform: HubPlatform, settings: HubSettings, ta
     for (const tab of tabs) tab.stateChanged()
   })
 
-  function state(pending?: number): ConnectionState {
-    if (running) return publicState(running.runtime.state, { durable: running.store.durable, shared }, pending)
-    return { status: 'connecting', pending: 0, durable: true, shared }
+  /** Until the store is open there is nothing to tell: tabs go on showing what they know. */
+  function state(pending?: number): ConnectionState | null {
+    return running && publicState(running.runtime.state, { durable: running.store.durable, shared }, pending)
   }
 
   const fail = (error: unknown): void => {
@@ -122,6 +122,7 @@ export function createOwnership(platform: HubPlatform, settings: HubSettings, ta
     }
     opened(now)
     board.update()
+    showOutbox()
   }
 
   /** The browser took the storage away: a new store begins with what can be saved of the old one. */
@@ -207,7 +208,7 @@ export function createOwnership(platform: HubPlatform, settings: HubSettings, ta
       hiddenDelayMs: settings.hiddenDelayMs,
       clock,
       state: () => board.current(),
-      outboxView: () => (running ? outboxView(running.runtime) : { pendingCount: 0, parkedCount: 0, pending: [], parked: [] }),
+      outboxView: () => (running ? outboxView(running.runtime) : null),
       serve: (tab, channel) => running?.channels.serve(tab, channel) ?? null,
     },
     begin: () => open(null),

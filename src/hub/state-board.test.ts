@@ -7,7 +7,7 @@ const facts = { pending: 0, durable: true, shared: true } as const
 
 function boardOf(first: ConnectionState) {
   const clock = createFakeClock()
-  const shown: ConnectionState[] = []
+  const shown: (ConnectionState | null)[] = []
   let state = first
   const board = createStateBoard(
     clock,

@@ -6,14 +6,14 @@ const COUNT_DELAY_MS = 50
 
 /**
  * Holds the state that tabs are shown and says when it is another: at once when the status changes, a little later when only a count does.
- * @param derive the state as it is now; asked with a pending count when only the rest of it matters, since counting takes time in a full outbox
+ * @param derive the state as it is now, `null` while nothing is known; asked with a pending count when only the rest of it matters, since counting takes time in a full outbox
  * @param changed told after {@link current} has changed
  */
 export function createStateBoard(
   clock: Clock,
-  derive: (pending?: number) => ConnectionState,
+  derive: (pending?: number) => ConnectionState | null,
   changed: () => void,
-): { current(): ConnectionState; update(): void } {
+): { current(): ConnectionState | null; update(): void } {
   let current = derive()
   let waiting: (() => void) | null = null
 
@@ -34,6 +34,6 @@ export function createStateBoard(
   }
 }
 
-function withoutCounts(state: ConnectionState): string {
+function withoutCounts(state: ConnectionState | null): string {
   return JSON.stringify({ ...state, pending: 0, recovered: 0 })
 }

@@ -31,6 +31,7 @@ function sessionOf(
         batches.push(batch)
         return new Promise((resolve) => waiting.push(resolve))
       },
+      push: (batch) => void batches.push(batch),
       credential: () => Promise.resolve({ ok: true, value: null }),
     },
     {
@@ -76,6 +77,29 @@ describe('the session of a tab', () => {
     expect(batches[1]?.fates).toHaveLength(50)
     await answer()
     expect(batches).toHaveLength(2)
+  })
+
+  it('[HU3] gets few small batches of messages unanswered while it is seen, and each answered while it is hidden', async () => {
+    const { tab, clock, batches, answer, wants } = sessionOf({}, ({ channel }) => ({ channel, messages: '[1]' }))
+    tab.stateChanged()
+    await answer()
+    for (let n = 0; n < 100; n++) tab.channelChanged(wants('a'))
+    expect(batches).toHaveLength(1 + 16)
+    await answer()
+    expect(batches).toHaveLength(1 + 16 + 1)
+
+    const large = sessionOf({}, ({ channel }) => ({ channel, messages: 'x'.repeat(10_000) }))
+    large.tab.stateChanged()
+    await large.answer()
+    for (let n = 0; n < 100; n++) large.tab.channelChanged(large.wants('a'))
+    expect(large.batches).toHaveLength(1 + 2)
+
+    tab.setVisible(false)
+    for (let n = 0; n < 100; n++) {
+      tab.channelChanged(wants('a'))
+      clock.advance(1_000)
+    }
+    expect(batches).toHaveLength(1 + 16 + 1 + 1)
   })
 
   it('[HU3] tells state and outbox only when they changed', async () => {

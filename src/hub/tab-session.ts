@@ -6,12 +6,19 @@ import type { ErrorData } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
 import type { TabChannel } from './tab-channel.ts'
 
+/** Small batches that a visible tab may get before it must answer one. The answer costs about as much as the batch. */
+const UNANSWERED_BATCHES = 16
+/** JSON text they may hold together, in UTF-16 units. */
+const UNANSWERED_UNITS = 16_384
+
 /** What a tab session reads when it makes a batch. */
 export interface TabSource {
   readonly hiddenDelayMs: number
   readonly clock: Clock
-  state(): ConnectionState
-  outboxView(): OutboxView
+  /** `null` until the store is open: the tab goes on showing what it knows. */
+  state(): ConnectionState | null
+  /** `null` like {@link state}. */
+  outboxView(): OutboxView | null
   serve(tab: TabSession, channel: TabChannel): ChannelDelivery | null
 }
 
@@ -19,7 +26,8 @@ export interface TabSource {
 export type FateNews = Fate | { readonly id: Id; readonly fate: 'sent' }
 
 /**
- * One attached tab: what it wants, what is owed to it, and its credit. At most one batch is on its way; everything that happens meanwhile is in the next.
+ * One attached tab: what it wants, what is owed to it, and its credit. Beyond a few small batches of messages nothing is on its way that the tab has not
+ * answered; everything that happens meanwhile is in the next batch.
  * A visible tab is served at once, a hidden one within `hiddenDelayMs`, a suspended one not at all until it attaches again.
  */
 export class TabSession {
@@ -32,6 +40,8 @@ export class TabSession {
   readonly #remote: RemoteTab
   readonly #source: TabSource
   #credit = true
+  #unansweredBatches = 0
+  #unansweredUnits = 0
   #waiting: (() => void) | null = null
   #stateDue = true
   #outboxDue = true
@@ -124,11 +134,23 @@ export class TabSession {
     if (this.suspended || !this.#credit) return
     const batch = this.#batch()
     if (!batch) return
+    if (this.#goesUnanswered(batch)) return this.#remote.push(batch)
     this.#credit = false
     void this.#remote.deliver(batch).then((answer) => {
       this.#credit = answer.ok
       if (answer.ok && this.#owes()) this.#schedule()
     })
+  }
+
+  /** Whether the batch is messages only, and few enough since the last answer. A hidden tab may be frozen: it answers each. */
+  #goesUnanswered({ channels, ...rest }: Delivery): boolean {
+    this.#unansweredBatches++
+    for (const { messages, snapshot } of channels ?? []) this.#unansweredUnits += (messages?.length ?? 0) + (snapshot?.json?.length ?? 0)
+    const few = this.#unansweredBatches < UNANSWERED_BATCHES && this.#unansweredUnits < UNANSWERED_UNITS
+    if (this.visible && few && Object.keys(rest).length === 0) return true
+    this.#unansweredBatches = 0
+    this.#unansweredUnits = 0
+    return false
   }
 
   #owes(): boolean {
@@ -149,13 +171,15 @@ export class TabSession {
       .filter((channel) => this.channels.get(channel.channel) === channel)
       .map((channel) => this.#source.serve(this, channel))
       .filter((delivery) => delivery !== null)
+    const state = this.#stateDue ? this.#source.state() : null
+    const outbox = this.watchesOutbox && this.#outboxDue ? this.#source.outboxView() : null
     const batch: Delivery = {
-      ...(this.#stateDue ? { state: this.#source.state() } : {}),
+      ...(state ? { state } : {}),
       ...(channels.length > 0 ? { channels } : {}),
       ...(this.#fates.length > 0 ? { fates: this.#fates } : {}),
       ...(this.#restarts.length > 0 ? { restarts: this.#restarts } : {}),
       ...(this.#errors.size > 0 ? { errors: [...this.#errors.values()] } : {}),
-      ...(this.watchesOutbox && this.#outboxDue ? { outbox: this.#source.outboxView() } : {}),
+      ...(outbox ? { outbox } : {}),
     }
     this.#stateDue = false
     if (this.watchesOutbox) this.#outboxDue = false

@@ -1,6 +1,7 @@
 import type { AttachAnswer, AttachRequest, ChannelDelivery, Delivery, HubApi, Result, TabPosition } from '../bridge/contract.ts'
 import { holdLock } from '../bridge/liveness.ts'
 import { openHubPort, type HubPort } from '../bridge/tab-end.ts'
+import { callsOf } from '../bridge/test-calls.ts'
 import { tabLockName } from '../bridge/lock-names.ts'
 import { TestLocks } from '../bridge/test-locks.ts'
 import type { Fate, LogEntry, Random, Store } from '../core/ports.ts'
@@ -118,7 +119,7 @@ export class TestTab {
 
   get hub(): HubApi {
     if (!this.#port) throw new Error('the page has no port')
-    return this.#port.hub
+    return callsOf(this.#port)
   }
 
   /** Opens a port of its own to a worker. */
@@ -132,7 +133,7 @@ export class TestTab {
       },
       credential: () => this.credential(),
     }
-    this.#port = openHubPort(port2, api, { clock: this.#world.clock, deadlineMs: 10_000 })
+    this.#port = openHubPort(port2, api, this.#world.clock)
     hub.connect(port1)
   }
 
@@ -150,7 +151,6 @@ export class TestTab {
       canAuthenticate: true,
       channels: [],
       watchesOutbox: false,
-      offers: [],
       unsettled: [],
       ...changes,
     })

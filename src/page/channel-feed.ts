@@ -36,6 +36,8 @@ export interface ChannelHandlers<Value = unknown, Event = unknown> {
   readonly refused?: (error: HoldfastError) => void
 }
 
+type Subscriber = readonly [ChannelHandlers]
+
 /** One channel in one tab, as long as somebody subscribes. */
 export interface ChannelFeed {
   /** Up to where every handler has run. */
@@ -51,101 +53,88 @@ export interface ChannelFeed {
  * to start those who subscribe later. Past that depth `restart` is called: the hub is asked for a fresh value, for everybody.
  */
 export function createChannelFeed(report: (error: unknown) => void, restart: () => void): ChannelFeed {
-  const live = new Set<ChannelHandlers>()
-  let joining = 0
+  /** Everybody, and those who hear already. In lists of their own, so that the same handlers can be added twice. */
+  const all = new Set<Subscriber>()
+  const live = new Set<Subscriber>()
   let position: Cursor | null = null
   /** What late subscribers begin with; `null` before the first value and after a reset. */
   let start: SnapshotDelivery | null = null
-  let tail: { readonly messages: readonly ChannelMessage[]; readonly length: number }[] = []
+  let tail: (readonly [messages: readonly ChannelMessage[], length: number])[] = []
   let tailMessages = 0
   let tailLength = 0
-  const isTailTooLong = (): boolean => tailMessages > DEFAULT_HISTORY.messages || tailLength > DEFAULT_HISTORY.bytes
+  let isTailWhole = true
 
-  const tell = (to: Iterable<ChannelHandlers>, call: (handlers: ChannelHandlers) => void): void => {
-    for (const handlers of to) guarded(report, () => call(handlers))
+  const tell = (to: Iterable<Subscriber>, name: keyof ChannelHandlers, ...news: readonly unknown[]): void => {
+    for (const [handlers] of to) guarded(report, () => (handlers[name] as ((...news: readonly unknown[]) => void) | undefined)?.(...news))
   }
-  const tellValue = (to: Iterable<ChannelHandlers>, { json, atMs, stale }: SnapshotDelivery): void => {
-    if (json === undefined) return
-    const value: unknown = JSON.parse(json)
-    tell(to, ({ snapshot }) => snapshot?.(value, { asOf: atMs, stale }))
+  const tellValue = (to: Iterable<Subscriber>, { json, atMs, stale }: SnapshotDelivery): void => {
+    if (json !== undefined) tell(to, 'snapshot', JSON.parse(json), { asOf: atMs, stale })
   }
-  const tellMessages = (to: Iterable<ChannelHandlers>, messages: readonly ChannelMessage[]): void => {
-    for (const message of messages) tell(to, (handlers) => handlers.message?.(message))
+  const tellMessages = (to: Iterable<Subscriber>, messages: readonly ChannelMessage[]): void => {
+    for (const message of messages) tell(to, 'message', message)
   }
   const reset = (why: ResetNotice): void => {
     position = start = null
-    tell(live, (handlers) => handlers.reset?.(why))
-  }
-  const begin = (next: SnapshotDelivery): void => {
-    start = next
-    tail = []
-    tailMessages = tailLength = 0
+    tell(live, 'reset', why)
   }
 
-  function join(handlers: ChannelHandlers): void {
-    if (start !== null && isTailTooLong()) {
+  function join(subscriber: Subscriber): void {
+    // A value is of no use without all that followed it; without one, late subscribers begin where the memory does.
+    if (start?.json !== undefined && !isTailWhole) {
       reset({ reason: 'trimmed' })
       restart()
-    } else if (start !== null) {
-      tellValue([handlers], start)
-      for (const { messages } of tail) tellMessages([handlers], messages)
+    } else if (start) {
+      tellValue([subscriber], start)
+      for (const [messages] of tail) tellMessages([subscriber], messages)
     }
-    live.add(handlers)
+    live.add(subscriber)
   }
 
   function remember(messages: readonly ChannelMessage[], length: number): void {
-    tail.push({ messages, length })
+    tail.push([messages, length])
     tailMessages += messages.length
     tailLength += length
-    if (!isTailTooLong()) return
-    // A value is of no use without all that followed it; without one, late subscribers begin where the memory does.
-    if (start?.json !== undefined) tail = []
-    else {
-      while (isTailTooLong()) {
-        const oldest = tail.shift()
-        tailMessages -= oldest?.messages.length ?? 0
-        tailLength -= oldest?.length ?? 0
-      }
+    while (tailMessages > DEFAULT_HISTORY.messages || tailLength > DEFAULT_HISTORY.bytes) {
+      const [oldest, oldestLength] = tail.shift() ?? [[], 0]
+      tailMessages -= oldest.length
+      tailLength -= oldestLength
+      isTailWhole = false
     }
   }
 
   return {
     position: () => position,
-    count: () => live.size + joining,
-    add(given) {
-      // Its own object, so that the same handlers can be added twice.
-      const handlers = { ...given }
-      let state: 'joining' | 'live' | 'gone' = 'joining'
-      joining++
+    count: () => all.size,
+    add(handlers) {
+      const subscriber: Subscriber = [handlers]
+      all.add(subscriber)
       // Never before `subscribe` has returned.
-      queueMicrotask(() => {
-        if (state === 'gone') return
-        state = 'live'
-        joining--
-        join(handlers)
-      })
+      queueMicrotask(() => all.has(subscriber) && join(subscriber))
       return () => {
-        if (state === 'joining') joining--
-        state = 'gone'
-        live.delete(handlers)
+        all.delete(subscriber)
+        live.delete(subscriber)
       }
     },
-    deliver(delivery) {
-      if (delivery.reset) reset(delivery.reset)
-      if (delivery.snapshot) {
-        begin(delivery.snapshot)
-        tellValue(live, delivery.snapshot)
+    deliver({ reset: why, snapshot, messages: json, position: next, recovered, refused }) {
+      if (why) reset(why)
+      if (snapshot) {
+        start = snapshot
+        tail = []
+        tailMessages = tailLength = 0
+        isTailWhole = true
+        tellValue(live, snapshot)
       }
       // Without a place in the channel these are leftovers of a subscription that this one replaced.
-      if (delivery.messages !== undefined && (position !== null || start !== null)) {
-        const messages = JSON.parse(delivery.messages) as ChannelMessage[]
-        tellMessages(live, messages)
-        remember(messages, delivery.messages.length)
+      if (position || start) {
+        if (json) {
+          const messages = JSON.parse(json) as ChannelMessage[]
+          tellMessages(live, messages)
+          remember(messages, json.length)
+        }
+        position = next ?? position
       }
-      if (delivery.position && (position !== null || start !== null)) position = delivery.position
-      const { recovered, refused } = delivery
-      if (recovered !== undefined) tell(live, (handlers) => handlers.recovered?.(recovered))
-      if (refused) tell(live, (handlers) => handlers.refused?.(HoldfastError.from(refused)))
+      if (recovered !== undefined) tell(live, 'recovered', recovered)
+      if (refused) tell(live, 'refused', HoldfastError.from(refused))
     },
   }
 }

@@ -140,6 +140,15 @@ describe('connect', () => {
     expect(open.size).toBe(0)
   })
 
+  it('[TB19] ends when the hub refuses the value of an option', async () => {
+    const connection = connect({ reconnect: { jitter: 2 } })
+    const errors: string[] = []
+    connection.on('error', ({ code, message }) => errors.push(`${code}: ${message}`))
+    await until(() => connection.state.current.status === 'closed')
+    expect(errors).toEqual(['invalid-option: reconnect.jitter must be a number from 0 to 1.'])
+    expect(open.size).toBe(0)
+  })
+
   it('[TB8] is refused by a hub of another build until retryNow', async () => {
     page.prepare = (hub) => (hub.answers.attach = () => Promise.resolve({ ok: false, error: { code: 'version', message: 'x' } }))
     const connection = connect()
@@ -208,6 +217,18 @@ describe('the link to the hub', () => {
     expect(connection.state.current).toEqual({ status: 'connecting', pending: 2, durable: true, shared: true })
     await until(() => page.hubs.length === 2)
     expect(page.names[1]).toBe(page.names[0])
+  })
+
+  it('[TB9] says connecting with what it knew when it comes back to another hub', async () => {
+    const connection = await connected()
+    await page.hub.deliver({ state: { status: 'connected', pending: 2, durable: true, shared: true } })
+    const shown: unknown[] = []
+    connection.state.subscribe(() => shown.push(connection.state.current))
+    page.tell('suspended')
+    page.tell('resumed')
+    await until(() => page.hubs.length === 2 && page.hub.said('attach').length === 1)
+    await settled()
+    expect(shown).toEqual([{ status: 'connecting', pending: 2, durable: true, shared: true }])
   })
 
   it('[TB9] waits 2 s for a revived hub before it turns to the next generation', async () => {
@@ -371,7 +392,7 @@ describe('sending', () => {
     expect(sent.map(({ fate }) => fate)).toEqual(['queued', 'queued', 'queued', 'queued'])
   })
 
-  it('[TB12] offers what a dead hub did not answer for to the next one, under the same ids and before newer messages', async () => {
+  it('[TB12] hands what a dead hub did not answer for to the next one, under the same ids and before newer messages', async () => {
     const connection = await connected()
     page.hub.answers.send = () => never
     const channel = connection.channel('a')
@@ -380,7 +401,7 @@ describe('sending', () => {
     const newer = channel.send(3)
     page.kill()
     await until(() => page.hubs.length === 2 && page.hub.taken.length === 3)
-    expect(page.hub.attached.offers.map(({ id }) => id)).toEqual(older.map(({ id }) => id))
+    expect(page.hub.attached.unsettled).toEqual([])
     expect(page.hub.taken.map(({ id }) => id)).toEqual([...older, newer].map(({ id }) => id))
     expect(page.hub.taken.map((message) => message.json)).toEqual(['1', '2', '3'])
     await Promise.all([...older, newer].map(({ queued }) => queued))
@@ -394,7 +415,7 @@ describe('sending', () => {
     await page.hub.deliver({ fates: [{ id: ended.id, fate: 'applied' }] })
     page.kill()
     await until(() => page.hubs.length === 2 && page.hub.said('attach').length === 1)
-    expect(page.hub.attached).toMatchObject({ offers: [], unsettled: [sent.id] })
+    expect(page.hub.attached).toMatchObject({ unsettled: [sent.id] })
     await page.hub.deliver({ fates: [{ id: sent.id, fate: 'applied', replyJson: '{"n":7}' }] })
     expect(await sent.applied).toEqual({ n: 7 })
   })

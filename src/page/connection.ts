@@ -2,14 +2,15 @@ import type { Delivery, OutboxRestart, TabSignal } from '../bridge/contract.ts'
 import type { ConnectionState } from '../core/public-state.ts'
 import { isChannelName } from '../protocol/decode.ts'
 import { HoldfastError } from '../protocol/errors.ts'
-import type { Channel } from './channel.ts'
+import type { Id } from '../protocol/messages.ts'
+import type { Channel, SendOptions } from './channel.ts'
 import { askCredential } from './credential.ts'
-import type { HubLink, LinkOwner } from './hub-link.ts'
+import { createHubLink } from './hub-link.ts'
 import { createListeners, type Listeners } from './listeners.ts'
 import { createLiveValue, type LiveValue } from './live-value.ts'
 import type { CheckedOptions } from './options.ts'
 import { EMPTY_OUTBOX, outboxContents, type Outbox, type OutboxContents } from './outbox.ts'
-import type { PageEvent, Platform } from './platform.ts'
+import type { Platform } from './platform.ts'
 import { createSender } from './sender.ts'
 import { createSubscriptions } from './subscriptions.ts'
 
@@ -51,29 +52,23 @@ export interface ListenOptions {
   readonly signal?: AbortSignal
 }
 
-/** A connection seen from the page that holds it. */
-export interface PageConnection extends Connection {
-  /** Attaches for the first time. */
-  start(): void
-  /** Something happened to the page. */
-  page(event: PageEvent): void
-}
-
-/** What a connection needs of the page it is made for. */
-export interface ConnectionHost extends Pick<Platform, 'clock' | 'newId' | 'report' | 'isVisible'> {
-  createLink(owner: LinkOwner): HubLink
-  /** A holder is done with the connection; whether it was the last one. */
+/** Those who hold a connection, counted by `connect`. */
+export interface Holders {
+  /** One is done with it; whether it was the last one. */
   release(): boolean
   /** The connection has ended. */
   ended(): void
 }
 
-/** Makes the connection of one scope in this tab. */
-export function createConnection({ settings, token }: CheckedOptions, host: ConnectionHost): PageConnection {
-  const { report } = host
+/** Makes the connection of one scope in this tab. Without `holders` it does nothing: that is how it looks on a server. */
+export function createConnection(
+  { settings, scopeKey, token, hub, hubUrl }: CheckedOptions,
+  platform: Platform,
+  holders: Holders | null,
+): Connection {
+  const { report } = platform
   const state = createLiveValue<ConnectionState>({ status: 'connecting', pending: 0, durable: false, shared: true }, report)
   let watchesOutbox = false
-  let introduced = { visible: false, watchesOutbox }
   const outbox = createLiveValue<OutboxContents>(EMPTY_OUTBOX, report, (on) => {
     watchesOutbox = on
     signal(on ? 'watch-outbox' : 'unwatch-outbox')
@@ -83,38 +78,33 @@ export function createConnection({ settings, token }: CheckedOptions, host: Conn
     error: createListeners(report),
   }
   const channels = new Map<string, Channel>()
-  let isOver = false
+  const over = new AbortController()
+  /** What has happened to the page since it was introduced to a hub, and was not told yet. */
+  let untold: TabSignal[] = []
 
-  const link = host.createLink({
+  const link = createHubLink(platform, scopeKey, (name) => (hub ? hub({ name }) : platform.startHub(name, hubUrl)), {
     api: {
-      deliver(batch) {
-        if (!isOver) take(batch)
-        return Promise.resolve(null)
-      },
+      deliver: async (batch) => take(batch),
       credential: () => askCredential(token, fail),
     },
     introduce() {
-      introduced = { visible: host.isVisible(), watchesOutbox }
+      untold = []
       return {
-        ...introduced,
         settings,
-        canAuthenticate: token !== undefined,
+        visible: platform.isVisible(),
+        watchesOutbox,
+        canAuthenticate: !!token,
         channels: subscriptions.restate(),
-        offers: sender.outgoing.offers(),
-        unsettled: sender.outgoing.unsettled(),
+        unsettled: sender.unsettled(),
       }
     },
-    attached(hub) {
-      // What changed while the hub was being asked.
-      if (host.isVisible() !== introduced.visible) signal(host.isVisible() ? 'visible' : 'hidden')
-      if (watchesOutbox !== introduced.watchesOutbox) signal(watchesOutbox ? 'watch-outbox' : 'unwatch-outbox')
-      subscriptions.attached()
-      sender.outgoing.attached(hub)
+    attached() {
+      tell()
+      subscriptions.sync()
+      void sender.flush()
     },
-    detached(lost) {
-      subscriptions.detached()
-      sender.outgoing.detached()
-      if (lost) setStatus({ status: 'connecting' })
+    lost() {
+      if (state.current.status !== 'connecting') setStatus({ status: 'connecting' })
     },
     failed: fail,
     refused(data) {
@@ -124,26 +114,32 @@ export function createConnection({ settings, token }: CheckedOptions, host: Conn
       else end(error)
     },
   })
-  const sender = createSender(link, host)
-  const subscriptions = createSubscriptions((run) => link.call(run), report)
+  const sender = createSender(link, platform)
+  const subscriptions = createSubscriptions(link, report)
 
-  function take({ channels: deliveries = [], fates = [], outbox: view, state: next, restarts = [], errors = [] }: Delivery): void {
+  function take({ channels: deliveries = [], fates = [], outbox: view, state: next, restarts = [], errors = [] }: Delivery): null {
     subscriptions.deliver(deliveries)
-    sender.outgoing.told(fates)
+    sender.told(fates)
     if (view) outbox.set(outboxContents(view))
     // After the messages: who sees `connected` has them.
-    if (next) state.set(next)
+    if (next && !over.signal.aborted) state.set(next)
     for (const restart of restarts) events.outboxRestarted.emit(restart)
     for (const error of errors) fail(HoldfastError.from(error))
+    return null
   }
 
   function signal(news: TabSignal): void {
-    void link.call((hub) => hub.signal(news))
+    untold.push(news)
+    tell()
+  }
+
+  function tell(): void {
+    if (link.isAttached()) for (const news of untold.splice(0)) void link.call('signal', news)
   }
 
   function fail(error: HoldfastError): void {
-    if (events.error.count() > 0) events.error.emit(error)
-    else report(error)
+    if (events.error.isEmpty()) report(error)
+    else events.error.emit(error)
   }
 
   /** While no hub lives the tab itself says what is the matter. */
@@ -153,61 +149,56 @@ export function createConnection({ settings, token }: CheckedOptions, host: Conn
   }
 
   function end(error: HoldfastError): void {
-    if (isOver) return
-    isOver = true
-    link.close()
-    sender.outgoing.close(error)
+    over.abort()
+    link.close(error)
+    sender.close(error)
     subscriptions.close()
+    if (!holders) return
     setStatus({ status: 'closed' })
-    host.ended()
+    holders.ended()
   }
 
   function makeChannel(name: string): Channel {
     return {
       name,
-      subscribe: (handlers, options) => stopOn(options, () => subscriptions.add(name, handlers)),
-      send: <Reply>(data: unknown, options?: Parameters<Channel['send']>[1]) => sender.send<Reply>(name, data, options),
+      subscribe: (handlers, how) => stopOn(how, () => subscriptions.add(name, handlers)),
+      send: <Reply>(data: unknown, how?: SendOptions) => sender.send<Reply>(name, data, how),
     }
   }
+
+  if (holders) {
+    platform.watchPage((event) => {
+      if (event === 'resumed') return link.attachAgain()
+      signal(event)
+      if (event === 'visible') void link.check()
+    }, over.signal)
+    link.start()
+  } else end(new HoldfastError('not-connected', 'There is no connection outside a browser.'))
 
   return {
     state,
     user: makeChannel('@user'),
-    outbox: {
-      get current() {
-        return outbox.current
-      },
-      subscribe: outbox.subscribe,
-      cancel: (id) => sender.cancel(id),
-      retry: (id) => sender.retry(id),
-      discard: (id) => sender.discard(id),
-    },
+    outbox: Object.assign(outbox, { cancel: sender.cancel, retry: sender.retry, discard: (id: Id) => link.ask('discard', id) }),
     channel(name) {
       let channel = channels.get(name)
-      if (channel === undefined) {
+      if (!channel) {
         if (typeof name !== 'string' || !isChannelName(name) || name.startsWith('@')) {
           throw new HoldfastError(
             'invalid-option',
-            'A channel name is 1 to 200 of A–Z a–z 0–9 . _ : / @ + = ~ -, without "..", and does not begin with @.',
+            'A channel name is 1 to 200 of A-Z a-z 0-9 ._:/@+=~- without "..", and @ does not come first.',
           )
         }
         channels.set(name, (channel = makeChannel(name)))
       }
       return channel
     },
-    on: (name, listener, options) => stopOn(options, () => events[name].add(listener)),
+    on: (name, listener, how) => stopOn(how, () => events[name].add(listener)),
     retryNow() {
       link.start()
       signal('retry')
     },
     close() {
-      if (!isOver && host.release()) end(new HoldfastError('closed', 'The connection was closed.'))
-    },
-    start: () => link.start(),
-    page(event) {
-      if (event === 'resumed') return link.attachAgain()
-      signal(event)
-      if (event === 'visible') void link.check()
+      if (!over.signal.aborted && holders?.release()) end(new HoldfastError('closed', 'The connection was closed.'))
     },
   }
 }

@@ -7,10 +7,11 @@ import type { ConnectOptions } from './options.ts'
 export async function askCredential(token: ConnectOptions['token'], fail: (error: HoldfastError) => void): Promise<Result<string | null>> {
   try {
     const value: unknown = token ? await token() : null
-    if (value === null || (typeof value === 'string' && value !== '' && value.length <= MAX_CREDENTIAL_LENGTH)) return { ok: true, value }
-    throw new TypeError(`it must give a string of 1 to ${MAX_CREDENTIAL_LENGTH} characters, or null`)
-  } catch (error) {
-    fail(new HoldfastError('unauthenticated', `Option token failed: ${String(error)}`, { cause: error }))
-    return { ok: false, error: { code: 'unauthenticated', message: 'Option token failed in the tab.' } }
+    if (value === null || (typeof value === 'string' && value && value.length <= MAX_CREDENTIAL_LENGTH)) return { ok: true, value }
+    throw `it must give a string of 1 to ${MAX_CREDENTIAL_LENGTH} characters, or null`
+  } catch (cause) {
+    const error = new HoldfastError('unauthenticated', `Option token failed: ${String(cause)}`, { cause })
+    fail(error)
+    return { ok: false, error: { code: error.code, message: 'Option token failed in the tab.' } }
   }
 }

@@ -1,10 +1,9 @@
 import { BRIDGE_VERSION, type AttachRequest, type HubApi, type Result, type TabApi } from '../bridge/contract.ts'
-import { holdLock, liveHubs, whenFree, type HeldLock } from '../bridge/liveness.ts'
+import { holdLock, newestGeneration, whenFree, type HeldLock } from '../bridge/liveness.ts'
 import { hubName, tabLockName } from '../bridge/lock-names.ts'
-import { openHubPort } from '../bridge/tab-end.ts'
+import { openHubPort, type HubAnswer, type HubPort } from '../bridge/tab-end.ts'
 import { HoldfastError, type ErrorData } from '../protocol/errors.ts'
 import type { HubWorker, Platform } from './platform.ts'
-import { whenOverdue } from './overdue.ts'
 
 /** How long an ordinary call may take. */
 const CALL_MS = 10_000
@@ -16,15 +15,16 @@ const REVIVE_MS = 2_000
 const MAX_PATIENCE_MS = 10_000
 
 const NO_HUB: ErrorData = { code: 'hub-failed', message: 'The hub is gone; another one is being started.' }
+const noHub: Result<never> = { ok: false, error: NO_HUB }
 
 /** What the link tells and asks of the connection it serves. */
 export interface LinkOwner {
   readonly api: TabApi
   /** What this tab says of itself now. */
   introduce(): Omit<AttachRequest, 'bridge' | 'tab' | 'lock'>
-  attached(hub: HubApi): void
-  /** There is no hub. `lost`: not because this tab wanted to attach again. */
-  detached(lost: boolean): void
+  attached(): void
+  /** Whatever hub was there is not there any more; told as soon as it is known, and perhaps again. */
+  lost(): void
   /** Something went wrong; the link goes on trying. */
   failed(error: HoldfastError): void
   /** The hub will not have this tab. The link has stopped. */
@@ -35,55 +35,40 @@ export interface LinkOwner {
 export interface HubLink {
   /** Begins, or begins again after a refusal. */
   start(): void
-  /** Calls the hub; `hub-failed` when there is none. A call without an answer makes the link find out whether the hub still lives. */
-  call<T>(run: (hub: HubApi) => Promise<Result<T>>): Promise<Result<T>>
-  /** Calls the hub as soon as there is one. Rejects with a HoldfastError: what the hub answered, `hub-failed` when it died meanwhile, `closed`. */
-  ask<T>(run: (hub: HubApi) => Promise<Result<T>>): Promise<T>
-  /** Finds out whether the hub still answers; resolves when that is known. */
+  isAttached(): boolean
+  /** Calls the hub. Never rejects; resolves when it is also known whether a hub that gave no answer goes on. */
+  call<Name extends keyof HubApi>(name: Name, ...args: Parameters<HubApi[Name]>): Promise<HubAnswer<Name>>
+  /** Calls the hub as soon as there is one. Rejects with a HoldfastError: what the hub answered, `hub-failed` when it died meanwhile, or what the link was closed with. */
+  ask<Name extends 'cancel' | 'retry' | 'discard'>(name: Name, ...args: Parameters<HubApi[Name]>): Promise<void>
+  /** Finds out whether the hub still answers. */
   check(): Promise<void>
-  /** Whether an error says nothing about the call but something about the hub; resolves when it is known whether this one goes on. */
-  doubt(error: ErrorData): Promise<void> | null
   /** Closes the port and states anew where this tab is. */
   attachAgain(): void
-  close(): void
+  /** Ends for good. */
+  close(error: HoldfastError): void
 }
 
+/** Whether an error says nothing about a call but that nobody answered it. */
+export function isUnanswered(error: ErrorData): boolean {
+  return error === NO_HUB || error.code === 'hub-timeout'
+}
+
+/** Why the session with a hub ended. */
 type End = 'gone' | 'again' | 'unanswered' | 'broken' | 'stopped'
 
-/** One open port. */
-interface Session {
-  readonly hub: HubApi
-  instance: string | null
-  end(how: End, lost?: boolean): void
-}
-
-/** Where there is no browser there is no hub: nothing happens, and what is asked fails with `not-connected`. */
-export const NO_LINK: HubLink = {
-  start: () => {},
-  call: () => Promise.resolve({ ok: false, error: NO_HUB }),
-  ask: () => Promise.reject(new HoldfastError('not-connected', 'There is no connection outside a browser.')),
-  check: () => Promise.resolve(),
-  doubt: () => null,
-  attachAgain: () => {},
-  close: () => {},
-}
-
 /** Makes a link for one scope. `startHub` starts or joins the worker of that name. */
-export function createHubLink(
-  platform: Platform,
-  scope: Promise<string>,
-  startHub: (name: string) => HubWorker,
-  owner: LinkOwner,
-): HubLink {
-  const { clock, locks } = platform
-  let session: Session | null = null
-  let running = false
-  let closed = false
+export function createHubLink(platform: Platform, scopeKey: string, startHub: (name: string) => HubWorker, owner: LinkOwner): HubLink {
+  const { clock } = platform
+  /** Set while attached. */
+  let hub: HubPort | null = null
+  let instance = ''
+  let end = (_how: End): void => {}
+  let wake = (): void => {}
+  let isRunning = false
+  let over: HoldfastError | null = null
   let generation = 0
   let tab = ''
-  let lock: HeldLock | null = null
-  let checking: Promise<void> | null = null
-  let wake = (): void => {}
+  let lock: HeldLock | undefined
   const asking: (() => void)[] = []
 
   async function stayAttached(): Promise<void> {
@@ -91,73 +76,65 @@ export function createHubLink(
     let quickDeaths = 0
     for (;;) {
       const sinceMs = clock.nowMs()
-      const end = await attempt(patienceMs).catch((error: unknown): End => {
-        owner.failed(new HoldfastError('hub-failed', `The hub could not be started: ${String(error)}`, { cause: error }))
+      const how = await attempt(patienceMs).catch((error: unknown): End => {
+        owner.failed(new HoldfastError('hub-failed', `The hub did not start: ${String(error)}`, { cause: error }))
         return 'broken'
       })
-      if (closed || end === 'stopped') return
+      if (over || how === 'stopped') return
       // The same name first: browsers start it afresh when it is dead, and answer nothing when it hangs or closed itself.
-      if (end === 'unanswered') generation++
-      quickDeaths = end === 'gone' && clock.nowMs() - sinceMs < START_MS ? quickDeaths + 1 : 0
-      if (end === 'broken' || quickDeaths > 1) await pause(patienceMs)
-      patienceMs = end === 'gone' ? REVIVE_MS : end === 'again' ? START_MS : Math.min(patienceMs * 2, MAX_PATIENCE_MS)
+      if (how === 'unanswered') generation++
+      quickDeaths = how === 'gone' && clock.nowMs() - sinceMs < START_MS ? quickDeaths + 1 : 0
+      if (how === 'broken' || quickDeaths > 1) await pause(patienceMs)
+      patienceMs = how === 'gone' ? REVIVE_MS : how === 'again' ? START_MS : Math.min(patienceMs * 2, MAX_PATIENCE_MS)
     }
   }
 
   /** Attaches to a hub and stays until that ends. */
   async function attempt(patienceMs: number): Promise<End> {
-    const id = await scope
-    if (!lock?.isHeld()) {
-      tab = platform.newId()
-      lock = await holdLock(locks, tabLockName(id, tab))
-    }
-    const [newest] = await liveHubs(locks, id)
-    generation = Math.max(generation, newest?.generation ?? 0)
-    if (closed) {
-      lock.release()
+    const { locks } = platform
+    const scope = await platform.hash(scopeKey)
+    if (!lock?.isHeld()) lock = await holdLock(locks, tabLockName(scope, (tab = platform.newId())))
+    const held = lock
+    generation = Math.max(generation, await newestGeneration(locks, scope))
+    if (over) {
+      held.release()
       return 'stopped'
     }
-    const worker = startHub(hubName(id, generation))
-    const opened = openHubPort(worker.port, owner.api, { clock, deadlineMs: CALL_MS })
-    const over = new AbortController()
+    const worker = startHub(hubName(scope, generation))
+    const port = openHubPort(worker.port, owner.api, clock)
+    const session = new AbortController()
+    const { signal } = session
     return new Promise((resolve) => {
-      const mine: Session = {
-        hub: opened.hub,
-        instance: null,
-        end(how, lost = true) {
-          if (session !== mine) return
-          session = null
-          cancelPatience()
-          over.abort()
-          if (mine.instance !== null) owner.detached(lost)
-          opened.close(NO_HUB)
-          resolve(how)
-        },
-      }
-      session = mine
-      const cancelPatience = whenOverdue(clock, patienceMs, () => mine.end('unanswered'))
-      worker.addEventListener('error', () => {
-        if (session !== mine) return
-        owner.failed(new HoldfastError('hub-failed', 'The script of the hub failed or could not be loaded: see option hubUrl.'))
-        // Some browsers also tell later errors of a worker that goes on.
-        if (mine.instance === null) mine.end('broken')
+      const mine = (end = (how: End): void => session.abort(how))
+      signal.addEventListener('abort', () => {
+        port.close(NO_HUB)
+        if (hub === port) hub = null
+        if (signal.reason === 'gone') owner.lost()
+        resolve(signal.reason as End)
       })
-      void opened.hub.attach({ ...owner.introduce(), bridge: BRIDGE_VERSION, tab, lock: lock?.name ?? '' }).then((answer) => {
-        if (session !== mine) return
-        cancelPatience()
+      worker.addEventListener('error', () => {
+        if (signal.aborted) return
+        owner.failed(new HoldfastError('hub-failed', 'The script of the hub failed or did not load: see option hubUrl.'))
+        // Some browsers also tell later errors of a worker that goes on.
+        if (!hub) mine('broken')
+      })
+      void port.call(patienceMs, 'attach', { ...owner.introduce(), bridge: BRIDGE_VERSION, tab, lock: held.name }).then((answer) => {
+        if (signal.aborted) return
         if (answer.ok) {
-          mine.instance = answer.value.instance
-          void whenFree(locks, answer.value.lock, over.signal).then(() => mine.end('gone'))
-          owner.attached(opened.hub)
-          for (const resume of asking.splice(0)) resume()
+          hub = port
+          if (answer.value.instance !== instance) owner.lost()
+          instance = answer.value.instance
+          void whenFree(locks, answer.value.lock, signal).then(() => mine('gone'))
+          owner.attached()
+          resume()
           return
         }
         const { code } = answer.error
         // `closed`: it is about to stop. Its name would give the same worker again.
-        if (code === 'hub-timeout' || code === 'closed') return mine.end('unanswered')
-        if (code === 'hub-failed') return mine.end('broken')
-        running = false
-        mine.end('stopped')
+        if (code === 'hub-timeout' || code === 'closed') return mine('unanswered')
+        if (code === 'hub-failed') return mine('broken')
+        isRunning = false
+        mine('stopped')
         owner.refused(answer.error)
       })
     })
@@ -173,65 +150,61 @@ export function createHubLink(
     })
   }
 
-  async function ping(): Promise<void> {
-    const asked = session
-    // A port without an answer to `attach` has its own deadline.
-    if (asked === null || asked.instance === null) return
-    const cancel = whenOverdue(clock, REVIVE_MS, () => asked.end('gone'))
-    const answer = await asked.hub.ping()
-    cancel()
-    if (!answer.ok || answer.value.instance !== asked.instance) asked.end('gone')
+  /** Lets those go on who wait for a hub. */
+  function resume(): void {
+    for (const go of asking.splice(0)) go()
   }
 
   async function attached(): Promise<void> {
-    if (closed || session?.instance) return
-    await new Promise<void>((resolve) => asking.push(resolve))
+    if (hub || over) return
+    await new Promise<void>((go) => asking.push(go))
     return attached()
   }
 
-  function check(): Promise<void> {
-    checking ??= ping().finally(() => (checking = null))
-    return checking
+  async function check(): Promise<void> {
+    const mine = end
+    const asked = instance
+    const answer = await hub?.call(REVIVE_MS, 'ping')
+    if (answer && !(answer.ok && answer.value.instance === asked)) mine('gone')
   }
 
-  async function call<T>(run: (hub: HubApi) => Promise<Result<T>>): Promise<Result<T>> {
-    if (!session?.instance) return { ok: false, error: NO_HUB }
-    const answer = await run(session.hub)
-    if (!answer.ok) void doubt(answer.error)
-    return answer
-  }
-
-  function doubt({ code }: ErrorData): Promise<void> | null {
-    // A hub that does not know this tab any more is another one, started behind the same port.
-    if (code === 'closed') session?.end('gone')
-    return code === 'hub-timeout' ? check() : code === 'closed' ? Promise.resolve() : null
+  async function call<Name extends keyof HubApi>(name: Name, ...args: Parameters<HubApi[Name]>): Promise<HubAnswer<Name>> {
+    const mine = end
+    let answer: Result<unknown> = hub ? await hub.call(CALL_MS, name, ...args) : noHub
+    if (!answer.ok) {
+      if (answer.error.code === 'hub-timeout') await check()
+      // A hub that does not know this tab any more is another one, started behind the same port.
+      if (answer.error.code === 'closed') {
+        mine('gone')
+        answer = noHub
+      }
+    }
+    return answer as HubAnswer<Name>
   }
 
   return {
     start() {
-      if (running || closed) return wake()
-      running = true
+      wake()
+      if (isRunning || over) return
+      isRunning = true
       void stayAttached()
     },
+    isAttached: () => !!hub,
     call,
-    async ask(run) {
+    async ask(name, ...args) {
       await attached()
-      const answer = await call(run)
-      if (answer.ok) return answer.value
-      throw closed ? new HoldfastError('closed', 'The connection was closed.') : HoldfastError.from(answer.error)
+      const answer: Result<unknown> = await call(name, ...args)
+      if (!answer.ok) throw over ?? HoldfastError.from(answer.error)
     },
     check,
-    doubt,
-    attachAgain() {
-      session?.end('again', false)
-    },
-    close() {
-      closed = true
-      void session?.hub.detach()
-      session?.end('stopped')
+    attachAgain: () => end('again'),
+    close(error) {
+      over = error
+      void hub?.call(CALL_MS, 'detach')
+      end('stopped')
       lock?.release()
       wake()
-      for (const resume of asking.splice(0)) resume()
+      resume()
     },
   }
 }

@@ -1,24 +1,29 @@
 /** What is called when something happens. One that throws does not keep the others from being called; its error goes to `report`. */
 export interface Listeners<Args extends readonly unknown[]> {
   /** Adds a listener; the same function may be added twice. Returns how to remove it, once. */
-  add(listener: (...args: Args) => void): () => void
+  readonly add: (listener: (...args: Args) => void) => () => void
   emit(...args: Args): void
-  count(): number
+  isEmpty(): boolean
 }
 
-/** Makes an empty list of listeners. */
-export function createListeners<Args extends readonly unknown[]>(report: (error: unknown) => void): Listeners<Args> {
-  const entries = new Set<{ readonly listener: (...args: Args) => void }>()
+/** Makes an empty list of listeners. `watched` is told when the first one comes and when the last one leaves. */
+export function createListeners<Args extends readonly unknown[]>(
+  report: (error: unknown) => void,
+  watched?: (on: boolean) => void,
+): Listeners<Args> {
+  const entries = new Set<readonly [(...args: Args) => void]>()
   return {
     add(listener) {
-      const entry = { listener }
-      entries.add(entry)
-      return () => void entries.delete(entry)
+      const entry = [listener] as const
+      if (entries.add(entry).size === 1) watched?.(true)
+      return () => {
+        if (entries.delete(entry) && !entries.size) watched?.(false)
+      }
     },
     emit(...args) {
-      for (const { listener } of entries) guarded(report, () => listener(...args))
+      for (const [listener] of entries) guarded(report, () => listener(...args))
     },
-    count: () => entries.size,
+    isEmpty: () => !entries.size,
   }
 }
 

@@ -14,28 +14,13 @@ export interface MutableLiveValue<T> extends LiveValue<T> {
 }
 
 /** Makes a value. `watched` is told when the first listener comes and when the last one leaves. */
-export function createLiveValue<T>(
-  initial: T,
-  report: (error: unknown) => void,
-  watched: (on: boolean) => void = () => {},
-): MutableLiveValue<T> {
-  let current = initial
-  const listeners = createListeners<[]>(report)
+export function createLiveValue<T>(current: T, report: (error: unknown) => void, watched?: (on: boolean) => void): MutableLiveValue<T> {
+  const listeners = createListeners<[]>(report, watched)
   return {
     get current() {
       return current
     },
-    subscribe(listener) {
-      const remove = listeners.add(listener)
-      if (listeners.count() === 1) watched(true)
-      let on = true
-      return () => {
-        if (!on) return
-        on = false
-        remove()
-        if (listeners.count() === 0) watched(false)
-      }
-    },
+    subscribe: listeners.add,
     set(value) {
       current = value
       listeners.emit()

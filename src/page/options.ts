@@ -1,7 +1,5 @@
-import { HIDDEN_DELAY_RANGE, OUTBOX_RANGES, outOfRange, RECONNECT_RANGES, type Range } from '../bridge/setting-ranges.ts'
 import { DEFAULT_OUTBOX, DEFAULT_RECONNECT, type HubSettings, type OutboxSettings, type ReconnectSettings } from '../core/settings.ts'
 import { HoldfastError } from '../protocol/errors.ts'
-import { MAX_USER_LENGTH } from '../protocol/limits.ts'
 
 /** What `connect` takes. An option it does not know, or cannot honour, is refused with `invalid-option`. */
 export interface ConnectOptions {
@@ -27,76 +25,72 @@ export interface ConnectOptions {
 }
 
 /** Options that were checked and completed. */
-export interface CheckedOptions extends Pick<ConnectOptions, 'token' | 'hub' | 'hubUrl'> {
+export interface CheckedOptions {
+  readonly token: ConnectOptions['token']
+  readonly hub: ConnectOptions['hub']
+  readonly hubUrl: string | undefined
   readonly settings: HubSettings
   /** Tabs and `connect` calls with the same key share one hub. */
   readonly scopeKey: string
 }
 
-const KNOWN = ['url', 'user', 'token', 'hub', 'hubUrl', 'reconnect', 'outbox', 'hiddenDelayMs']
+type Texts<T> = T extends URL ? string : T extends (...args: never) => unknown ? T : { readonly [Key in keyof T]: Texts<T[Key]> }
+
+/** Every option, with a value of the right type. */
+const OPTIONS = {
+  url: '',
+  user: '',
+  token: () => null,
+  hub: () => null,
+  hubUrl: '',
+  reconnect: DEFAULT_RECONNECT,
+  outbox: DEFAULT_OUTBOX,
+  hiddenDelayMs: 0,
+}
 
 /**
- * Checks options and fills in the defaults.
+ * Checks names and types of options and fills in the defaults. What values are allowed is checked by the hub.
  * @throws HoldfastError `invalid-option`, naming the option and what it may be.
  */
 export function checkOptions(options: ConnectOptions, baseUrl: string): CheckedOptions {
-  if (typeof options !== 'object' || options === null) invalid('options', 'must be an object')
-  for (const key of Object.keys(options)) if (!KNOWN.includes(key)) invalid(key, `is not one of ${KNOWN.join(', ')}`)
-  const { user = null, token, hub, hubUrl, hiddenDelayMs = 1_000 } = options
-  if (user !== null && (typeof user !== 'string' || !user || user.length > MAX_USER_LENGTH)) {
-    invalid('user', `must be a string of 1 to ${MAX_USER_LENGTH} characters; omit it for nobody`)
-  }
-  if (token !== undefined && typeof token !== 'function') invalid('token', 'must be a function')
-  if (hub !== undefined && typeof hub !== 'function') invalid('hub', 'must be a function that returns a SharedWorker')
-  if (hubUrl !== undefined && typeof hubUrl !== 'string' && !(hubUrl instanceof URL)) invalid('hubUrl', 'must be a string or a URL')
+  const { url: address, user = null, token, hub, hubUrl, reconnect, outbox, hiddenDelayMs = 1_000 } = checked('', options, OPTIONS)
   if (hub && hubUrl !== undefined) invalid('hubUrl', 'and hub exclude each other')
-  checkRange('hiddenDelayMs', hiddenDelayMs, HIDDEN_DELAY_RANGE)
-  const reconnect = complete('reconnect', options.reconnect, DEFAULT_RECONNECT, RECONNECT_RANGES)
-  if (reconnect.maxDelayMs < reconnect.baseDelayMs) invalid('reconnect.maxDelayMs', 'must not be below baseDelayMs')
-  const outbox = complete('outbox', options.outbox, DEFAULT_OUTBOX, OUTBOX_RANGES)
-  const url = socketUrl(options.url, baseUrl)
+  let url: URL
+  try {
+    // Without an address there is none that is relative to the page either.
+    url = new URL(address ?? '//', baseUrl)
+  } catch {
+    invalid('url', 'must be an address, absolute or relative to the page')
+  }
+  url.hash = ''
+  url.protocol = url.protocol.replace('http', 'ws')
   return {
-    ...(token && { token }),
-    ...(hub && { hub }),
-    ...(hubUrl !== undefined && { hubUrl }),
-    settings: { url: url.href, user, reconnect, outbox, hiddenDelayMs },
+    token,
+    hub,
+    hubUrl,
+    settings: {
+      url: url.href,
+      user,
+      reconnect: { ...DEFAULT_RECONNECT, ...reconnect },
+      outbox: { ...DEFAULT_OUTBOX, ...outbox },
+      hiddenDelayMs,
+    },
     scopeKey: JSON.stringify([url.origin + url.pathname, user]),
   }
 }
 
-function socketUrl(given: unknown, baseUrl: string): URL {
-  const wanted = 'must be an address with http:, https:, ws: or wss:, or relative to the page'
-  let url: URL
-  try {
-    if (typeof given !== 'string' && !(given instanceof URL)) throw new TypeError(wanted)
-    url = new URL(given, baseUrl)
-  } catch {
-    invalid('url', wanted)
+/** A copy of `given`, which has no name and no type that `sample` has not. What is `undefined` counts as left out, and an URL as its text. */
+function checked<T>(name: string, given: T, sample: object): Texts<T> {
+  const value: unknown = given instanceof URL ? given.href : given
+  if (value === null || typeof value !== typeof sample) invalid(name || 'options', `must be of type ${typeof sample}`)
+  if (typeof value !== 'object') return value as Texts<T>
+  const result: Record<string, unknown> = {}
+  for (const [key, inner] of Object.entries(value)) {
+    const path = name ? `${name}.${key}` : key
+    if (!Object.hasOwn(sample, key)) invalid(path, `is not one of ${Object.keys(sample).join(', ')}`)
+    if (inner !== undefined) result[key] = checked(path, inner, (sample as typeof result)[key] as object)
   }
-  url.hash = ''
-  if (/^https?:$/.test(url.protocol)) url.protocol = url.protocol.replace('http', 'ws')
-  if (!/^wss?:$/.test(url.protocol)) invalid('url', wanted)
-  if (url.username || url.password) invalid('url', 'must not hold a credential: use token')
-  return url
-}
-
-function complete<T extends object>(name: string, given: Partial<T> | undefined, defaults: T, ranges: Readonly<Record<keyof T, Range>>): T {
-  if (given === undefined) return defaults
-  if (typeof given !== 'object' || given === null) invalid(name, 'must be an object')
-  const result = { ...defaults }
-  for (const key of Object.keys(given) as (keyof T & string)[]) {
-    if (!Object.hasOwn(ranges, key)) invalid(`${name}.${key}`, `is not one of ${Object.keys(ranges).join(', ')}`)
-    const value = given[key]
-    if (value === undefined) continue
-    checkRange(`${name}.${key}`, value, ranges[key])
-    result[key] = value
-  }
-  return result
-}
-
-function checkRange(name: string, value: unknown, range: Range): void {
-  const wrong = outOfRange(value, range)
-  if (wrong !== null) invalid(name, wrong)
+  return result as Texts<T>
 }
 
 function invalid(name: string, why: string): never {

@@ -17,7 +17,7 @@ export interface Platform {
   readonly locks: Locks
   readonly clock: Clock
   /** A fresh 128-bit id from a secure source. */
-  newId(): Id
+  readonly newId: () => Id
   /** The first 128 bits of the text's SHA-256. */
   hash(text: string): Promise<Id>
   /** Starts or joins the hub of that name, with the script at `url` or the packaged one. */
@@ -25,5 +25,5 @@ export interface Platform {
   isVisible(): boolean
   watchPage(listener: (event: PageEvent) => void, signal: AbortSignal): void
   /** Tells an error of the app's own code to the browser's console and error reporting. */
-  report(error: unknown): void
+  readonly report: (error: unknown) => void
 }

@@ -1,69 +1,158 @@
+import type { Delivery, SendAnswer } from '../bridge/contract.ts'
+import type { NewMessage } from '../core/ports.ts'
+import { HoldfastError } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
 import type { SendOptions } from './channel.ts'
-import { NO_LINK, type HubLink } from './hub-link.ts'
-import { HoldfastError } from '../protocol/errors.ts'
+import { isUnanswered, type HubLink } from './hub-link.ts'
 import { jsonText } from './json-text.ts'
-import { createOutgoing, type Outgoing } from './outgoing.ts'
 import type { Platform } from './platform.ts'
 import { createSending, type Sending, type SentMessage } from './sent-message.ts'
-import { createVolatileOutgoing } from './volatile-outgoing.ts'
+
+/** Most messages in one call; the rest follows in the next. */
+const MAX_GROUP = 1_000
+
+/** What the hub tells of one message. */
+type FateNews = NonNullable<Delivery['fates']>[number]
 
 /** Everything an app can do with messages it sends. */
 export interface Sender {
-  readonly outgoing: Outgoing
   send<Reply>(channel: string, data: unknown, options?: SendOptions): SentMessage<Reply>
-  cancel(id: Id): Promise<void>
-  retry(id: Id): SentMessage
-  discard(id: Id): Promise<void>
+  readonly cancel: (id: Id) => Promise<void>
+  readonly retry: (id: Id) => SentMessage
+  /** Hands over what waits, if there is a hub. */
+  flush(): Promise<void>
+  /** Ids of queued messages without a final fate. */
+  unsettled(): readonly Id[]
+  /** The hub tells fates. */
+  told(fates: readonly FateNews[]): void
+  /** Nothing more will be sent or learnt. */
+  close(error: HoldfastError): void
 }
 
-/** Makes a sender that uses `link`. */
-export function createSender(link: HubLink, { clock, newId, report }: Pick<Platform, 'clock' | 'newId' | 'report'>): Sender {
-  const outgoing = createOutgoing((error) => link.doubt(error))
-  if (link === NO_LINK) outgoing.close(new HoldfastError('not-connected', 'There is no connection outside a browser.'))
-  const sendVolatile = createVolatileOutgoing((run) => link.call(run))
+/**
+ * Hands messages to the hub's outbox in order: one call at a time, while the next group gathers. A group without an answer is handed over again, under the
+ * same ids and before anything newer, to the same hub or the next; one that has it already says so. Messages with `durable: false` are worth nothing
+ * later: those of one microtask leave in one call, or none of them.
+ */
+export function createSender(link: HubLink, { clock, newId, report }: Platform): Sender {
+  let waiting: NewMessage[] = []
+  let handed: NewMessage[] = []
+  let passing: (readonly [NewMessage, Sending])[] = []
+  let isFlushing = false
+  let over: HoldfastError | null = null
+  /** The durable messages whose end is not known yet. */
+  const open = new Map<Id, Sending>()
 
-  async function cancel(id: Id): Promise<void> {
-    if (outgoing.takeBack(id)) return
-    await link.ask((hub) => hub.cancel(id))
-    outgoing.told([{ id, fate: 'cancelled' }])
+  async function flush(): Promise<void> {
+    if (isFlushing) return
+    isFlushing = true
+    while (link.isAttached()) {
+      if (!handed.length) handed = waiting.splice(0, MAX_GROUP)
+      if (!handed.length) break
+      const answer = await link.call('send', handed)
+      if (!answer.ok && isUnanswered(answer.error)) continue
+      const group = handed
+      handed = []
+      group.forEach(({ id }, at) => settle(id, answer.ok ? answer.value[at] : answer))
+    }
+    isFlushing = false
   }
 
-  function sending(): Sending {
+  function settle(id: Id, answer: SendAnswer | undefined): void {
+    if (!answer) return
+    if ('ended' in answer) return told([answer.ended])
+    if ('queued' in answer) return open.get(id)?.told('queued')
+    open.get(id)?.failed(HoldfastError.from(answer.error))
+    open.delete(id)
+  }
+
+  function told(fates: readonly FateNews[]): void {
+    for (const news of fates) {
+      const { id, fate } = news
+      if (fate === 'applied') open.get(id)?.told(fate, null, news.replyJson && JSON.parse(news.replyJson))
+      else open.get(id)?.told(fate, fate === 'sent' ? null : fateError(news))
+      if (fate !== 'sent') open.delete(id)
+    }
+  }
+
+  async function flushPassing(): Promise<void> {
+    const group = passing
+    passing = []
+    const answer = await link.call(
+      'sendVolatile',
+      group.map(([message]) => message),
+    )
+    for (const [, sending] of group) {
+      if (answer.ok) sending.told('sent', new HoldfastError('not-found', 'A message with durable: false gets no answer.'))
+      else if (answer.error.code === 'hub-failed') sending.failed(new HoldfastError('not-connected', 'There is no connection.'))
+      else sending.failed(HoldfastError.from(answer.error))
+    }
+  }
+
+  async function cancel(id: Id): Promise<void> {
+    const at = waiting.findIndex((message) => message.id === id)
+    if (at < 0) {
+      await link.ask('cancel', id)
+      return told([{ id, fate: 'cancelled' }])
+    }
+    waiting.splice(at, 1)
+    open.get(id)?.failed(fateError({ fate: 'cancelled' }), 'cancelled')
+    open.delete(id)
+  }
+
+  function make(): Sending {
     const id = newId()
     return createSending(id, () => cancel(id), report)
   }
 
   return {
-    outgoing,
-    cancel,
     send<Reply>(channel: string, data: unknown, { durable = true }: SendOptions = {}) {
       const json = jsonText(data)
-      const made = sending()
-      const message = { id: made.message.id, channel, json, atMs: clock.nowMs() }
-      if (durable) outgoing.send(message, made)
-      else sendVolatile(message, made)
-      return made.message as SentMessage<Reply>
+      const sending = make()
+      const { id } = sending.message
+      const message = { id, channel, json, atMs: clock.nowMs() }
+      if (over) sending.failed(over)
+      else if (durable) {
+        open.set(id, sending)
+        waiting.push(message)
+        queueMicrotask(() => void flush())
+      } else if (passing.push([message, sending]) === 1) queueMicrotask(() => void flushPassing())
+      return sending.message as SentMessage<Reply>
     },
-    retry(id) {
-      const made = sending()
-      const newer = made.message.id
+    cancel,
+    retry(parked) {
+      const sending = make()
+      const { id } = sending.message
       // Before the call: its fate may overtake the answer.
-      outgoing.follow(newer, made)
-      link
-        .ask((hub) => hub.retry(id, newer))
-        .then(
-          () => made.queued(),
-          (error: Error) => {
-            outgoing.forget(newer)
-            made.failed(error)
-          },
-        )
-        .catch(report)
-      return made.message
+      open.set(id, sending)
+      link.ask('retry', parked, id).then(
+        () => sending.told('queued'),
+        (error: Error) => {
+          open.delete(id)
+          sending.failed(error)
+        },
+      )
+      return sending.message
     },
-    async discard(id) {
-      await link.ask((hub) => hub.discard(id))
+    flush,
+    unsettled: () => [...open].filter(([, { message }]) => message.fate !== 'sending').map(([id]) => id),
+    told,
+    close(error) {
+      over = error
+      for (const sending of open.values()) {
+        const { fate } = sending.message
+        if (fate === 'sending') sending.failed(error)
+        else sending.told(fate, error)
+      }
+      open.clear()
+      waiting = handed = []
     },
   }
+}
+
+/** Why a message was not applied. */
+function fateError(news: Exclude<FateNews, { fate: 'sent' | 'applied' }> | { readonly fate: 'cancelled' }): HoldfastError {
+  if (news.fate !== 'rejected') return new HoldfastError(news.fate, `The message ended: ${news.fate}.`)
+  const { reason, message } = news
+  return new HoldfastError(reason === 'failed' ? 'rejected' : reason === 'too-large' ? 'message-too-large' : reason, message)
 }

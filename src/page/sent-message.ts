@@ -1,7 +1,4 @@
-import type { Fate } from '../core/ports.ts'
-import { HoldfastError } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
-import { createLazyPromise } from './lazy-promise.ts'
 import { createListeners } from './listeners.ts'
 
 /**
@@ -31,78 +28,62 @@ export interface SentMessage<Reply = unknown> {
 /** A {@link SentMessage} seen from the side that learns its fate. */
 export interface Sending {
   readonly message: SentMessage
-  queued(): void
-  /** A message that nobody answers has left. */
-  left(): void
-  /** The hub says how far it is. */
-  told(fate: Fate | { readonly fate: 'sent' }): void
+  /** It has come this far, so it was queued. With an `error` it will not be applied, or nobody will tell. */
+  told(fate: SendFate, error?: Error | null, reply?: unknown): void
   /** It ends in this tab without being queued. */
   failed(error: Error, fate?: 'failed' | 'cancelled'): void
-  /** This tab will not learn more. */
-  abandoned(error: Error): void
 }
 
-const ORDER: readonly SendFate[] = ['sending', 'queued', 'sent', 'applied']
+/** The fates on the way; the others are final. */
+const ON_THE_WAY: readonly SendFate[] = ['sending', 'queued', 'sent']
 
 /** Makes a message that has just been sent. */
 export function createSending(id: Id, cancel: () => Promise<void>, report: (error: unknown) => void): Sending {
   let fate: SendFate = 'sending'
-  const queued = createLazyPromise<void>()
-  const applied = createLazyPromise<unknown>()
+  const [queued, resolveQueued, rejectQueued] = createOutcome<void>()
+  const [applied, resolveApplied, rejectApplied] = createOutcome<unknown>()
   const listeners = createListeners<[]>(report)
-  // What the hub tells and what it answers may cross: a fate never goes back, and a final one stays.
-  const advance = (next: SendFate): void => {
-    const now = ORDER.indexOf(fate)
-    if (now < 0 || now === 3 || (ORDER.includes(next) && ORDER.indexOf(next) <= now)) return
+
+  // Only the first outcome of a promise counts.
+  function told(next: SendFate, error?: Error | null, reply?: unknown): void {
+    resolveQueued()
+    if (error) rejectApplied(error)
+    else if (next === 'applied') resolveApplied(reply)
+    // What the hub tells and what it answers may cross: a fate never goes back, and a final one stays.
+    if (rank(next) <= rank(fate)) return
     fate = next
     listeners.emit()
   }
-  const failed = (error: Error, end: 'failed' | 'cancelled' = 'failed'): void => {
-    queued.reject(error)
-    applied.reject(error)
-    advance(end)
-  }
+
   return {
     message: {
       id,
       get fate() {
         return fate
       },
-      get queued() {
-        return queued.read()
-      },
-      get applied() {
-        return applied.read()
-      },
-      subscribe: (listener) => listeners.add(listener),
+      queued,
+      applied,
+      subscribe: listeners.add,
       cancel,
     },
-    queued() {
-      queued.resolve()
-      advance('queued')
-    },
-    left() {
-      queued.resolve()
-      applied.reject(new HoldfastError('not-found', 'A message with durable: false gets no answer.'))
-      advance('sent')
-    },
-    told(news) {
-      queued.resolve()
-      if (news.fate === 'applied') applied.resolve(news.replyJson === undefined ? undefined : JSON.parse(news.replyJson))
-      else if (news.fate !== 'sent') applied.reject(fateError(news))
-      advance(news.fate)
-    },
-    failed,
-    abandoned(error) {
-      if (fate === 'sending') failed(error)
-      else applied.reject(error)
+    told,
+    failed(error, end = 'failed') {
+      rejectQueued(error)
+      told(end, error)
     },
   }
 }
 
-function fateError(fate: Exclude<Fate, { fate: 'applied' }>): HoldfastError {
-  if (fate.fate !== 'rejected')
-    return new HoldfastError(fate.fate, `The message ${fate.fate === 'expired' ? 'has expired' : 'was cancelled'}.`)
-  const { reason, message } = fate
-  return new HoldfastError(reason === 'failed' ? 'rejected' : reason === 'too-large' ? 'message-too-large' : reason, message)
+function rank(fate: SendFate): number {
+  const at = ON_THE_WAY.indexOf(fate)
+  return at < 0 ? ON_THE_WAY.length : at
+}
+
+/** A promise and its ends. A failure that nobody asked about is no unhandled rejection. */
+function createOutcome<T>(): readonly [Promise<T>, (value: T) => void, (error: Error) => void] {
+  let resolve = (_value: T): void => {}
+  let reject = (_error: Error): void => {}
+  const promise = new Promise<T>((...ends) => ([resolve, reject] = ends))
+  promise.catch(() => {})
+  return [promise, resolve, reject]
 }

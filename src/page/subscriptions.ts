@@ -1,5 +1,6 @@
-import type { ChannelDelivery, HubApi, Result, TabPosition } from '../bridge/contract.ts'
+import type { ChannelDelivery, TabPosition } from '../bridge/contract.ts'
 import { createChannelFeed, type ChannelFeed, type ChannelHandlers } from './channel-feed.ts'
+import type { HubLink } from './hub-link.ts'
 import { guarded } from './listeners.ts'
 
 /** What this tab hears. */
@@ -7,81 +8,61 @@ export interface Subscriptions {
   add(channel: string, handlers: ChannelHandlers): () => void
   /** Every channel somebody here wants and where the tab is in it, as of now told to a new hub. */
   restate(): readonly TabPosition[]
-  /** There is a hub that was told what `restate` gave: it is kept informed. */
-  attached(): void
-  detached(): void
+  /** Tells the hub, if there is one, what it does not know yet. */
+  sync(): void
   deliver(deliveries: readonly ChannelDelivery[]): void
   close(): void
 }
 
 /** Keeps the hub informed of which channels are wanted: at most two calls per microtask, none for what comes and goes within one. */
-export function createSubscriptions(
-  call: (run: (hub: HubApi) => Promise<Result<null>>) => Promise<Result<null>>,
-  report: (error: unknown) => void,
-): Subscriptions {
+export function createSubscriptions(link: HubLink, report: (error: unknown) => void): Subscriptions {
   const feeds = new Map<string, ChannelFeed>()
   /** The feeds the hub serves. */
   const told = new Map<string, ChannelFeed>()
-  let isAttached = false
-  let isDue = false
+
+  /** Forgets the channels nobody listens to, and gives those the hub is to be told of. */
+  function fresh(): TabPosition[] {
+    const positions: TabPosition[] = []
+    for (const [channel, feed] of feeds) {
+      if (!feed.count()) feeds.delete(channel)
+      else if (told.get(channel) !== feed) {
+        told.set(channel, feed)
+        positions.push({ channel, position: feed.position() })
+      }
+    }
+    return positions
+  }
 
   function sync(): void {
-    isDue = false
-    const gone = prune().filter((channel) => told.delete(channel))
-    if (!isAttached) return
-    const fresh = [...feeds].filter(([channel, feed]) => told.get(channel) !== feed)
-    if (gone.length > 0) void call((hub) => hub.unsubscribe(gone))
-    if (fresh.length > 0) void call((hub) => hub.subscribe(fresh.map(tell)))
-  }
-
-  function syncSoon(): void {
-    if (!isDue) queueMicrotask(sync)
-    isDue = true
-  }
-
-  /** Forgets the channels nobody listens to. */
-  function prune(): string[] {
-    const unwanted = [...feeds].filter(([, feed]) => feed.count() === 0).map(([channel]) => channel)
-    for (const channel of unwanted) feeds.delete(channel)
-    return unwanted
-  }
-
-  function tell([channel, feed]: readonly [string, ChannelFeed]): TabPosition {
-    told.set(channel, feed)
-    return { channel, position: feed.position() }
-  }
-
-  function open(channel: string): ChannelFeed {
-    const feed = createChannelFeed(report, () => {
-      told.delete(channel)
-      syncSoon()
-    })
-    feeds.set(channel, feed)
-    syncSoon()
-    return feed
+    if (!link.isAttached()) return
+    const wanted = fresh()
+    const gone = [...told.keys()].filter((channel) => !feeds.has(channel) && told.delete(channel))
+    if (gone.length) void link.call('unsubscribe', gone)
+    if (wanted.length) void link.call('subscribe', wanted)
   }
 
   return {
     add(channel, handlers) {
-      const feed = feeds.get(channel) ?? open(channel)
+      let feed = feeds.get(channel)
+      if (!feed) {
+        feed = createChannelFeed(report, () => {
+          told.delete(channel)
+          queueMicrotask(sync)
+        })
+        feeds.set(channel, feed)
+      }
       const remove = feed.add(handlers)
+      queueMicrotask(sync)
       return () => {
         remove()
-        syncSoon()
+        queueMicrotask(sync)
       }
     },
     restate() {
-      prune()
       told.clear()
-      return [...feeds].map(tell)
+      return fresh()
     },
-    attached() {
-      isAttached = true
-      sync()
-    },
-    detached() {
-      isAttached = false
-    },
+    sync,
     deliver(deliveries) {
       for (const delivery of deliveries) {
         const { channel, refused } = delivery
@@ -94,10 +75,6 @@ export function createSubscriptions(
         guarded(report, () => feed?.deliver(delivery))
       }
     },
-    close() {
-      feeds.clear()
-      told.clear()
-      isAttached = false
-    },
+    close: () => feeds.clear(),
   }
 }
