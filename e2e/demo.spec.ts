@@ -32,7 +32,7 @@ test('[I6] in the demo, by keyboard alone: cut, send, reload, heal; the message 
     await press(/^Healthy/)
     await expect(shown('survives a reload')).toHaveAttribute('data-fate', 'applied', { timeout: 20_000 })
     await expect(shown('survives a reload')).toHaveCount(1)
-    await expect(other.locator('.message', { hasText: 'survives a reload' })).toHaveCount(1)
+    await expect(other.locator('.message', { hasText: 'survives a reload' })).toHaveCount(1, { timeout: 20_000 })
 
     await say('please reject this')
     await expect(shown('please reject this')).toHaveAttribute('data-fate', 'rejected')
@@ -45,7 +45,7 @@ test('[I6] in the demo, by keyboard alone: cut, send, reload, heal; the message 
     await press(/^Kill worker/)
     await say('after the worker died')
     await expect(shown('after the worker died')).toHaveAttribute('data-fate', 'applied', { timeout: 20_000 })
-    await expect(other.locator('.message', { hasText: 'after the worker died' })).toHaveCount(1)
+    await expect(other.locator('.message', { hasText: 'after the worker died' })).toHaveCount(1, { timeout: 20_000 })
     expect(troubles).toEqual([])
   } finally {
     await demo.close()
