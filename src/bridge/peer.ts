@@ -19,6 +19,9 @@ export interface Peer {
 
 type Wire = Readonly<Record<string, unknown>>
 
+type Listener = (event: { readonly data: Wire }) => void
+
+/** Id of a call that wants no answer; it does not go through Comlink, which would answer it. */
 const NO_ANSWER = ''
 
 /**
@@ -31,26 +34,30 @@ export function openPeer(port: MessagePort, local: Calls, clock: Clock): Peer {
   const inFlight = new Set<(result: Result<unknown>) => void>()
   let ended: Result<never> | null = null
 
-  const pick = (data: Wire | null): Wire | false => {
+  // Comlink would have both of its sides hear every message; here one listener sorts them.
+  let hearCall: Listener = () => {}
+  let hearAnswer: Listener = () => {}
+  port.addEventListener('message', ({ data }: MessageEvent<Wire | null>) => {
     const { id, type, path, argumentList, name, value } = data ?? {}
-    if (type === 'RAW' || (type === 'HANDLER' && name === 'throw')) return { id, type, name, value }
-    if (type !== 'APPLY' || !Array.isArray(path) || !Array.isArray(argumentList)) return false
-    return path.length === 1 && Object.hasOwn(local, path[0] as string) && argumentList.every(isRaw) && { id, type, path, argumentList }
-  }
-
+    if (type === 'RAW' || (type === 'HANDLER' && name === 'throw')) return hearAnswer({ data: { id, type, name, value } })
+    if (type !== 'APPLY' || !Array.isArray(path) || !Array.isArray(argumentList)) return
+    const method = path.length === 1 && Object.hasOwn(local, path[0] as string) && local[path[0] as string]
+    if (!method || !argumentList.every(isRaw)) return
+    if (id === NO_ANSWER) void method(...argumentList.map((argument) => (argument as Wire)['value']))
+    else hearCall({ data: { id, type, path, argumentList } })
+  })
   // Comlink removes a listener only on a release message, and none passes.
-  const filtered = {
-    // A call that wants no answer has no id, and neither has the answer Comlink makes to it.
-    postMessage: (message: Wire) => message['id'] !== NO_ANSWER && port.postMessage(message),
-    addEventListener: (type: string, listener: (event: object) => void) =>
-      port.addEventListener(type as 'message', (event) => {
-        const data = pick(event.data as Wire)
-        if (data) listener({ data })
-      }),
-  } as Endpoint
+  const endpoint = (listen: (listener: Listener) => void): Endpoint =>
+    ({
+      postMessage: (message: unknown) => port.postMessage(message),
+      addEventListener: (_type: string, listener: Listener) => listen(listener),
+    }) as unknown as Endpoint
 
-  expose(local, filtered)
-  const remote = wrap<Calls>(filtered)
+  expose(
+    local,
+    endpoint((listener) => (hearCall = listener)),
+  )
+  const remote = wrap<Calls>(endpoint((listener) => (hearAnswer = listener)))
   port.start()
 
   return {

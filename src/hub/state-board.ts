@@ -28,12 +28,16 @@ export function createStateBoard(
   return {
     current: () => current,
     update() {
-      if (withoutCounts(derive(0)) !== withoutCounts(current)) show()
+      if (!sameButCounts(derive(0), current)) show()
       else waiting ??= clock.setTimer(COUNT_DELAY_MS, show)
     },
   }
 }
 
-function withoutCounts(state: ConnectionState | null): string {
-  return JSON.stringify({ ...state, pending: 0, recovered: 0 })
+/** Compared field by field: this runs for every frame. */
+function sameButCounts(a: ConnectionState | null, b: ConnectionState | null): boolean {
+  if (a === null || b === null || a.status !== b.status) return a === b
+  return (Object.keys(a) as (keyof ConnectionState)[]).every(
+    (key) => key === 'pending' || (key as string) === 'recovered' || a[key] === b[key],
+  )
 }
