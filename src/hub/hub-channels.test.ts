@@ -1,12 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { EPOCH, id, place, published } from '../core/testing/frames.ts'
 import type { SocketDouble } from '../core/testing/socket-double.ts'
 import type { Cursor, ServerMessage } from '../protocol/messages.ts'
-import { newcomer, say, settled, subOf, TestWorld } from './test-hub.ts'
+import { newcomer, perTest, say, settled, subOf, type TestWorld } from './test-hub.ts'
 
 let world: TestWorld
-beforeEach(() => (world = new TestWorld()))
-afterEach(() => world.close())
+perTest((fresh) => (world = fresh))
 
 /** The number of the one channel in `hello`: the first was given when the tab came. */
 const SUB = 2

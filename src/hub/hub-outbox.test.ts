@@ -1,28 +1,14 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Store } from '../core/ports.ts'
 import { DEFAULT_OUTBOX } from '../core/settings.ts'
 import { id, message, place } from '../core/testing/frames.ts'
 import type { SocketDouble } from '../core/testing/socket-double.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import type { Outcome, ServerMessage } from '../protocol/messages.ts'
-import { say, settled, subOf, TestWorld, type TestTab } from './test-hub.ts'
+import { perTest, say, settled, subOf, type TestTab, type TestWorld } from './test-hub.ts'
 
 let world: TestWorld
-const unhandled: unknown[] = []
-const onUnhandled = (error: unknown): void => void unhandled.push(error)
-
-beforeEach(() => {
-  world = new TestWorld()
-  unhandled.length = 0
-  process.on('unhandledRejection', onUnhandled)
-})
-
-afterEach(async () => {
-  await settled()
-  world.close()
-  process.off('unhandledRejection', onUnhandled)
-  expect(unhandled).toEqual([])
-})
+perTest((fresh) => (world = fresh))
 
 const queued = { ok: true, value: [{ queued: true }] }
 const fail = (code: HoldfastError['code']): Promise<never> => Promise.reject(new HoldfastError(code, 'on purpose'))

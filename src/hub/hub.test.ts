@@ -1,28 +1,14 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { holdLock } from '../bridge/liveness.ts'
 import { ownerLockName } from '../bridge/lock-names.ts'
 import { DEFAULT_OUTBOX } from '../core/settings.ts'
 import { id, message, place } from '../core/testing/frames.ts'
 import type { SocketDouble } from '../core/testing/socket-double.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
-import { newcomer, say, settled, TestWorld, type TestTab } from './test-hub.ts'
+import { perTest, newcomer, say, settled, type TestTab, type TestWorld } from './test-hub.ts'
 
 let world: TestWorld
-const unhandled: unknown[] = []
-const onUnhandled = (error: unknown): void => void unhandled.push(error)
-
-beforeEach(() => {
-  world = new TestWorld()
-  unhandled.length = 0
-  process.on('unhandledRejection', onUnhandled)
-})
-
-afterEach(async () => {
-  await settled()
-  world.close()
-  process.off('unhandledRejection', onUnhandled)
-  expect(unhandled).toEqual([])
-})
+perTest((fresh) => (world = fresh))
 
 const queued = { ok: true, value: [{ queued: true }] }
 const ack = (hi: number, name: string): ServerMessage => ({ type: 'ack', hi, stable: hi, id: id(name), outcomes: [] })

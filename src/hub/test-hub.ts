@@ -1,3 +1,4 @@
+import { afterEach, beforeEach, expect } from 'vitest'
 import type { AttachAnswer, AttachRequest, ChannelDelivery, Delivery, HubApi, Result, TabPosition } from '../bridge/contract.ts'
 import { holdLock } from '../bridge/liveness.ts'
 import { openHubPort, type HubPort } from '../bridge/tab-end.ts'
@@ -88,6 +89,27 @@ export class TestWorld {
   close(): void {
     for (const tab of this.tabs) tab.close()
   }
+}
+
+/** Gives every test a world of its own, and fails one that leaves a rejection unhandled. */
+export function perTest(use: (world: TestWorld) => void): void {
+  let world: TestWorld
+  const unhandled: unknown[] = []
+  const onUnhandled = (error: unknown): void => void unhandled.push(error)
+
+  beforeEach(() => {
+    world = new TestWorld()
+    use(world)
+    unhandled.length = 0
+    process.on('unhandledRejection', onUnhandled)
+  })
+
+  afterEach(async () => {
+    await settled()
+    world.close()
+    process.off('unhandledRejection', onUnhandled)
+    expect(unhandled).toEqual([])
+  })
 }
 
 /** The number under which a socket was asked for a channel last. */

@@ -12,7 +12,7 @@ export interface Clock {
   soon(run: () => void): void
 }
 
-/** Where ids and tokens come from: the platform's secure source, never `Math.random`. */
+/** Where ids and tokens come from: the platform's secure source and nothing else. */
 export interface Random {
   /** 128 random bits, 22 characters of base64url. */
   id(): Id
