@@ -3,7 +3,6 @@ import type { HubSettings } from '../core/settings.ts'
 import * as read from '../protocol/decode.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import { MAX_DEPTH, MAX_USER_LENGTH } from '../protocol/limits.ts'
-import type { Cursor } from '../protocol/messages.ts'
 import type { AttachRequest, HubApi, Result, TabPosition, TabSignal } from './contract.ts'
 import { HIDDEN_DELAY_RANGE, OUTBOX_RANGES, outOfRange, RECONNECT_RANGES, type Range } from './setting-ranges.ts'
 
@@ -87,14 +86,11 @@ function invalid(option: string, why: string): never {
 function positions(value: unknown): readonly TabPosition[] {
   return read.array(value, 'channels', MAX_ITEMS, (item) => {
     const fields = read.object(item, 'channel')
-    return { channel: read.channelName(fields['channel']), position: read.nullable(fields['position'], cursor) }
+    return {
+      channel: read.channelName(fields['channel']),
+      position: read.nullable(fields['position'], (place) => read.cursor(place, 'position')),
+    }
   })
-}
-
-function cursor(value: unknown): Cursor {
-  const fields = read.object(value, 'position')
-  const offset = read.integer(fields['offset'], 'offset')
-  return { epoch: read.id(fields['epoch'], 'epoch'), offset, id: offset === 0 ? '' : id(fields['id']) }
 }
 
 function messages(value: unknown): readonly NewMessage[] {
@@ -112,21 +108,9 @@ function messages(value: unknown): readonly NewMessage[] {
 /** The text goes into a frame as it is: text that is not one JSON value would break the connection of every tab, again and again. */
 function json(value: unknown): string {
   const text = read.string(value, 'json', 1, 2 ** 28)
-  if (isDeeper(parsed(text), MAX_DATA_DEPTH)) read.malformed('json is nested too deeply')
+  if (read.isTooDeep(text, MAX_DATA_DEPTH)) read.malformed('json is nested too deeply')
+  if (!read.isJson(text)) read.malformed('json is not JSON')
   return text
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // The parser's own sentence quotes the text.
-    return read.malformed('json is not JSON')
-  }
-}
-
-function isDeeper(value: unknown, levels: number): boolean {
-  return typeof value === 'object' && value !== null && (levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1)))
 }
 
 function id(value: unknown): string {

@@ -7,6 +7,7 @@ import { startHeartbeat } from './heartbeat.ts'
 import { compareMemories, storeWentBack, type Disagreement } from './outbox.ts'
 import type { RefusalReason, WaitReason } from './public-state.ts'
 import type { ChannelState, Phase } from './state.ts'
+import { change, clearTimer, log, setTimer } from './turn.ts'
 
 /** The life of the socket: tries, waits, refusals, and the answer to `hello`. Knows nothing of what flows once it is live. */
 
@@ -29,15 +30,17 @@ export function beginAttempt(turn: Turn): void {
   const times = countedAttempts(turn.state.attemptTimes, nowMs)
   const budgetMs = attemptBudgetDelayMs(times, nowMs)
   if (budgetMs > 0) return waitFor(turn, budgetMs, 'unreachable')
-  turn.effects.push({ type: 'clear-timer', timer: 'retry' }, { type: 'ask-credential' })
-  turn.state = { ...turn.state, phase: { name: 'asking' }, attemptTimes: [...times, nowMs] }
+  clearTimer(turn, 'retry')
+  turn.effects.push({ type: 'ask-credential' })
+  change(turn, { phase: { name: 'asking' }, attemptTimes: [...times, nowMs] })
 }
 
 /** The credential is here: opens the socket. */
 export function open(turn: Turn, credential: string | null): void {
   if (turn.state.phase.name !== 'asking') return
-  turn.effects.push({ type: 'set-timer', timer: 'handshake', delayMs: HANDSHAKE_TIMEOUT_MS }, { type: 'open' })
-  turn.state = { ...turn.state, phase: { name: 'opening', credential } }
+  setTimer(turn, 'handshake', HANDSHAKE_TIMEOUT_MS)
+  turn.effects.push({ type: 'open' })
+  change(turn, { phase: { name: 'opening', credential } })
 }
 
 /** The socket is open: says hello, with every channel that is wanted under a new number. */
@@ -64,7 +67,7 @@ export function greet(turn: Turn): void {
       subscriptions,
     },
   })
-  turn.state = { ...turn.state, phase: { name: 'greeting' }, channels, nextSub: sub }
+  change(turn, { phase: { name: 'greeting' }, channels, nextSub: sub })
 }
 
 /** The answer to `hello`. Nothing of the outbox moves before the memories agree and the answer is stored. */
@@ -75,18 +78,15 @@ export function welcome(turn: Turn, answer: SessionInit | SessionRestored): void
   const session = answer.type === 'session_init' ? answer.session : state.session
   if (session === null || session.id !== answer.session.id) return breakProtocol(turn)
   const disagreement = compareMemories(state.outbox, answer)
-  turn.state = { ...state, session, comeBack: null }
+  change(turn, { session, comeBack: null })
   if (disagreement) return restartOutbox(turn, disagreement)
   const number = state.links + 1
   const committed = answer.client?.hi ?? 0
-  turn.effects.push(
-    { type: 'clear-timer', timer: 'handshake' },
-    { type: 'set-timer', timer: 'stable', delayMs: state.settings.reconnect.stableAfterMs },
-    { type: 'save-identity', identity: { session, ledger: answer.ledger }, link: number },
-    { type: 'log', entry: { level: 'info', event: answer.type, connection: answer.connection } },
-  )
-  turn.state = {
-    ...turn.state,
+  clearTimer(turn, 'handshake')
+  setTimer(turn, 'stable', state.settings.reconnect.stableAfterMs)
+  turn.effects.push({ type: 'save-identity', identity: { session, ledger: answer.ledger }, link: number })
+  log(turn, { level: 'info', event: answer.type, connection: answer.connection })
+  change(turn, {
     links: number,
     // What the server has committed has been sent, even if this store forgot that it raised its mark.
     outbox: { ...state.outbox, ledger: answer.ledger, sentThrough: Math.max(state.outbox.sentThrough, committed) },
@@ -107,7 +107,7 @@ export function welcome(turn: Turn, answer: SessionInit | SessionRestored): void
         pinging: false,
       },
     },
-  }
+  })
   startHeartbeat(turn)
 }
 
@@ -116,7 +116,7 @@ export function lost(turn: Turn, code: number): void {
   if (!hasSocket(turn.state.phase)) return
   if (code === CLOSE.replaced.code && turn.state.phase.name === 'live') {
     // This hub holds the owner lock, so no other hub of this profile can have taken the session: the profile was copied.
-    turn.state = { ...turn.state, session: null }
+    change(turn, { session: null })
     return restartOutbox(turn, 'cloned')
   }
   leaveSocket(turn)
@@ -134,7 +134,7 @@ export function giveUp(turn: Turn, reason: WaitReason, code: number = GIVEN_UP):
 
 /** The other side broke the protocol. Trying again later is all that can be done; a hub must survive any server. */
 export function breakProtocol(turn: Turn): void {
-  turn.effects.push({ type: 'log', entry: { level: 'error', event: 'protocol-broken', phase: turn.state.phase.name } })
+  log(turn, { level: 'error', event: 'protocol-broken', phase: turn.state.phase.name })
   giveUp(turn, 'protocol', CLOSE.badMessage.code)
 }
 
@@ -144,7 +144,7 @@ export function fail(turn: Turn, reason: WaitReason): void {
   const delayMs = comeBack
     ? comeBack.minMs + turn.at.fraction * (comeBack.maxMs - comeBack.minMs)
     : backoffDelayMs(settings.reconnect, attempt, turn.at.fraction)
-  turn.state = { ...turn.state, attempt: attempt + 1, comeBack: null }
+  change(turn, { attempt: attempt + 1, comeBack: null })
   const exhausted = attempt + 1 >= settings.reconnect.maxAttempts
   waitFor(turn, exhausted ? Infinity : delayMs, reason === 'unreachable' && !online ? 'offline' : reason)
 }
@@ -152,18 +152,16 @@ export function fail(turn: Turn, reason: WaitReason): void {
 /** Stops for good. */
 export function stop(turn: Turn): void {
   closeSocket(turn, 1000, 'closed')
-  turn.effects.push({ type: 'clear-timer', timer: 'retry' })
-  turn.state = { ...turn.state, phase: { name: 'resting' } }
+  clearTimer(turn, 'retry')
+  change(turn, { phase: { name: 'resting' } })
 }
 
 /** Client and server remember different things: a new client id from the store, then a new `hello` (PROTOCOL.md, P20). */
 export function restartOutbox(turn: Turn, why: Disagreement): void {
   closeSocket(turn, GIVEN_UP, 'restart')
-  turn.effects.push(
-    { type: 'restart', why, ask: storeWentBack(why) ? 'all' : 'possibly-sent' },
-    { type: 'log', entry: { level: 'info', event: 'outbox-restart', why } },
-  )
-  turn.state = { ...turn.state, phase: { name: 'restarting' } }
+  turn.effects.push({ type: 'restart', why, ask: storeWentBack(why) ? 'all' : 'possibly-sent' })
+  log(turn, { level: 'info', event: 'outbox-restart', why })
+  change(turn, { phase: { name: 'restarting' } })
 }
 
 function refuse(turn: Turn, reason: RefusalReason): void {
@@ -172,8 +170,8 @@ function refuse(turn: Turn, reason: RefusalReason): void {
 }
 
 function settleRefused(turn: Turn, reason: RefusalReason): void {
-  turn.effects.push({ type: 'log', entry: { level: 'info', event: 'refused', reason } })
-  turn.state = { ...turn.state, phase: { name: 'refused', reason } }
+  log(turn, { level: 'info', event: 'refused', reason })
+  change(turn, { phase: { name: 'refused', reason } })
 }
 
 function refusalOf(code: number): RefusalReason {
@@ -183,9 +181,9 @@ function refusalOf(code: number): RefusalReason {
 }
 
 function waitFor(turn: Turn, delayMs: number, reason: WaitReason): void {
-  turn.state = { ...turn.state, phase: { name: 'waiting', retryAtMs: turn.at.nowMs + delayMs, reason } }
-  if (delayMs === Infinity) turn.effects.push({ type: 'clear-timer', timer: 'retry' })
-  else turn.effects.push({ type: 'set-timer', timer: 'retry', delayMs })
+  change(turn, { phase: { name: 'waiting', retryAtMs: turn.at.nowMs + delayMs, reason } })
+  if (delayMs === Infinity) clearTimer(turn, 'retry')
+  else setTimer(turn, 'retry', delayMs)
 }
 
 function closeSocket(turn: Turn, code: number, reason: string): void {
@@ -195,5 +193,5 @@ function closeSocket(turn: Turn, code: number, reason: string): void {
 }
 
 function leaveSocket(turn: Turn): void {
-  for (const timer of SOCKET_TIMERS) turn.effects.push({ type: 'clear-timer', timer })
+  for (const timer of SOCKET_TIMERS) clearTimer(turn, timer)
 }

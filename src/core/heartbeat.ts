@@ -1,6 +1,6 @@
 import type { Turn } from './events.ts'
-import { liveLink, setLink } from './link.ts'
 import type { Link } from './state.ts'
+import { changeLink, clearTimer, liveLink, sendText, setTimer } from './turn.ts'
 
 /**
  * Finds a dead peer (PROTOCOL.md, P31). One timer for the silence and one for the answer; a frame only notes the time, so that traffic costs nothing.
@@ -10,15 +10,15 @@ import type { Link } from './state.ts'
 /** Begins to listen for silence. */
 export function startHeartbeat(turn: Turn): void {
   const link = liveLink(turn)
-  if (link) turn.effects.push({ type: 'set-timer', timer: 'heartbeat', delayMs: silenceMs(turn, link) })
+  if (link) setTimer(turn, 'heartbeat', silenceMs(turn, link))
 }
 
 /** Something was heard. */
 export function heard(turn: Turn): void {
   const link = liveLink(turn)
   if (!link) return
-  if (link.pinging) turn.effects.push({ type: 'clear-timer', timer: 'pong' })
-  setLink(turn, { ...link, lastHeardMs: turn.at.nowMs, pinging: false })
+  if (link.pinging) clearTimer(turn, 'pong')
+  changeLink(turn, { lastHeardMs: turn.at.nowMs, pinging: false })
 }
 
 /** The silence timer fired. */
@@ -28,15 +28,16 @@ export function checkSilence(turn: Turn): void {
   const silentMs = turn.at.nowMs - link.lastHeardMs
   const leftMs = silentMs < 0 ? 0 : silenceMs(turn, link) - silentMs
   if (leftMs <= 0) ping(turn)
-  turn.effects.push({ type: 'set-timer', timer: 'heartbeat', delayMs: leftMs > 0 ? leftMs : silenceMs(turn, link) })
+  setTimer(turn, 'heartbeat', leftMs > 0 ? leftMs : silenceMs(turn, link))
 }
 
 /** Asks for a sign of life now. */
 export function ping(turn: Turn): void {
   const link = liveLink(turn)
   if (!link || link.pinging) return
-  turn.effects.push({ type: 'send', text: '{"type":"ping"}' }, { type: 'set-timer', timer: 'pong', delayMs: link.heartbeat.timeoutMs })
-  setLink(turn, { ...link, pinging: true })
+  sendText(turn, '{"type":"ping"}')
+  setTimer(turn, 'pong', link.heartbeat.timeoutMs)
+  changeLink(turn, { pinging: true })
 }
 
 function silenceMs(turn: Turn, link: Link): number {

@@ -24,17 +24,10 @@ export function idAt(outbox: OutboxState, n: number): Id | '' | undefined {
 }
 
 /** Numbers new messages. The caller has seen to it that none of their ids is held already. */
-export function appendMessages(
-  outbox: OutboxState,
-  messages: readonly NewMessage[],
-  sent: boolean,
-): { outbox: OutboxState; added: OutboxEntry[] } {
+export function appendMessages(outbox: OutboxState, messages: readonly NewMessage[], sent: boolean): OutboxState {
   const added = messages.map((message, at): OutboxEntry => ({ ...message, n: outbox.next + at }))
   const next = outbox.next + added.length
-  return {
-    added,
-    outbox: { ...outbox, next, sentThrough: sent ? next - 1 : outbox.sentThrough, entries: outbox.entries.concat(added) },
-  }
+  return { ...outbox, next, sentThrough: sent ? next - 1 : outbox.sentThrough, entries: outbox.entries.concat(added) }
 }
 
 /** The entries that follow on what is held, without those that are held already: a store names the latter again when a message is offered twice. */
@@ -49,6 +42,11 @@ export function settleThrough(outbox: OutboxState, through: number, id: Id): Out
   return { ...outbox, acked: through, ackedId: id, entries: outbox.entries.slice(through - outbox.acked) }
 }
 
+/** How the app is told of a message that nobody can say whether it was applied. */
+export function mayRepeatFate(id: Id): Fate {
+  return { id, fate: 'rejected', reason: 'may-repeat', message: 'the message may have been applied already' }
+}
+
 /** How the app is told of a message that this side ended. */
 export function buriedFate({ id }: OutboxEntry, why: BurialReason): Fate {
   return why === 'too-large' ? { id, fate: 'rejected', reason: why, message: TOO_LARGE } : { id, fate: why }
@@ -58,6 +56,13 @@ export function buriedFate({ id }: OutboxEntry, why: BurialReason): Fate {
 export function buriedCopy(entry: OutboxEntry, why: BurialReason): ParkedMessage | null {
   if (why === 'cancelled') return null
   return why === 'too-large' ? parkedCopy(entry, 'rejected', TOO_LARGE) : parkedCopy(entry, 'expired', why)
+}
+
+/** What is kept of a message that the server rejected; nothing for any other fate, or when it was ended here before. */
+export function rejectedCopy(fate: Fate, entryOf: (id: Id) => OutboxEntry | undefined): ParkedMessage | null {
+  if (fate.fate !== 'rejected') return null
+  const entry = entryOf(fate.id)
+  return entry && !entry.skip ? parkedCopy(entry, 'rejected', fate.message) : null
 }
 
 /** Makes tombstones of the given numbers; those that are not held, or are tombstones already, stay as they are. */

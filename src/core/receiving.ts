@@ -1,9 +1,9 @@
 import type { Cursor, PublishedMessage, Reset, ServerMessage, Subscribed } from '../protocol/messages.ts'
 import { backoffDelayMs } from './backoff.ts'
 import { breakProtocol } from './connecting.ts'
-import type { Told, Turn } from './events.ts'
-import { liveLink } from './link.ts'
+import type { Turn } from './events.ts'
 import type { ChannelState } from './state.ts'
+import { change, liveLink, send, setTimer, tell } from './turn.ts'
 
 /** The downward half: subscriptions, places, replay and verdicts. Nothing is handed on that is not the next message of its channel. */
 
@@ -22,7 +22,7 @@ export function unsubscribe(turn: Turn, channel: string): void {
   if (!known) return
   const channels = new Map(turn.state.channels)
   channels.delete(channel)
-  turn.state = { ...turn.state, channels }
+  change(turn, { channels })
   if (liveLink(turn) && known.stage !== 'refused') send(turn, { type: 'unsubscribe', subs: [known.sub] })
 }
 
@@ -124,18 +124,14 @@ function reset(turn: Turn, { sub, reason, from, to }: Reset): void {
   }
   const lost: ChannelState = { ...EMPTY_CHANNEL, sub, cursor: null, failures }
   if (reason !== 'too-slow' && reason !== 'hook-failed') return put(turn, channel, { ...lost, stage: 'resetting' })
-  turn.effects.push({
-    type: 'set-timer',
-    timer: 'resubscribe',
-    delayMs: backoffDelayMs(turn.state.settings.reconnect, failures, turn.at.fraction),
-  })
+  setTimer(turn, 'resubscribe', backoffDelayMs(turn.state.settings.reconnect, failures, turn.at.fraction))
   put(turn, channel, { ...lost, stage: 'pausing', failures: failures + 1 })
 }
 
 /** Subscribes with the channel's own cursor under a new number; with the next `hello` when there is no link. */
 function ask(turn: Turn, channel: string, known: ChannelState): void {
   const sub = turn.state.nextSub
-  turn.state = { ...turn.state, nextSub: sub + 1 }
+  change(turn, { nextSub: sub + 1 })
   put(turn, channel, { ...known, sub, stage: 'asked' })
   if (liveLink(turn)) send(turn, { type: 'subscribe', subscriptions: [{ sub, channel, cursor: known.cursor }] })
 }
@@ -146,13 +142,5 @@ function bySub(turn: Turn, sub: number): [string, ChannelState] | ['', null] {
 }
 
 function put(turn: Turn, channel: string, next: ChannelState): void {
-  turn.state = { ...turn.state, channels: new Map(turn.state.channels).set(channel, next) }
-}
-
-function send(turn: Turn, message: object): void {
-  turn.effects.push({ type: 'send', text: JSON.stringify(message) })
-}
-
-function tell(turn: Turn, told: Told): void {
-  turn.effects.push({ type: 'tell', told })
+  change(turn, { channels: new Map(turn.state.channels).set(channel, next) })
 }

@@ -3,8 +3,7 @@ import type { Id } from '../protocol/messages.ts'
 import { createCurrentSocket } from './current-socket.ts'
 import type { CoreEvent, Effect, TimerName } from './events.ts'
 import { createGroupCommit, type Submitted } from './group-commit.ts'
-import { buriedFate, nextRecall, type Disagreement } from './outbox.ts'
-import { createParkedMessages } from './parked-messages.ts'
+import { applyRecalled, buriedCopy, buriedFate, mayRepeatFate, nextRecall, rejectedCopy, type Disagreement } from './outbox.ts'
 import type { BurialReason, Fate, NewMessage, OutboxEntry, ParkedMessage } from './ports.ts'
 import type { RuntimePorts } from './runtime-ports.ts'
 import { possiblySentThrough, sendsAtOnce } from './sending.ts'
@@ -46,7 +45,8 @@ export function createRuntime(ports: RuntimePorts): Runtime {
   /** While it is there, memory and store number the outbox differently. */
   let restarting: Promise<void> | null = null
   const timers = new Map<TimerName, () => void>()
-  const parked = createParkedMessages(stored.parked)
+  /** Ended without effect and waiting for the app: the copy in memory of what the store keeps. */
+  const parked = new Map(stored.parked.map((message) => [message.id, message]))
 
   const events: CoreEvent[] = []
   let busy = false
@@ -111,7 +111,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
       case 'raise-sent-through':
         return void needed(store.raiseSentThrough(effect.n), () => dispatch({ type: 'sent-through', client, n: effect.n }))
       case 'settle':
-        parked.rejected(before.outbox.entries, effect.fates)
+        park(effect.fates.map((fate) => rejectedCopy(fate, (id) => before.outbox.entries.find((entry) => entry.id === id))))
         return wanted(store.settle(effect.through, effect.id, effect.fates), () =>
           dispatch({ type: 'settled', client, through: effect.through }),
         )
@@ -119,7 +119,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
         const hold = state.settings.outbox.mayRepeat === 'hold'
         const { client: earlier, asked, fates, link } = effect
         return void needed(store.recalled(earlier, asked, fates, hold), () => {
-          parkRecalled(asked, fates, hold)
+          parkRecalled(applyRecalled(state.outbox, earlier, asked, fates, hold).parked, fates)
           dispatch({ type: 'recalled', client: earlier, asked, fates, hold, link })
           announceRestart()
         })
@@ -130,7 +130,6 @@ export function createRuntime(ports: RuntimePorts): Runtime {
             state.outbox.entries.filter(({ n }) => n === effect.n),
             'too-large',
           ),
-          () => {},
         )
       case 'restart': {
         const mine = beginRestart(effect.why, effect.ask).finally(() => {
@@ -174,7 +173,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
   }
 
   /** A store call whose failure is told, and repaired by a later one. */
-  const wanted = (call: Promise<unknown>, answered: () => void): void => {
+  const wanted = (call: Promise<unknown>, answered?: () => void): void => {
     call.then(answered, (error: unknown) => notify({ type: 'error', error: dataOf(error) }))
   }
 
@@ -189,30 +188,28 @@ export function createRuntime(ports: RuntimePorts): Runtime {
 
   const announceRestart = (): void => {
     if (!restart || nextRecall(state.outbox, 1)) return
-    const held = [...parked.all.values()].filter(({ reason }) => reason === 'may-repeat').map(({ id }) => id)
+    const held = [...parked.values()].filter(({ reason }) => reason === 'may-repeat').map(({ id }) => id)
     const marked = state.outbox.entries.filter(({ mayRepeat }) => mayRepeat).map(({ id }) => id)
     notify({ type: 'restarted', ...restart, mayRepeat: [...marked, ...held] })
     restart = null
   }
 
-  const parkRecalled = (asked: readonly Id[], fates: readonly Fate[], hold: boolean): void => {
-    parked.rejected(state.outbox.entries, fates)
-    if (!hold) return
-    const questions = new Set(asked)
-    for (const { id } of fates) questions.delete(id)
-    const held = state.outbox.entries.filter(({ id, recall }) => recall && questions.has(id))
-    parked.held(held)
-    notify({
-      type: 'fates',
-      fates: held.map(({ id }) => ({ id, fate: 'rejected', reason: 'may-repeat', message: 'may have been applied already' })),
-    })
+  const park = (copies: readonly (ParkedMessage | null)[]): void => {
+    for (const copy of copies) if (copy) parked.set(copy.id, copy)
+  }
+
+  const parkRecalled = (copies: readonly ParkedMessage[], fates: readonly Fate[]): void => {
+    park(copies)
+    const told = new Set(fates.map(({ id }) => id))
+    const held = copies.filter(({ id }) => !told.has(id))
+    if (held.length > 0) notify({ type: 'fates', fates: held.map(({ id }) => mayRepeatFate(id)) })
   }
 
   const bury = async (entries: readonly OutboxEntry[], why: BurialReason): Promise<void> => {
     const numbers = entries.map(({ n }) => n)
     // Memory first: nothing may be sent any more while the store is at work.
     dispatch({ type: 'buried', client: state.outbox.client, numbers, why })
-    parked.buried(entries, why)
+    park(entries.map((entry) => buriedCopy(entry, why)))
     notify({ type: 'fates', fates: entries.map((entry) => buriedFate(entry, why)) })
     await store.bury(numbers, why)
   }
@@ -225,7 +222,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     if (restarting) return
     const oldestMs = clock.nowMs() - ports.settings.outbox.maxAgeMs
     const old = state.outbox.entries.filter(({ atMs, skip }) => !skip && atMs < oldestMs)
-    if (old.length > 0) wanted(bury(old, 'expired'), () => {})
+    if (old.length > 0) wanted(bury(old, 'expired'))
   }
 
   const submit = createGroupCommit(
@@ -240,7 +237,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     get state() {
       return state
     },
-    parked: parked.all,
+    parked,
     dispatch,
     send: submit,
     async cancel(id) {
@@ -253,10 +250,10 @@ export function createRuntime(ports: RuntimePorts): Runtime {
       await bury([entry], 'cancelled')
     },
     async unpark(id) {
-      const message = parked.all.get(id)
+      const message = parked.get(id)
       if (!message) throw new HoldfastError('not-found', 'no such message is parked')
       await store.unpark(id)
-      parked.forget(id)
+      parked.delete(id)
       notify({ type: 'changed' })
       return message
     },

@@ -2,10 +2,10 @@ import type { Ack, Outcome, Recalled, RecalledFate } from '../protocol/messages.
 import { MAX_RECALL_IDS } from '../protocol/limits.ts'
 import { breakProtocol, restartOutbox } from './connecting.ts'
 import type { Turn } from './events.ts'
-import { liveLink, setLink } from './link.ts'
 import { entryAt, idAt, nextRecall, settleThrough } from './outbox.ts'
 import type { Fate, OutboxEntry, OutboxState } from './ports.ts'
 import type { CoreState, Link } from './state.ts'
+import { change, changeLink, liveLink, log, send, sendText, setTimer, tell } from './turn.ts'
 
 /** The upward half: what may be sent now, and what the server says became of it. Nothing leaves that is not marked as possibly sent in the store. */
 
@@ -31,13 +31,13 @@ export function pump(turn: Turn): void {
   const { outbox } = turn.state
   const question = nextRecall(outbox, MAX_RECALL_IDS)
   if (question) {
-    turn.effects.push({ type: 'send', text: JSON.stringify({ type: 'recall', ...question }) })
-    return setLink(turn, { ...link, recalling: question })
+    send(turn, { type: 'recall', ...question })
+    return changeLink(turn, { recalling: question })
   }
   const last = Math.min(outbox.next - 1, link.hi + link.limits.sendWindow)
   if (last > outbox.sentThrough && link.raising < last) {
     turn.effects.push({ type: 'raise-sent-through', n: last })
-    setLink(turn, { ...link, raising: last })
+    changeLink(turn, { raising: last })
   }
   sendEntries(turn, Math.min(last, outbox.sentThrough))
 }
@@ -58,15 +58,14 @@ function sendEntries(turn: Turn, through: number): void {
       turn.effects.push({ type: 'reject-too-large', n: first.n })
       break
     }
-    turn.effects.push({ type: 'send', text: first.skip ? skipFrame(run) : sendFrame(run, confirmed) })
+    sendText(turn, first.skip ? skipFrame(run) : sendFrame(run, confirmed))
     if (!first.skip) for (const entry of run) ids.push(entry.id)
     sent += run.length
     tokens -= 1
   }
-  if (sent < through) turn.effects.push({ type: 'set-timer', timer: 'pace', delayMs: 2_000 / link.limits.framesPerSecond })
-  if (ids.length > 0) turn.effects.push({ type: 'tell', told: { type: 'sent', ids } })
-  const now = liveLink(turn)
-  if (now) setLink(turn, { ...now, sent, tokens, tokensAtMs: turn.at.nowMs })
+  if (sent < through) setTimer(turn, 'pace', 2_000 / link.limits.framesPerSecond)
+  if (ids.length > 0) tell(turn, { type: 'sent', ids })
+  changeLink(turn, { sent, tokens, tokensAtMs: turn.at.nowMs })
 }
 
 /** Sends what is sent once or not at all: now, or never when the rate is spent or a queued message waits for it. */
@@ -76,9 +75,9 @@ export function volatile(turn: Turn, frame: string): void {
   const tokens = refill(link, turn.at.nowMs)
   const fits = !mayExceed(frame, link.limits.frameBytes)
   const taken = fits && tokens >= 1 && link.sent >= Math.min(turn.state.outbox.sentThrough, link.hi + link.limits.sendWindow)
-  if (taken) turn.effects.push({ type: 'send', text: frame })
-  else turn.effects.push({ type: 'log', entry: { level: 'debug', event: 'volatile-dropped' } })
-  setLink(turn, { ...link, tokens: taken ? tokens - 1 : tokens, tokensAtMs: turn.at.nowMs })
+  if (taken) sendText(turn, frame)
+  else log(turn, { level: 'debug', event: 'volatile-dropped' })
+  changeLink(turn, { tokens: taken ? tokens - 1 : tokens, tokensAtMs: turn.at.nowMs })
 }
 
 /** Half of the announced rate is for messages; the other half is left for everything else. */
@@ -141,14 +140,10 @@ export function acknowledged(turn: Turn, { hi, stable, id, outcomes }: Ack): voi
   }
   const known = [...decided, ...news]
   tellFates(turn, news.filter(isFate))
-  if (stable > outbox.acked) {
-    const covered = stable - outbox.acked
-    turn.effects.push({ type: 'settle', through: stable, id, fates: known.slice(0, covered).filter(isFate) })
-    turn.state = { ...turn.state, outbox: settleThrough(outbox, stable, id), decided: known.slice(covered) }
-  } else {
-    turn.state = { ...turn.state, decided: known }
-  }
-  setLink(turn, { ...link, hi: Math.max(link.hi, hi), sent: Math.max(link.sent, hi) })
+  const covered = Math.max(0, stable - outbox.acked)
+  if (covered > 0) turn.effects.push({ type: 'settle', through: stable, id, fates: known.slice(0, covered).filter(isFate) })
+  change(turn, { outbox: settleThrough(outbox, stable, id), decided: known.slice(covered) })
+  changeLink(turn, { hi: Math.max(link.hi, hi), sent: Math.max(link.sent, hi) })
   pump(turn)
 }
 
@@ -160,7 +155,7 @@ export function expected(turn: Turn, n: number): void {
   if (n <= outbox.acked) return restartOutbox(turn, 'server-went-back')
   // More is committed there than ever left here: another store sends under this client id, or this one forgot.
   if (n > outbox.sentThrough + 1) return restartOutbox(turn, 'store-went-back')
-  setLink(turn, { ...link, sent: n - 1 })
+  changeLink(turn, { sent: n - 1 })
   pump(turn)
 }
 
@@ -174,7 +169,7 @@ export function recalled(turn: Turn, { client, fates }: Recalled): void {
 }
 
 function tellFates(turn: Turn, fates: readonly Fate[]): void {
-  if (fates.length > 0) turn.effects.push({ type: 'tell', told: { type: 'fates', fates } })
+  if (fates.length > 0) tell(turn, { type: 'fates', fates })
 }
 
 function isFate(fate: Fate | null): fate is Fate {

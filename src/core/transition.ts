@@ -1,11 +1,11 @@
 import * as connecting from './connecting.ts'
 import type { CoreEvent, Effect, Moment, Turn } from './events.ts'
 import { checkSilence, heard, ping } from './heartbeat.ts'
-import { liveLink, setLink } from './link.ts'
 import { appendMessages, applyRecalled, buryNumbers, notHeld } from './outbox.ts'
 import * as receiving from './receiving.ts'
 import * as sending from './sending.ts'
 import type { CoreState } from './state.ts'
+import { change, changeLink, liveLink, log, send } from './turn.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
 import type { TimerName } from './events.ts'
 
@@ -31,7 +31,7 @@ function handle(turn: Turn, event: CoreEvent): void {
       return
     case 'retry':
       if (phase.name === 'refused' || phase.name === 'waiting') {
-        turn.state = { ...turn.state, attempt: 0, comeBack: null }
+        change(turn, { attempt: 0, comeBack: null })
         connecting.beginAttempt(turn)
       } else ping(turn)
       return
@@ -40,13 +40,12 @@ function handle(turn: Turn, event: CoreEvent): void {
       else ping(turn)
       return
     case 'presence':
-      turn.state = { ...turn.state, visible: event.visible, online: event.online }
+      change(turn, { visible: event.visible, online: event.online })
       // Reckoned from what was heard last, not begun anew: tabs that come and go must not keep a dead peer unnoticed.
       return checkSilence(turn)
     case 'credential':
       if (phase.name !== 'live') return connecting.open(turn, event.credential)
-      if (event.credential !== null)
-        turn.effects.push({ type: 'send', text: JSON.stringify({ type: 'authenticate', credential: event.credential }) })
+      if (event.credential !== null) send(turn, { type: 'authenticate', credential: event.credential })
       return
     case 'no-credential':
       if (phase.name === 'asking') connecting.fail(turn, 'no-credential')
@@ -74,30 +73,30 @@ function handle(turn: Turn, event: CoreEvent): void {
       return sending.volatile(turn, event.frame)
     case 'appended':
       if (event.client !== outbox.client) return
-      turn.state = { ...turn.state, outbox: appendMessages(outbox, notHeld(outbox, event.entries), event.sent).outbox }
+      change(turn, { outbox: appendMessages(outbox, notHeld(outbox, event.entries), event.sent) })
       return sending.pump(turn)
     case 'sent-through':
       if (event.client !== outbox.client) return
-      turn.state = { ...turn.state, outbox: { ...outbox, sentThrough: Math.max(outbox.sentThrough, event.n) } }
+      change(turn, { outbox: { ...outbox, sentThrough: Math.max(outbox.sentThrough, event.n) } })
       return sending.pump(turn)
     case 'identified':
       return identified(turn, event.link)
     case 'settled':
-      if (event.client === outbox.client) turn.state = { ...turn.state, confirmed: Math.max(turn.state.confirmed, event.through) }
+      if (event.client === outbox.client) change(turn, { confirmed: Math.max(turn.state.confirmed, event.through) })
       return
     case 'buried':
-      if (event.client === outbox.client) turn.state = { ...turn.state, outbox: buryNumbers(outbox, event.numbers, event.why) }
+      if (event.client === outbox.client) change(turn, { outbox: buryNumbers(outbox, event.numbers, event.why) })
       return sending.pump(turn)
     case 'recalled': {
       const link = liveLink(turn)
       // Applied to this copy, not taken from the store: what was buried since the store was called must stay buried.
-      turn.state = { ...turn.state, outbox: applyRecalled(outbox, event.client, event.asked, event.fates, event.hold).outbox }
+      change(turn, { outbox: applyRecalled(outbox, event.client, event.asked, event.fates, event.hold).outbox })
       if (link?.number !== event.link) return
-      setLink(turn, { ...link, recalling: null })
+      changeLink(turn, { recalling: null })
       return sending.pump(turn)
     }
     case 'restarted':
-      turn.state = { ...turn.state, outbox: event.outbox, confirmed: 0, decided: [] }
+      change(turn, { outbox: event.outbox, confirmed: 0, decided: [] })
       if (phase.name === 'restarting') connecting.beginAttempt(turn)
       // The store answered after it had been given up: this socket said hello under the old client id.
       else if (connecting.hasSocket(phase)) connecting.giveUp(turn, 'unreachable')
@@ -109,14 +108,14 @@ function handle(turn: Turn, event: CoreEvent): void {
     case 'stop':
       return connecting.stop(turn)
     default:
-      return unreachable(event)
+      event satisfies never
   }
 }
 
 function frame(turn: Turn, message: ServerMessage): void {
   if (message.type === 'session_init' || message.type === 'session_restored') return connecting.welcome(turn, message)
   if (message.type === 'goodbye') {
-    turn.state = { ...turn.state, comeBack: { minMs: message.retryMinMs, maxMs: message.retryMaxMs } }
+    change(turn, { comeBack: { minMs: message.retryMinMs, maxMs: message.retryMaxMs } })
     return
   }
   if (!liveLink(turn)) return connecting.breakProtocol(turn)
@@ -143,7 +142,7 @@ function frame(turn: Turn, message: ServerMessage): void {
     case 'pong':
       return
     default:
-      return unreachable(message)
+      message satisfies never
   }
 }
 
@@ -155,29 +154,25 @@ function timer(turn: Turn, name: TimerName): void {
       if (turn.state.phase.name === 'waiting') connecting.beginAttempt(turn)
       return
     case 'stable':
-      turn.state = { ...turn.state, attempt: 0 }
+      change(turn, { attempt: 0 })
       return
     case 'heartbeat':
       return checkSilence(turn)
     case 'pong':
-      turn.effects.push({ type: 'log', entry: { level: 'info', event: 'heartbeat-timeout' } })
+      log(turn, { level: 'info', event: 'heartbeat-timeout' })
       return connecting.giveUp(turn, 'unreachable')
     case 'pace':
       return sending.pump(turn)
     case 'resubscribe':
       return receiving.resubscribePaused(turn)
     default:
-      return unreachable(name)
+      name satisfies never
   }
 }
 
 function identified(turn: Turn, number: number): void {
   const link = liveLink(turn)
   if (link?.number !== number) return
-  setLink(turn, { ...link, identified: true })
+  changeLink(turn, { identified: true })
   sending.pump(turn)
-}
-
-function unreachable(never: never): never {
-  throw new TypeError(`no such event: ${JSON.stringify(never)}`)
 }

@@ -120,16 +120,23 @@ export function createHub(platform: HubPlatform): Hub {
       return settle(() => run(attached.tab, attached.owner))
     }
 
+    /** Calls that give nothing answer `null`, which crosses threads alike everywhere. */
+    const order = (run: (tab: TabSession, owner: Ownership) => void | Promise<void>): Promise<Result<null>> =>
+      call(async (tab, owner) => {
+        await run(tab, owner)
+        return null
+      })
+
     const api: HubApi = {
       attach: (request) => settle(() => attach(request)),
-      subscribe: (channels) => call((tab, owner) => done(owner.subscribe(tab, channels))),
-      unsubscribe: (channels) => call((tab, owner) => done(owner.unsubscribe(tab, channels))),
+      subscribe: (channels) => order((tab, owner) => owner.subscribe(tab, channels)),
+      unsubscribe: (channels) => order((tab, owner) => owner.unsubscribe(tab, channels)),
       send: (messages) => call((tab, owner) => owner.send(tab, messages)),
-      sendVolatile: (messages) => call((_tab, owner) => done(owner.sendVolatile(messages))),
-      cancel: (id) => call(async (_tab, owner) => done(await owner.cancel(id))),
-      retry: (id, newId) => call(async (tab, owner) => done(await owner.retry(tab, id, newId))),
-      discard: (id) => call(async (_tab, owner) => done(await owner.discard(id))),
-      signal: (signal) => call((tab, owner) => done(owner.signal(tab, signal))),
+      sendVolatile: (messages) => order((_tab, owner) => owner.sendVolatile(messages)),
+      cancel: (id) => order((_tab, owner) => owner.cancel(id)),
+      retry: (id, newId) => order((tab, owner) => owner.retry(tab, id, newId)),
+      discard: (id) => order((_tab, owner) => owner.discard(id)),
+      signal: (signal) => order((tab, owner) => owner.signal(tab, signal)),
       ping: () => settle((): { readonly instance: Id } => ({ instance })),
       detach: () =>
         settle(() => {
@@ -150,11 +157,6 @@ async function settle<T>(run: () => T | Promise<T>): Promise<Result<T>> {
     if (error instanceof HoldfastError) return { ok: false, error: error.toData() }
     throw error
   }
-}
-
-/** Calls that give nothing answer `null`, which crosses threads alike everywhere. */
-function done(_nothing: void): null {
-  return null
 }
 
 /** The first setting in which two tabs disagree. */

@@ -175,6 +175,13 @@ export function createOwnership(platform: HubPlatform, settings: HubSettings, ta
     for (const tab of tabs) tab.outboxChanged()
   }
 
+  const subscribe = (tab: TabSession, channels: readonly TabPosition[]): void => {
+    for (const wanted of channels) {
+      if (running) running.channels.subscribe(tab, wanted)
+      else tab.channels.set(wanted.channel, new TabChannel(wanted))
+    }
+  }
+
   const presence = (): void => {
     const visible = [...tabs].some((tab) => tab.visible && !tab.suspended)
     running?.runtime.dispatch({ type: 'presence', visible, online })
@@ -215,10 +222,7 @@ export function createOwnership(platform: HubPlatform, settings: HubSettings, ta
     fail,
     end,
     joined(tab, request) {
-      for (const wanted of request.channels) {
-        if (running) running.channels.subscribe(tab, wanted)
-        else tab.channels.set(wanted.channel, new TabChannel(wanted))
-      }
+      subscribe(tab, request.channels)
       tab.stateChanged()
       settle(tab, request.unsettled).catch(fail)
       presence()
@@ -230,12 +234,7 @@ export function createOwnership(platform: HubPlatform, settings: HubSettings, ta
       running?.channels.leave(tab.channels.keys())
       presence()
     },
-    subscribe(tab, channels) {
-      for (const wanted of channels) {
-        if (running) running.channels.subscribe(tab, wanted)
-        else tab.channels.set(wanted.channel, new TabChannel(wanted))
-      }
-    },
+    subscribe,
     unsubscribe(tab, channels) {
       for (const channel of channels) {
         if (running) running.channels.unsubscribe(tab, channel)

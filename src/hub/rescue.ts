@@ -1,3 +1,4 @@
+import { mayRepeatFate } from '../core/outbox.ts'
 import type { Fate, NewMessage } from '../core/ports.ts'
 import { possiblySentThrough } from '../core/sending.ts'
 import type { CoreState } from '../core/state.ts'
@@ -13,8 +14,7 @@ export function rescue(state: CoreState): { readonly again: readonly NewMessage[
   for (const { n, id, channel, json, atMs, skip, recall, mayRepeat } of state.outbox.entries) {
     if (skip) continue
     if (n > sentThrough && !recall && !mayRepeat) again.push({ id, channel, json, atMs })
-    else
-      fates.push({ id, fate: 'rejected', reason: 'may-repeat', message: 'the browser took the storage away after it may have been sent' })
+    else fates.push(mayRepeatFate(id))
   }
   return { again, fates }
 }

@@ -114,10 +114,7 @@ export class TabSession {
   /** Nothing more is delivered, and nothing is kept for it: the tab says what it lacks when it attaches again. */
   end(): void {
     this.suspended = true
-    this.#dirty.clear()
-    this.#fates = []
-    this.#restarts = []
-    this.#errors.clear()
+    this.#forget()
     this.#waiting?.()
     this.#waiting = null
   }
@@ -153,6 +150,13 @@ export class TabSession {
     return false
   }
 
+  #forget(): void {
+    this.#dirty.clear()
+    this.#fates = []
+    this.#restarts = []
+    this.#errors.clear()
+  }
+
   #owes(): boolean {
     return (
       this.#stateDue ||
@@ -165,7 +169,6 @@ export class TabSession {
   }
 
   #batch(): Delivery | null {
-    if (!this.#owes()) return null
     const channels = [...this.#dirty]
       // A channel that was given up, or begun anew, is not continued.
       .filter((channel) => this.channels.get(channel.channel) === channel)
@@ -183,10 +186,7 @@ export class TabSession {
     }
     this.#stateDue = false
     if (this.watchesOutbox) this.#outboxDue = false
-    this.#dirty.clear()
-    this.#fates = []
-    this.#restarts = []
-    this.#errors.clear()
+    this.#forget()
     return Object.keys(batch).length > 0 ? batch : null
   }
 }

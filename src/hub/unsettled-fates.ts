@@ -1,3 +1,4 @@
+import { mayRepeatFate } from '../core/outbox.ts'
 import type { Fate } from '../core/ports.ts'
 import type { Runtime } from '../core/runtime.ts'
 import type { Id } from '../protocol/messages.ts'
@@ -23,8 +24,7 @@ export function unsettledFates(
     else if (aside)
       fates.push(aside.fate === 'expired' ? { id, fate: 'expired' } : { id, fate: 'rejected', reason: 'rejected', message: aside.reason })
     else if (skip === 'cancelled' || skip === 'expired') fates.push({ id, fate: skip })
-    else if (skip || !held.has(id))
-      fates.push({ id, fate: 'rejected', reason: 'may-repeat', message: 'what became of it is no longer known' })
+    else if (skip || !held.has(id)) fates.push(mayRepeatFate(id))
   }
   return fates
 }

@@ -1,6 +1,6 @@
 import * as read from './decode.ts'
 import { MAX_CREDENTIAL_LENGTH, MAX_RECALL_IDS, MAX_USER_LENGTH } from './limits.ts'
-import type { ClientMessage, Cursor, NumberedMessage, SubscribeRequest } from './messages.ts'
+import type { ClientMessage, NumberedMessage, SubscribeRequest } from './messages.ts'
 
 /** Most items in any array of a frame; the frame's size is the real bound, this one keeps the error early. */
 const MAX_ITEMS = 20_000
@@ -66,18 +66,12 @@ function session(value: unknown): { id: string; token: string } {
   return { id: read.id(fields['id'], 'session id'), token: read.string(fields['token'], 'session token', 43, 43) }
 }
 
-function cursor(value: unknown): Cursor {
-  const fields = read.object(value, 'cursor')
-  const offset = read.integer(fields['offset'], 'offset')
-  return { epoch: read.id(fields['epoch'], 'epoch'), offset, id: offset === 0 ? '' : read.id(fields['id'], 'cursor id') }
-}
-
 function subscription(value: unknown): SubscribeRequest {
   const fields = read.object(value, 'subscription')
   return {
     sub: sub(fields['sub']),
     channel: read.channelName(fields['channel']),
-    cursor: read.nullable(read.present(fields, 'cursor'), cursor),
+    cursor: read.nullable(read.present(fields, 'cursor'), (place) => read.cursor(place, 'cursor')),
   }
 }
 

@@ -66,9 +66,7 @@ export const CLOSE: { readonly [Name in CloseName]: CloseRule } = {
   version: { code: 4440, after: 'refuse' },
 }
 
-const byCode = new Map<number, CloseRule>(Object.values(CLOSE).map((rule) => [rule.code, rule]))
-
 /** What a client does after a socket closed with `code`. Unknown codes mean `retry`. */
 export function afterClose(code: number): AfterClose {
-  return byCode.get(code)?.after ?? 'retry'
+  return Object.values(CLOSE).find((rule) => rule.code === code)?.after ?? 'retry'
 }

@@ -1,4 +1,5 @@
 import { MAX_CHANNEL_LENGTH, MAX_DEPTH, MAX_NUMBER } from './limits.ts'
+import type { Cursor, Id } from './messages.ts'
 
 /** The outcome of decoding a frame: a message of the closed union, or a sentence that says what was wrong with it. */
 export type Decoded<T> = { readonly ok: true; readonly message: T } | { readonly ok: false; readonly error: string }
@@ -17,7 +18,7 @@ export function malformed(sentence: string): never {
 /** Parses one frame and hands its fields to `read`. Total: any text gives a message or an error. */
 export function decodeWith<T>(text: string, read: (type: string, fields: Fields) => T): Decoded<T> {
   try {
-    if (isTooDeep(text)) malformed('nested too deeply')
+    if (isTooDeep(text, MAX_DEPTH)) malformed('nested too deeply')
     const fields = object(JSON.parse(text), 'frame')
     return { ok: true, message: read(string(fields['type'], 'type', 1, 40), fields) }
   } catch (error) {
@@ -63,9 +64,32 @@ export function word<T extends string>(value: unknown, what: string, words: read
 }
 
 /** 128 random bits in base64url. */
-export function id(value: unknown, what: string): string {
-  if (typeof value !== 'string' || !/^[\w-]{22}$/.test(value)) malformed(`${what} is not an id`)
-  return value
+export function id(value: unknown, what: string): Id {
+  return isId(value) ? value : malformed(`${what} is not an id`)
+}
+
+/** Whether `value` may be an {@link Id}. */
+export function isId(value: unknown): value is Id {
+  return typeof value === 'string' && /^[\w-]{22}$/.test(value)
+}
+
+/** A place in a channel's log. */
+export function cursor(value: unknown, what: string): Cursor {
+  const fields = object(value, what)
+  const offset = integer(fields['offset'], 'offset')
+  return { epoch: id(fields['epoch'], 'epoch'), offset, id: offset === 0 ? '' : id(fields['id'], `${what} id`) }
+}
+
+/** Whole numbers by name, each within its range, and nothing else. */
+export function integers<Key extends string>(
+  value: unknown,
+  what: string,
+  ranges: Readonly<Record<Key, readonly [min: number, max: number]>>,
+): Readonly<Record<Key, number>> {
+  const fields = object(value, what)
+  const read: Partial<Record<Key, number>> = {}
+  for (const key in ranges) read[key] = integer(fields[key], key, ...ranges[key])
+  return read as Record<Key, number>
 }
 
 /** A value that must be there, `null` included. */
@@ -91,8 +115,18 @@ export function isChannelName(name: string): boolean {
   return name.length <= MAX_CHANNEL_LENGTH && /^[\w.:/@+=~-]+$/.test(name) && !name.includes('..')
 }
 
-/** Counts brackets outside strings, so that a hostile frame is refused before `JSON.parse` builds it. */
-function isTooDeep(text: string): boolean {
+/** Whether the text is one JSON value. */
+export function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Whether arrays and objects are nested deeper than `levels`. Counts brackets outside strings, so that hostile text is refused before `JSON.parse` builds it. */
+export function isTooDeep(text: string, levels: number): boolean {
   let depth = 0
   let inString = false
   for (let at = 0; at < text.length; at++) {
@@ -101,7 +135,7 @@ function isTooDeep(text: string): boolean {
     else if (inString) {
       if (unit === 0x5c) at++
     } else if (unit === 0x5b || unit === 0x7b) {
-      if (++depth > MAX_DEPTH) return true
+      if (++depth > levels) return true
     } else if (unit === 0x5d || unit === 0x7d) depth--
   }
   return false

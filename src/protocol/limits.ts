@@ -39,8 +39,8 @@ export const DEFAULT_HISTORY: HistoryLimits = { messages: 1_000, bytes: 4 * 2 **
 
 /** The limits a server announces unless configured: see the README's table. */
 export const DEFAULT_LIMITS: AnnouncedLimits = {
-  frameBytes: 2 ** 20,
-  messageBytes: 256 * 1024,
+  frameBytes: 1_048_576,
+  messageBytes: 262_144,
   framesPerSecond: 100,
   sendWindow: 1_024,
   channels: 128,

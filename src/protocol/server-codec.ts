@@ -1,6 +1,6 @@
 import * as read from './decode.ts'
-import type { AnnouncedLimits, Heartbeat } from './limits.ts'
-import type { Answer, Cursor, Outcome, PublishedMessage, RecalledFate, RejectionReason, ServerMessage } from './messages.ts'
+import type { AnnouncedLimits } from './limits.ts'
+import type { Answer, Outcome, PublishedMessage, RecalledFate, RejectionReason, ServerMessage } from './messages.ts'
 
 const MAX_ITEMS = 100_000
 const MAX_TEXT = 2_000
@@ -94,14 +94,8 @@ function published(value: unknown): readonly PublishedMessage[] {
   return messages
 }
 
-function cursor(value: unknown): Cursor {
-  const fields = read.object(value, 'head')
-  const offset = read.integer(fields['offset'], 'offset')
-  return { epoch: read.id(fields['epoch'], 'epoch'), offset, id: offset === 0 ? '' : read.id(fields['id'], 'id') }
-}
-
 function subscribed(fields: read.Fields): ServerMessage {
-  const base = { type: 'subscribed', sub: sub(fields['sub']), head: cursor(fields['head']) } as const
+  const base = { type: 'subscribed', sub: sub(fields['sub']), head: read.cursor(fields['head'], 'head') } as const
   const verdict = read.word(fields['verdict'], 'verdict', ['recovered', 'snapshot', 'start'])
   if (verdict === 'start') return { ...base, verdict }
   if (verdict === 'recovered') return { ...base, verdict, missed: read.integer(fields['missed'], 'missed', 0, base.head.offset) }
@@ -113,8 +107,11 @@ function outcome(value: unknown): Outcome {
   const n = read.integer(fields['n'], 'n', 1)
   if (fields['skipped'] === true) return { n, skipped: true }
   if (fields['rejected'] === undefined) return { n, reply: read.present(fields, 'reply') }
+  return { n, ...rejection(fields) }
+}
+
+function rejection(fields: read.Fields): { rejected: RejectionReason; message: string } {
   return {
-    n,
     rejected: read.word(fields['rejected'], 'rejected', REJECTIONS),
     message: read.string(fields['message'], 'message', 0, MAX_TEXT),
   }
@@ -126,12 +123,7 @@ function recalledFate(value: unknown): RecalledFate {
   const fate = read.word(fields['fate'], 'fate', ['applied', 'rejected', 'skipped'])
   if (fate === 'skipped') return { id, fate }
   if (fate === 'applied') return fields['reply'] === undefined ? { id, fate } : { id, fate, reply: fields['reply'] }
-  return {
-    id,
-    fate,
-    rejected: read.word(fields['rejected'], 'rejected', REJECTIONS),
-    message: read.string(fields['message'], 'message', 0, MAX_TEXT),
-  }
+  return { id, fate, ...rejection(fields) }
 }
 
 function answer(fields: read.Fields): Answer {
@@ -146,33 +138,23 @@ function answer(fields: read.Fields): Answer {
     ledger: read.id(fields['ledger'], 'ledger'),
     client,
     limits: limits(fields['limits']),
-    heartbeat: heartbeat(fields['heartbeat']),
+    heartbeat: read.integers(fields['heartbeat'], 'heartbeat', HEARTBEAT),
   }
 }
 
 /** A hostile server must not make a client spin, hold everything, or wait for ever: each limit has a floor and a ceiling. */
-function limits(value: unknown): AnnouncedLimits {
-  const fields = read.object(value, 'limits')
-  const history = read.object(fields['history'], 'history')
-  return {
-    frameBytes: read.integer(fields['frameBytes'], 'frameBytes', 1_024, 2 ** 28),
-    messageBytes: read.integer(fields['messageBytes'], 'messageBytes', 1, 2 ** 28),
-    framesPerSecond: read.integer(fields['framesPerSecond'], 'framesPerSecond', 1, 1_000_000),
-    sendWindow: read.integer(fields['sendWindow'], 'sendWindow', 1, 20_000),
-    channels: read.integer(fields['channels'], 'channels', 1, 20_000),
-    history: {
-      messages: read.integer(history['messages'], 'messages', 1, 1_000_000),
-      bytes: read.integer(history['bytes'], 'bytes', 1_024, 2 ** 32),
-      ageMs: read.integer(history['ageMs'], 'ageMs', 1_000, 2 ** 40),
-    },
-  }
-}
+const LIMITS = {
+  frameBytes: [1_024, 2 ** 28],
+  messageBytes: [1, 2 ** 28],
+  framesPerSecond: [1, 1_000_000],
+  sendWindow: [1, 20_000],
+  channels: [1, 20_000],
+} as const
+const HISTORY = { messages: [1, 1_000_000], bytes: [1_024, 2 ** 32], ageMs: [1_000, 2 ** 40] } as const
+const PAUSE = [100, 3_600_000] as const
+const HEARTBEAT = { pingMs: PAUSE, hiddenPingMs: PAUSE, timeoutMs: PAUSE } as const
 
-function heartbeat(value: unknown): Heartbeat {
-  const fields = read.object(value, 'heartbeat')
-  return {
-    pingMs: read.integer(fields['pingMs'], 'pingMs', 100, 3_600_000),
-    hiddenPingMs: read.integer(fields['hiddenPingMs'], 'hiddenPingMs', 100, 3_600_000),
-    timeoutMs: read.integer(fields['timeoutMs'], 'timeoutMs', 100, 3_600_000),
-  }
+function limits(value: unknown): AnnouncedLimits {
+  const { history } = read.object(value, 'limits')
+  return { ...read.integers(value, 'limits', LIMITS), history: read.integers(history, 'history', HISTORY) }
 }

@@ -153,7 +153,7 @@ export function isConnectionFailure(error: unknown): boolean {
 /** An error of IndexedDB as the one error class. Told apart by name: `QuotaExceededError` is a class of its own in some browsers. */
 export function asStorageError(error: unknown): HoldfastError {
   if (error instanceof HoldfastError) return error
-  const name = error instanceof Error || error instanceof DOMException ? error.name : 'unknown'
+  const name = error instanceof Error ? error.name : 'unknown'
   if (name === 'QuotaExceededError')
     return new HoldfastError('storage-full', 'The browser gives this origin no more storage.', { cause: error })
   if (name === 'VersionError')

@@ -1,5 +1,19 @@
-import type { OutboxLimits, Store } from '../core/ports.ts'
-import { planAppend, planBury, planIdentity, planRaise, planRecalled, planRestart, planSettle } from './outbox-changes.ts'
+import {
+  appendMessages,
+  applyRecalled,
+  buriedCopy,
+  buriedFate,
+  buryNumbers,
+  entryAt,
+  idAt,
+  mayRepeatFate,
+  rejectedCopy,
+  restartOutbox,
+  settleThrough,
+} from '../core/outbox.ts'
+import type { Fate, NewMessage, OutboxLimits, Store } from '../core/ports.ts'
+import { HoldfastError } from '../protocol/errors.ts'
+import type { Id } from '../protocol/messages.ts'
 import { fateOf, FATES_KEPT_MS, type OutboxChange, type StoredOutbox } from './stored-outbox.ts'
 
 /** How a store carries out a planned change: all of it, or an error and none of it. */
@@ -8,16 +22,83 @@ export type Commit = <T>(plan: (stored: StoredOutbox, nowMs: number) => OutboxCh
 /** The methods of the `Store` port that all stores share. */
 export type OutboxMethods = Omit<Store, 'durable' | 'open' | 'saveCache' | 'dropCache' | 'onLost' | 'close'>
 
-/** Builds the outbox half of the `Store` port on top of one store's way to commit. */
+/**
+ * Builds the outbox half of the `Store` port on top of one store's way to commit. Each method plans what it changes, without doing it: the rules of the core,
+ * plus fates and parked messages. Every change can be planned again after it took effect and then changes nothing more; a store relies on that when it
+ * repeats a call whose outcome a lost connection hid.
+ */
 export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMethods {
   return {
-    saveIdentity: (identity) => commit((stored) => planIdentity(stored, identity)),
-    append: (messages, sent) => commit((stored, nowMs) => planAppend(stored, messages, sent, limits, nowMs)),
-    raiseSentThrough: (n) => commit((stored) => planRaise(stored, n)),
-    bury: (numbers, why) => commit((stored, nowMs) => planBury(stored, numbers, why, nowMs)),
-    settle: (through, id, fates) => commit((stored, nowMs) => planSettle(stored, through, id, fates, nowMs)),
-    recalled: (client, asked, fates, hold) => commit((stored, nowMs) => planRecalled(stored, client, asked, fates, hold, nowMs)),
-    restart: (newClient, ask) => commit((stored) => planRestart(stored, newClient, ask)),
+    saveIdentity: ({ session, ledger }) => commit(({ outbox }) => ({ session, outbox: { ...outbox, ledger }, result: undefined })),
+
+    /** Throws `outbox-full` when the messages do not fit together with what is queued and parked. */
+    append: (messages, sent) =>
+      commit((stored, nowMs) => {
+        const fresh = new Map<Id, NewMessage>()
+        for (const message of messages) {
+          const { id } = message
+          if (!fresh.has(id) && !stored.numbers.has(id) && !fateOf(stored, id, nowMs)) fresh.set(id, message)
+        }
+        refuseOverLimits(stored, [...fresh.values()], limits)
+        const outbox = fresh.size > 0 ? appendMessages(stored.outbox, [...fresh.values()], sent) : stored.outbox
+        const added = new Map(outbox.entries.slice(stored.outbox.entries.length).map((entry) => [entry.id, entry]))
+        const entries = messages.map(({ id }) => {
+          if (fateOf(stored, id, nowMs)) return null
+          return added.get(id) ?? entryAt(outbox, stored.numbers.get(id) ?? 0) ?? null
+        })
+        return { outbox, result: { client: outbox.client, entries } }
+      }),
+
+    /** A number that was never given out cannot have been sent. */
+    raiseSentThrough: (n) =>
+      commit(({ outbox }) => ({
+        outbox: { ...outbox, sentThrough: Math.max(outbox.sentThrough, Math.min(n, outbox.next - 1)) },
+        result: undefined,
+      })),
+
+    bury: (numbers, why) =>
+      commit((stored, nowMs) => {
+        const entries = [...new Set(numbers)].flatMap((n) => entryAt(stored.outbox, n) ?? []).filter((entry) => !entry.skip)
+        const rewritten = entries.map((entry) => entry.n)
+        return {
+          outbox: buryNumbers(stored.outbox, rewritten, why),
+          rewritten,
+          fates: newFates(
+            stored,
+            entries.map((entry) => buriedFate(entry, why)),
+            nowMs,
+          ),
+          parked: entries.flatMap((entry) => buriedCopy(entry, why) ?? []),
+          result: undefined,
+        }
+      }),
+
+    /** Throws `storage-failed` when another message stands at `through`: nothing may be deleted on the strength of such an ack. */
+    settle: (through, id, fates) =>
+      commit((stored, nowMs) => {
+        const { outbox } = stored
+        if (through > outbox.acked && idAt(outbox, through) !== id)
+          throw new HoldfastError('storage-failed', 'The ack is for another message than the stored one.')
+        const learnt = newFates(stored, fates, nowMs)
+        const parked = learnt.flatMap((fate) => rejectedCopy(fate, (held) => entryAt(outbox, stored.numbers.get(held) ?? 0)) ?? [])
+        return { outbox: settleThrough(outbox, through, id), fates: learnt, parked, result: undefined }
+      }),
+
+    recalled: (client, asked, fates, hold) =>
+      commit((stored, nowMs) => {
+        const { outbox, parked } = applyRecalled(stored.outbox, client, asked, fates, hold)
+        const changed = outbox.entries.filter((entry) => entryAt(stored.outbox, entry.n) !== entry)
+        const told = new Map(fates.map((fate) => [fate.id, fate]))
+        const learnt = changed.filter((entry) => entry.skip).map(({ id }) => told.get(id) ?? mayRepeatFate(id))
+        return { outbox, rewritten: changed.map((entry) => entry.n), fates: newFates(stored, learnt, nowMs), parked, result: outbox }
+      }),
+
+    restart: (newClient, ask) =>
+      commit(({ outbox }) => {
+        const after = outbox.client === newClient ? outbox : restartOutbox(outbox, newClient, ask)
+        return { outbox: after, result: after }
+      }),
+
     unpark: (id) => commit(() => ({ unparked: id, result: undefined })),
     fatesOf: (ids) => commit((stored, nowMs) => ({ result: ids.flatMap((id) => fateOf(stored, id, nowMs) ?? []) })),
     appliedSince: (sinceMs) =>
@@ -27,4 +108,17 @@ export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMetho
         return { result: applied.map(({ fate }) => fate.id) }
       }),
   }
+}
+
+function refuseOverLimits(stored: StoredOutbox, messages: readonly NewMessage[], { maxMessages, maxBytes }: OutboxLimits): void {
+  if (messages.length === 0) return
+  const count = stored.outbox.entries.length + stored.parked.size + messages.length
+  if (count > maxMessages) throw new HoldfastError('outbox-full', `The outbox holds at most ${maxMessages} messages.`)
+  const units = messages.reduce((sum, message) => sum + message.json.length, stored.units)
+  if (units > maxBytes) throw new HoldfastError('outbox-full', `The outbox holds at most ${maxBytes} bytes.`)
+}
+
+/** Those fates that are news: what was recorded once stands. */
+function newFates(stored: StoredOutbox, fates: readonly Fate[], nowMs: number): Fate[] {
+  return fates.filter((fate) => !fateOf(stored, fate.id, nowMs))
 }

@@ -110,7 +110,7 @@ async function take(store: Store, model: Model, step: Step, freshId: Id): Promis
       const isFirst = messages.findIndex((message) => message.id === id) === at
       return isFirst && !model.fates.has(id) && !outbox.entries.some((entry) => entry.id === id)
     })
-    if (fresh.length > 0) model.outbox = appendMessages(outbox, fresh, step.sent).outbox
+    if (fresh.length > 0) model.outbox = appendMessages(outbox, fresh, step.sent)
     const expected = messages.map(({ id }) => (model.fates.has(id) ? null : model.outbox.entries.find((entry) => entry.id === id)))
     expect(await store.append(messages, step.sent)).toEqual({ client: outbox.client, entries: expected })
   } else if (step.call === 'bury') {
@@ -149,7 +149,7 @@ async function take(store: Store, model: Model, step: Step, freshId: Id): Promis
     fates.forEach((fate) => model.learn(fate))
     for (const message of parked) {
       model.park(message)
-      model.learn({ id: message.id, fate: 'rejected', reason: 'may-repeat', message: 'The message may have been applied already.' })
+      model.learn({ id: message.id, fate: 'rejected', reason: 'may-repeat', message: 'the message may have been applied already' })
     }
     expect(await store.recalled(question.client, question.ids, fates, step.hold)).toEqual(after)
   } else if (step.call === 'restart') {

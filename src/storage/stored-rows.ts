@@ -1,6 +1,6 @@
 import type { CachedMessage, CachedSnapshot, Fate, OutboxEntry, ParkedMessage } from '../core/ports.ts'
-import { isChannelName } from '../protocol/decode.ts'
-import type { Cursor, Id, SessionKey } from '../protocol/messages.ts'
+import { isChannelName, isId, isJson as isJsonText } from '../protocol/decode.ts'
+import type { Cursor, SessionKey } from '../protocol/messages.ts'
 import type { FatesRow, RunRow } from './schema.ts'
 
 /*
@@ -14,10 +14,6 @@ function isRow(value: unknown): value is Row {
   return typeof value === 'object' && value !== null
 }
 
-function isId(value: unknown): value is Id {
-  return typeof value === 'string' && /^[\w-]{22}$/.test(value)
-}
-
 function isWhole(value: unknown, min: number): value is number {
   return Number.isSafeInteger(value) && (value as number) >= min
 }
@@ -27,17 +23,15 @@ function isTime(value: unknown): value is number {
 }
 
 function isJson(value: unknown): value is string {
-  if (typeof value !== 'string') return false
-  try {
-    JSON.parse(value)
-    return true
-  } catch {
-    return false
-  }
+  return typeof value === 'string' && isJsonText(value)
 }
 
-function isOneOf(value: unknown, words: readonly string[]): boolean {
-  return typeof value === 'string' && words.includes(value)
+function isOneOf(value: unknown, words: readonly unknown[]): boolean {
+  return words.includes(value)
+}
+
+function isChannel(value: unknown): value is string {
+  return typeof value === 'string' && isChannelName(value)
 }
 
 /** The `run` row. */
@@ -71,8 +65,7 @@ export function isOutboxEntry(value: unknown): value is OutboxEntry {
   return (
     isWhole(n, 1) &&
     isId(id) &&
-    typeof channel === 'string' &&
-    isChannelName(channel) &&
+    isChannel(channel) &&
     isTime(atMs) &&
     (skip === undefined ? isJson(json) : json === '' && isOneOf(skip, ['cancelled', 'expired', 'settled'])) &&
     (mayRepeat === undefined || mayRepeat === true) &&
@@ -98,13 +91,7 @@ export function isParkedMessage(value: unknown): value is ParkedMessage {
   if (!isRow(value)) return false
   const { id, channel, json, atMs, fate, reason } = value
   return (
-    isId(id) &&
-    typeof channel === 'string' &&
-    isChannelName(channel) &&
-    isJson(json) &&
-    isTime(atMs) &&
-    isOneOf(fate, ['rejected', 'expired']) &&
-    typeof reason === 'string'
+    isId(id) && isChannel(channel) && isJson(json) && isTime(atMs) && isOneOf(fate, ['rejected', 'expired']) && typeof reason === 'string'
   )
 }
 

@@ -70,7 +70,7 @@ export function createStoreDouble(maxMessages: number = 1_000): StoreDouble {
             messages.findIndex((other) => other.id === id) === at,
         )
         if (store.outbox.entries.length + fresh.length > maxMessages) throw new HoldfastError('outbox-full', 'the outbox is full')
-        if (fresh.length > 0) store.outbox = appendMessages(store.outbox, fresh, sent).outbox
+        if (fresh.length > 0) store.outbox = appendMessages(store.outbox, fresh, sent)
         return {
           client: store.outbox.client,
           entries: messages.map(({ id }) => store.outbox.entries.find((entry) => entry.id === id) ?? null),
