@@ -11,3 +11,12 @@ test('[I20] two tabs share one socket, and what one sends both receive once', as
   await showsAll(pages, lab)
   expect(lab.live.metrics().sockets).toBe(1)
 })
+
+test('[HU1] tabs that are given the address of the hub share it, too', async ({ lab, openTab }) => {
+  const options = { connect: { hubUrl: './hub.js' } }
+  const pages = [await openTab(options), await openTab(options)]
+  for (const page of pages) await hasStatus(page, 'connected')
+  await lab.publish('board', ...texts('published', 3))
+  await showsAll(pages, lab)
+  expect(lab.live.metrics().sockets).toBe(1)
+})

@@ -5,7 +5,13 @@ import { openLab, type Lab } from './lab.ts'
 /** What `connect` is given in the tests, as far as it can cross into the page. */
 export interface TabOptions {
   readonly channels?: readonly string[]
-  readonly connect?: { readonly reconnect?: object; readonly outbox?: object; readonly hiddenDelayMs?: number; readonly user?: string }
+  readonly connect?: {
+    readonly reconnect?: object
+    readonly outbox?: object
+    readonly hiddenDelayMs?: number
+    readonly user?: string
+    readonly hubUrl?: string
+  }
 }
 
 /** Opens a tab of the probe app that is connected and subscribed. */
