@@ -82,6 +82,15 @@ export class ChannelCache {
     this.#trim(limits)
   }
 
+  /** Where nothing is held yet but a tab's place: takes a tab's earlier one instead. Says whether it did. */
+  lowerTo(place: Cursor): boolean {
+    const cursor = this.#cursor
+    const isBare = this.#messages.length === 0 && !this.#snapshot && this.#valuelessSinceMs === null
+    if (!isBare || cursor?.epoch !== place.epoch || place.offset >= cursor.offset) return false
+    this.#cursor = place
+    return true
+  }
+
   /** Begins anew at `cursor`, with a value or, in a channel that has none, without. */
   restart(cursor: Cursor, snapshot: CachedSnapshot | null): void {
     this.#generation++

@@ -48,6 +48,10 @@ export class Channels {
     const { channel, position } = tabChannel
     let cache = this.#caches.get(channel)
     if (!cache) this.#caches.set(channel, (cache = new ChannelCache(channel, null, position)))
+    else if (position && !this.#decided.has(channel) && cache.lowerTo(position)) {
+      // Tabs of a hub that died come one by one: the one that had got least says where to go on.
+      this.#host.runtime.dispatch({ type: 'unsubscribe', channel })
+    }
     this.#host.runtime.dispatch({ type: 'subscribe', channel, cursor: cache.cursor })
     tab.channelChanged(tabChannel)
   }

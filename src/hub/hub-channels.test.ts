@@ -147,6 +147,19 @@ describe('the channels of a hub', () => {
     expect(tab.heard('agents')).toEqual([{ at: 9, offsets: [8, 9], recovered: 2 }])
   })
 
+  it('[HU2] goes on from the lowest place of the tabs that come before the first verdict, where the hub has no cache', async () => {
+    const hub = world.hub()
+    const [ahead, behind] = [world.tab(hub), world.tab(hub)]
+    await ahead.attach(at('agents', place(7)))
+    await behind.attach(at('agents', place(5)))
+    const socket = await world.accept()
+    expect(socket.received[0]?.['subscriptions']).toMatchObject([{ channel: 'agents', cursor: { offset: 5 } }])
+    const sub = subOf(socket, 'agents')
+    await say(socket, recovered(sub, 8, 3), { type: 'missed_messages', sub, messages: published(6, 8) })
+    expect(ahead.heard('agents')).toEqual([{ at: 8, offsets: [8], recovered: 1 }])
+    expect(behind.heard('agents')).toEqual([{ at: 8, offsets: [6, 7, 8], recovered: 3 }])
+  })
+
   it('[HU6] [HU8] lets a tab ahead of the hub wait, and each tab recover what it missed itself', async () => {
     const hub = world.hub()
     const [behind, ahead] = [world.tab(hub), world.tab(hub)]
