@@ -3,6 +3,7 @@ import type { Clock } from '../core/ports.ts'
 import { DEFAULT_OUTBOX, DEFAULT_RECONNECT } from '../core/settings.ts'
 import type { AttachRequest, HubApi, Result, TabApi } from './contract.ts'
 import { serveTab } from './hub-end.ts'
+import { openPeer } from './peer.ts'
 import { callsOf } from './test-calls.ts'
 import { openHubPort } from './tab-end.ts'
 
@@ -62,6 +63,27 @@ function pair(hub: Partial<HubApi> = {}, tab: Partial<TabApi> = {}) {
 }
 
 describe('a port between tab and hub', () => {
+  it('[TB1] a call that wants no answer is carried out, in order with the others, and only they are answered', async () => {
+    const { port1, port2 } = new MessageChannel()
+    const handled: unknown[] = []
+    const peer = openPeer(port1, { deliver: async (value) => handled.push(value) }, new TestClock())
+    closers.push(() => peer.close({ code: 'closed', message: 'over' }))
+    const answers: unknown[] = []
+    const answered = new Promise<void>((resolve) => {
+      port2.addEventListener('message', ({ data }: MessageEvent<{ id: unknown }>) => {
+        answers.push(data.id)
+        resolve()
+      })
+    })
+    port2.start()
+    for (const [number, call] of ['', '', 'asked'].entries()) {
+      port2.postMessage({ id: call, type: 'APPLY', path: ['deliver'], argumentList: [{ type: 'RAW', value: number }] })
+    }
+    await answered
+    expect(handled).toEqual([0, 1, 2])
+    expect(answers).toEqual(['asked'])
+  })
+
   it('[TB1] carries calls in both directions at once', async () => {
     const delivered = vi.fn(() => Promise.resolve(null))
     const { hub, served, seen } = pair({ ping: () => Promise.resolve({ ok: true, value: { instance: ID } }) }, { deliver: delivered })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { DEFAULT_LIMITS } from '../protocol/limits.ts'
 import { restartOutbox } from './outbox.ts'
 import { CLIENT, id, LEDGER, message, place, published, restored, settings, welcome } from './testing/frames.ts'
 import { createHost, type Host } from './testing/host.ts'
@@ -418,6 +419,21 @@ describe('cancel and expiry', () => {
     expect(host.sockets.last().received.slice(1)).toMatchObject([
       { type: 'skip', numbers: [{ n: 1 }] },
       { type: 'send', messages: [{ n: 2 }] },
+    ])
+  })
+
+  it('[OB19] a message that fits no frame is parked and told as too large, and what is behind it goes on', async () => {
+    const host = createHost()
+    host.runtime.dispatch({ type: 'start' })
+    await host.answer(welcome({ limits: { ...DEFAULT_LIMITS, frameBytes: 4_096 } }))
+    const large = { ...message('large'), json: JSON.stringify('x'.repeat(5_000)) }
+    await host.runtime.send([large, message('small')])
+    await host.settle()
+    expect(host.told('fates').flatMap(({ fates }) => fates)).toMatchObject([{ id: id('large'), fate: 'rejected', reason: 'too-large' }])
+    expect(host.runtime.parked.get(id('large'))).toMatchObject({ json: large.json, fate: 'rejected' })
+    expect(host.sockets.last().received.slice(1)).toMatchObject([
+      { type: 'skip', numbers: [{ n: 1 }] },
+      { type: 'send', messages: [{ n: 2, id: id('small') }] },
     ])
   })
 

@@ -200,6 +200,9 @@ describe('the channels of a hub', () => {
     expect(next.received[0]?.['subscriptions']).toEqual([])
     await one.hub.subscribe([newcomer('agents')])
     expect(frames(next, 'subscribe')).toHaveLength(1)
+    // What was cached may not be read any more: nobody begins with it.
+    await settled()
+    expect(one.heard('agents')).toEqual([])
   })
 
   it('[HU3] a frozen tab takes one batch and gets the rest in one when it thaws', async () => {

@@ -2,10 +2,9 @@ import { describe, expect, it } from 'vitest'
 import type { Store } from '../core/ports.ts'
 import { DEFAULT_OUTBOX } from '../core/settings.ts'
 import { id, message, place } from '../core/testing/frames.ts'
-import type { SocketDouble } from '../core/testing/socket-double.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import type { Outcome, ServerMessage } from '../protocol/messages.ts'
-import { perTest, say, settled, subOf, type TestTab, type TestWorld } from './test-hub.ts'
+import { numbersSent as sent, perTest, say, settled, subOf, type TestWorld, twoTabs } from './test-hub.ts'
 
 let world: TestWorld
 perTest((fresh) => (world = fresh))
@@ -20,23 +19,9 @@ const ack = (hi: number, stable: number, name: string, ...outcomes: Outcome[]): 
   outcomes,
 })
 
-/** Numbers and ids of all messages a server got. */
-const sent = (socket: SocketDouble): unknown[] =>
-  socket.received.flatMap((frame) =>
-    frame.type === 'send' ? (frame['messages'] as { n: number; id: string }[]).map((one) => [one.n, one.id]) : [],
-  )
-
-async function attached(): Promise<{ readonly one: TestTab; readonly two: TestTab; readonly socket: SocketDouble }> {
-  const hub = world.hub()
-  const [one, two] = [world.tab(hub), world.tab(hub)]
-  await one.attach()
-  await two.attach()
-  return { one, two, socket: await world.accept() }
-}
-
 describe('messages of tabs', () => {
   it('[HU10] tells fates to the sender only', async () => {
-    const { one, two, socket } = await attached()
+    const { one, two, socket } = await twoTabs(world)
     expect(await one.hub.send([message('a')])).toEqual(queued)
     await say(socket, ack(1, 1, 'a', { n: 1, reply: 7 }))
     expect(one.fates).toEqual([
@@ -47,7 +32,7 @@ describe('messages of tabs', () => {
   })
 
   it('[HU10] queues a message that comes again once, and answers from its fate later', async () => {
-    const { one, two, socket } = await attached()
+    const { one, two, socket } = await twoTabs(world)
     expect(await one.hub.send([message('a')])).toEqual(queued)
     expect(await two.hub.send([message('a'), message('b')])).toEqual({ ok: true, value: [{ queued: true }, { queued: true }] })
     expect(sent(socket)).toEqual([
@@ -105,7 +90,7 @@ describe('messages of tabs', () => {
   })
 
   it('[HU10] tells the fate of a message that is tried again to who tried', async () => {
-    const { one, two, socket } = await attached()
+    const { one, two, socket } = await twoTabs(world)
     await one.hub.send([message('a')])
     await say(socket, ack(1, 1, 'a', { n: 1, rejected: 'rejected', message: 'too long' }))
     expect(one.fates.at(-1)).toEqual({ id: id('a'), fate: 'rejected', reason: 'rejected', message: 'too long' })

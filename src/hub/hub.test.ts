@@ -3,29 +3,14 @@ import { holdLock } from '../bridge/liveness.ts'
 import { ownerLockName } from '../bridge/lock-names.ts'
 import { DEFAULT_OUTBOX } from '../core/settings.ts'
 import { id, message, place } from '../core/testing/frames.ts'
-import type { SocketDouble } from '../core/testing/socket-double.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
-import { perTest, newcomer, say, settled, type TestTab, type TestWorld } from './test-hub.ts'
+import { numbersSent as sent, perTest, newcomer, say, settled, type TestWorld, twoTabs } from './test-hub.ts'
 
 let world: TestWorld
 perTest((fresh) => (world = fresh))
 
 const queued = { ok: true, value: [{ queued: true }] }
 const ack = (hi: number, name: string): ServerMessage => ({ type: 'ack', hi, stable: hi, id: id(name), outcomes: [] })
-
-/** Numbers and ids of all messages a server got. */
-const sent = (socket: SocketDouble): unknown[] =>
-  socket.received.flatMap((frame) =>
-    frame.type === 'send' ? (frame['messages'] as { n: number; id: string }[]).map((one) => [one.n, one.id]) : [],
-  )
-
-async function attached(): Promise<{ readonly one: TestTab; readonly two: TestTab; readonly socket: SocketDouble }> {
-  const hub = world.hub()
-  const [one, two] = [world.tab(hub), world.tab(hub)]
-  await one.attach()
-  await two.attach()
-  return { one, two, socket: await world.accept() }
-}
 
 describe('a hub and its tabs', () => {
   it('[HU12] touches neither store nor socket while another hub has the owner lock, and tells no state', async () => {
@@ -87,6 +72,7 @@ describe('a hub and its tabs', () => {
     await settled()
     expect(world.sockets.all).toHaveLength(2)
     expect(world.sockets.last()).not.toBe(first)
+    expect(first.closedWith).not.toBeNull()
     await world.accept()
     expect(reloaded.status).toBe('connected')
     expect(reloaded.pending).toBe(1)
@@ -106,7 +92,7 @@ describe('a hub and its tabs', () => {
   })
 
   it('[I32] a hub that tabs left because it did not answer gives socket and outbox to the next generation', async () => {
-    const { one, two, socket } = await attached()
+    const { one, two, socket } = await twoTabs(world)
     await one.hub.send([message('a')])
     const next = world.hub(1)
     one.open(next)
@@ -147,7 +133,7 @@ describe('a hub and its tabs', () => {
   })
 
   it('[HU16] lets a tab go whose lock is free', async () => {
-    const { one, two, socket } = await attached()
+    const { one, two, socket } = await twoTabs(world)
     await one.hub.subscribe([newcomer('agents')])
     await one.die()
     expect(socket.received.filter(({ type }) => type === 'unsubscribe')).toHaveLength(1)
@@ -184,7 +170,7 @@ describe('a hub and its tabs', () => {
   })
 
   it('[HU17] shows the outbox to who watches it, and only when it is another', async () => {
-    const { one, two, socket } = await attached()
+    const { one, two, socket } = await twoTabs(world)
     await one.hub.signal('watch-outbox')
     await two.hub.subscribe([newcomer('agents')])
     const shown = () => one.batches.filter(({ outbox }) => outbox).map(({ outbox }) => outbox?.pendingCount)

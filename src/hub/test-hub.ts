@@ -112,6 +112,22 @@ export function perTest(use: (world: TestWorld) => void): void {
   })
 }
 
+/** Numbers and ids of all messages a server got. */
+export function numbersSent(socket: SocketDouble): unknown[] {
+  return socket.received.flatMap((frame) =>
+    frame.type === 'send' ? (frame['messages'] as { n: number; id: string }[]).map((one) => [one.n, one.id]) : [],
+  )
+}
+
+/** A hub that is connected, with two tabs. */
+export async function twoTabs(world: TestWorld): Promise<{ readonly one: TestTab; readonly two: TestTab; readonly socket: SocketDouble }> {
+  const hub = world.hub()
+  const [one, two] = [world.tab(hub), world.tab(hub)]
+  await one.attach()
+  await two.attach()
+  return { one, two, socket: await world.accept() }
+}
+
 /** The number under which a socket was asked for a channel last. */
 export function subOf(socket: SocketDouble, channel: string): number {
   const asked = socket.received.flatMap((frame) => (frame['subscriptions'] ?? []) as { readonly sub: number; readonly channel: string }[])
