@@ -65,4 +65,22 @@ describe('the cache writer', () => {
     await Promise.resolve()
     expect(failures).toEqual([new Error('full')])
   })
+
+  it('[HU11] stores a channel whole after a write that failed, and tells one failure of many once', async () => {
+    let isFull = true
+    const { clock, writes, failures, write } = writerOf(() => (isFull ? Promise.reject(new Error('full')) : Promise.resolve()))
+    const cache = new ChannelCache('one', null, place(0))
+    for (const offset of [1, 2, 3]) {
+      write(moved(cache, offset))
+      clock.advance(1_000)
+      await Promise.resolve()
+      await Promise.resolve()
+    }
+    expect(failures).toHaveLength(1)
+    isFull = false
+    write(moved(cache, 4))
+    clock.advance(1_000)
+    const last = writes.at(-1)?.[0]
+    expect([last?.clear, last?.append.map(({ offset }) => offset)]).toEqual([true, [1, 2, 3, 4]])
+  })
 })

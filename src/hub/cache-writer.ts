@@ -6,18 +6,27 @@ const WRITE_DELAY_MS = 1_000
 
 /**
  * Writes changed caches at once after a quiet second, and otherwise gathers the changes of a second in one transaction. A stored cursor never leads what it covers: both are in one change.
- * A change that could not be stored is told and not tried again: the next start recovers it from the server.
+ * What could not be stored is told once, and stored whole with the next change of its channel.
  */
 export function createCacheWriter(store: Store, clock: Clock, failed: (error: unknown) => void): (cache: ChannelCache) => void {
   const dirty = new Set<ChannelCache>()
   let isResting = false
+  let isFailing = false
 
   const write = (): void => {
-    const changes = [...dirty].map((cache) => cache.takeChange()).filter((change) => change !== null)
+    const caches = [...dirty]
+    const changes = caches.map((cache) => cache.takeChange()).filter((change) => change !== null)
     dirty.clear()
     isResting = changes.length > 0
     if (!isResting) return
-    store.saveCache(changes).catch(failed)
+    store.saveCache(changes).then(
+      () => (isFailing = false),
+      (error: unknown) => {
+        for (const cache of caches) cache.takeBack()
+        if (!isFailing) failed(error)
+        isFailing = true
+      },
+    )
     clock.setTimer(WRITE_DELAY_MS, write)
   }
 

@@ -142,6 +142,11 @@ export class ChannelCache {
     }
   }
 
+  /** What was taken is not stored: the next change brings everything, since the rest would not join on. */
+  takeBack(): void {
+    this.#unsaved = { clear: true, snapshot: true, append: [...this.#messages] }
+  }
+
   #at(offset: number): CachedMessage | undefined {
     const first = this.#messages[0]
     return first && this.#messages[offset - first.offset]

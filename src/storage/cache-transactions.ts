@@ -1,4 +1,5 @@
 import type { CacheChange, CachedChannel, CachedMessage } from '../core/ports.ts'
+import { isWhole } from './cached-channel.ts'
 import type { Writes } from './connection.ts'
 import type { StoreName, WriteTransaction } from './schema.ts'
 import { isCachedMessage, isCachedSnapshot, isCursor } from './stored-rows.ts'
@@ -80,13 +81,8 @@ function asCachedChannel(
 ): CachedChannel | null {
   const cursor = row?.cursor
   if (!isCursor(cursor) || !(snapshot === null || isCachedSnapshot(snapshot))) return null
-  if (!messages.every(isCachedMessage) || !endsAt(messages, cursor.offset)) return null
+  if (!messages.every(isCachedMessage) || !isWhole(messages, cursor.offset)) return null
   return { channel, cursor, snapshot, messages }
-}
-
-/** Whether the messages follow each other and end at the cursor: anything else would be a hole that nobody sees. */
-function endsAt(messages: readonly CachedMessage[], offset: number): boolean {
-  return messages.every((message, at) => message.offset === offset - messages.length + 1 + at)
 }
 
 function messagesOf(channel: string): IDBKeyRange {

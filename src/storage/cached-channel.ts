@@ -1,4 +1,4 @@
-import type { CacheChange, CachedChannel } from '../core/ports.ts'
+import type { CacheChange, CachedChannel, CachedMessage } from '../core/ports.ts'
 
 /** A cached channel after a change. */
 export function changeCachedChannel(before: CachedChannel | undefined, change: CacheChange): CachedChannel {
@@ -6,4 +6,9 @@ export function changeCachedChannel(before: CachedChannel | undefined, change: C
   const messages = [...(kept?.messages ?? []), ...change.append].filter((message) => message.offset >= change.keepFrom)
   const snapshot = change.snapshot === undefined ? (kept?.snapshot ?? null) : change.snapshot
   return { channel: change.channel, cursor: change.cursor, snapshot, messages }
+}
+
+/** Whether the messages follow each other and end at the cursor: anything else would be a hole that nobody sees. */
+export function isWhole(messages: readonly CachedMessage[], cursorOffset: number): boolean {
+  return messages.every((message, at) => message.offset === cursorOffset - messages.length + 1 + at)
 }

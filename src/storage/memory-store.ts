@@ -1,6 +1,6 @@
 import type { CachedChannel, Clock, OutboxLimits, Random, Store } from '../core/ports.ts'
 import { HoldfastError } from '../protocol/errors.ts'
-import { changeCachedChannel } from './cached-channel.ts'
+import { changeCachedChannel, isWhole } from './cached-channel.ts'
 import { outboxMethods, type Commit } from './outbox-methods.ts'
 import { applyChange, emptyStoredOutbox, parkedByAge, type StoredOutbox } from './stored-outbox.ts'
 
@@ -49,6 +49,9 @@ export function createMemoryStore({ clock, random, limits, contents = emptyMemor
     async open() {
       contents.stored ??= emptyStoredOutbox(random.id())
       lease = ++contents.lease
+      // A change between two others may have failed.
+      for (const { channel, cursor, messages } of contents.channels.values())
+        if (!isWhole(messages, cursor.offset)) contents.channels.delete(channel)
       const { session, outbox } = contents.stored
       return { session, outbox, parked: parkedByAge(contents.stored), channels: [...contents.channels.values()], corrupt: false }
     },

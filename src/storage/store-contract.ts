@@ -339,6 +339,12 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       expect((await left()).channels[0]?.messages).toEqual([])
     })
 
+    it('[ST9] does not give a channel of which a change in the middle is missing', async () => {
+      await store.saveCache([{ channel: 'agents', cursor: cursorAt(2), append: cachedMessages(1, 2), keepFrom: 0 }])
+      await store.saveCache([{ channel: 'agents', cursor: cursorAt(5), append: cachedMessages(4, 5), keepFrom: 0 }])
+      expect((await left()).channels).toEqual([])
+    })
+
     it('[ST9] a new epoch leaves nothing of the old one', async () => {
       const snapshot = { cursor: cursorAt(1), json: '[1]', atMs: 5 }
       await store.saveCache([{ channel: 'agents', cursor: cursorAt(9), snapshot, append: cachedMessages(2, 9), keepFrom: 0 }])
