@@ -368,7 +368,7 @@ describe('an outbox restart', () => {
 })
 
 describe('cancel and expiry', () => {
-  it('[OB14] what cannot have left is cancelled: a tombstone, told at once and stored', async () => {
+  it('[OB14] what cannot have left is cancelled: a tombstone, stored and told', async () => {
     const host = createHost()
     await host.runtime.send([message('a'), message('b')])
     await host.runtime.cancel(id('a'))
@@ -379,6 +379,35 @@ describe('cancel and expiry', () => {
     expect(host.told('fates')).toEqual([{ type: 'fates', fates: [{ id: id('a'), fate: 'cancelled' }] }])
     await expect(host.runtime.cancel(id('a'))).rejects.toMatchObject({ code: 'not-found' })
     await expect(host.runtime.cancel(id('x'))).rejects.toMatchObject({ code: 'not-found' })
+  })
+
+  it('[OB20] [I6] what is cancelled is told when it is stored, and not before: a hub that dies in between has promised nothing', async () => {
+    const host = createHost()
+    await host.runtime.send([message('a')])
+    const release = host.store.hold('bury')
+    const cancelled = host.runtime.cancel(id('a'))
+    await host.settle()
+    expect(host.told('fates')).toEqual([])
+    expect(host.runtime.state.outbox.entries).toMatchObject([{ skip: 'cancelled' }])
+    release()
+    await cancelled
+    expect(host.told('fates')).toHaveLength(1)
+  })
+
+  it('[OB20] [I6] a burial that could not be stored is tried again every minute, and told then', async () => {
+    const host = createHost()
+    host.runtime.dispatch({ type: 'start' })
+    await host.runtime.send([message('a')])
+    host.store.failing.add('bury')
+    await expect(host.runtime.cancel(id('a'))).rejects.toMatchObject({ code: 'storage-failed' })
+    host.clock.advance(60_000)
+    await host.settle()
+    expect(host.told('fates')).toEqual([])
+    host.store.failing.clear()
+    host.clock.advance(60_000)
+    await host.settle()
+    expect(host.told('fates')).toEqual([{ type: 'fates', fates: [{ id: id('a'), fate: 'cancelled' }] }])
+    expect(host.store.outbox.entries).toMatchObject([{ n: 1, skip: 'cancelled' }])
   })
 
   it('[OB14] what may have left is `already-sent`: sent, being marked, to be asked about, or resent', async () => {

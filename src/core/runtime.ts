@@ -207,19 +207,29 @@ export function createRuntime(ports: RuntimePorts): Runtime {
 
   const bury = async (entries: readonly OutboxEntry[], why: BurialReason): Promise<void> => {
     const numbers = entries.map(({ n }) => n)
+    const { client } = state.outbox
     // Memory first: nothing may be sent any more while the store is at work.
-    dispatch({ type: 'buried', client: state.outbox.client, numbers, why })
+    dispatch({ type: 'buried', client, numbers, why })
+    try {
+      await store.bury(numbers, why)
+    } catch (error) {
+      unstored.push({ client, entries, why })
+      throw error
+    }
     park(entries.map((entry) => buriedCopy(entry, why)))
     notify({ type: 'fates', fates: entries.map((entry) => buriedFate(entry, why)) })
-    await store.bury(numbers, why)
   }
 
+  /** Buried in memory only: the store failed, and nobody was told. Tried again with the next look for old messages. */
+  const unstored: { readonly client: Id; readonly entries: readonly OutboxEntry[]; readonly why: BurialReason }[] = []
   let stopExpiry = (): void => {}
   const expire = (): void => {
     stopExpiry()
     stopExpiry = clock.setTimer(EXPIRY_CHECK_MS, expire)
     // Numbers are about to change; the next check is soon enough.
     if (restarting) return
+    // A restart has brought back what the store did not know as buried.
+    for (const { client, entries, why } of unstored.splice(0)) if (client === state.outbox.client) wanted(bury(entries, why))
     const oldestMs = clock.nowMs() - ports.settings.outbox.maxAgeMs
     const old = state.outbox.entries.filter(({ atMs, skip }) => !skip && atMs < oldestMs)
     if (old.length > 0) wanted(bury(old, 'expired'))

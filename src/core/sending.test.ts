@@ -336,6 +336,19 @@ describe('sending', () => {
     expect(machine.sent()).toEqual([{ type: 'recall', client: CLIENT, ids: range(1_001, 1_500).map(id) }])
   })
 
+  it('[OB20] [I10] a number the server skipped is never told as applied: an earlier hub buried it and ended before that was stored', () => {
+    const machine = sending(1, 2).raised()
+    machine.frame(ack(2, 2, { outcomes: [{ n: 1, skipped: true }] }))
+    expect(machine.told()).toMatchObject([
+      {
+        fates: [
+          { id: id(1), fate: 'cancelled' },
+          { id: id(2), fate: 'applied' },
+        ],
+      },
+    ])
+  })
+
   it('[OB7] a message the server knows as skipped was buried before the store went back, and stays buried', () => {
     const before = { ...createMachine().append(1).state.outbox, sentThrough: 1 }
     const machine = createMachine(settings(), restartOutbox(before, id('next'), 'all')).identify()

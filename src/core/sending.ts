@@ -180,6 +180,8 @@ function isFate(fate: Fate | null): fate is Fate {
 function fateOf({ id, skip }: OutboxEntry, outcome: Outcome | undefined): Fate | null {
   if (skip) return null
   if (outcome && 'rejected' in outcome) return { id, fate: 'rejected', reason: outcome.rejected, message: outcome.message }
+  // An earlier hub buried the message and sent the skip, and ended before the burial was stored.
+  if (outcome && 'skipped' in outcome) return { id, fate: 'cancelled' }
   return outcome && 'reply' in outcome ? { id, fate: 'applied', replyJson: JSON.stringify(outcome.reply) } : { id, fate: 'applied' }
 }
 
