@@ -11,14 +11,25 @@ export interface HeldLock {
   release(): void
 }
 
-/** Takes the lock `name`; resolves when it is held. Rejects as the browser does, for instance without a secure context. */
-export function holdLock(locks: Locks, name: string): Promise<HeldLock> {
+/**
+ * Takes the lock `name`; resolves when it is held. Rejects as the browser does, for instance without a secure context.
+ * @param taken called when the browser took the lock away
+ */
+export function holdLock(locks: Locks, name: string, taken: () => void = () => {}): Promise<HeldLock> {
   return new Promise((resolve, reject) => {
-    let held = true
-    void locks
-      .request(name, () => new Promise<void>((release) => resolve({ name, isHeld: () => held, release })))
-      .catch(reject)
-      .then(() => (held = false))
+    let held = false
+    const hold = (): Promise<void> => {
+      held = true
+      return new Promise((release) => resolve({ name, isHeld: () => held, release }))
+    }
+    locks.request(name, hold).then(
+      () => (held = false),
+      (error: Error) => {
+        if (held) taken()
+        else reject(error)
+        held = false
+      },
+    )
   })
 }
 

@@ -26,6 +26,8 @@ export interface RuntimePorts {
   readonly store: Store
   /** What the store said when it was opened. */
   readonly stored: StoredState
+  /** When the machine before this one on the same hub began its tries: they count against the limit too. */
+  readonly attemptTimes?: readonly number[]
   /** Asks the tabs; throws when none can answer. `null` when the app has no credential to give. */
   readonly askCredential: () => Promise<string | null>
   readonly notify: (notice: Notice) => void

@@ -96,6 +96,7 @@ export function createOwnership(platform: HubPlatform, settings: HubSettings, ta
       openSocket: platform.openSocket(settings.url),
       store,
       stored,
+      attemptTimes: lost?.attemptTimes ?? [],
       askCredential: () => askCredential([...tabs]),
       notify: (notice) => take(notice),
       log,

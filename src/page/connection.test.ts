@@ -341,11 +341,22 @@ describe('the link to the hub', () => {
     const { tab, lock } = page.hub.attached
     page.tell('suspended')
     page.locks.take(lock)
-    await settled()
     page.tell('resumed')
-    await until(() => page.hubs.length === 2 && page.hub.said('attach').length === 1)
+    await until(() => page.hub.said('attach').length === 1 && page.hub.attached.lock !== lock)
     expect(page.hub.attached.tab).not.toBe(tab)
     expect((await page.locks.query()).held?.map(({ name }) => name)).toContain(page.hub.attached.lock)
+  })
+
+  it('[TB10] [I32] attaches again when it learns only afterwards that its lock was taken: the hub has dropped it', async () => {
+    const connection = await connected()
+    const { lock } = page.hub.attached
+    page.locks.take(lock)
+    await until(() => page.hubs.length === 2 && page.hub.said('attach').length === 1)
+    expect(page.hub.attached.lock).not.toBe(lock)
+    connection.close()
+    await settled()
+    expect(page.hubs).toHaveLength(2)
+    expect((await page.locks.query()).held?.filter(({ name }) => name?.includes(':tab:'))).toEqual([])
   })
 
   it('[TB10] gives the hub a credential when it asks, and keeps what the app threw', async () => {

@@ -93,7 +93,11 @@ export function createHubLink(platform: Platform, scopeKey: string, startHub: (n
   async function attempt(patienceMs: number): Promise<End> {
     const { locks } = platform
     const scope = await platform.hash(scopeKey)
-    if (!lock?.isHeld()) lock = await holdLock(locks, tabLockName(scope, (tab = platform.newId())))
+    if (!lock?.isHeld()) {
+      tab = platform.newId()
+      // To the hub a tab without its lock is dead. It may be told so after the page has attached again.
+      lock = await holdLock(locks, tabLockName(scope, tab), () => end('again'))
+    }
     const held = lock
     generation = Math.max(generation, await newestGeneration(locks, scope))
     if (over) {

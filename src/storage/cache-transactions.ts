@@ -1,4 +1,4 @@
-import type { CacheChange, CachedChannel, CachedMessage } from '../core/ports.ts'
+import type { CacheChange, CachedChannel } from '../core/ports.ts'
 import { isWhole } from './cached-channel.ts'
 import type { Writes } from './connection.ts'
 import type { StoreName, WriteTransaction } from './schema.ts'
