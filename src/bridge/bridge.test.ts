@@ -12,6 +12,7 @@ const message = { id: ID, channel: 'agents', json: '{"a":1}', atMs: 5 }
 const request: AttachRequest = {
   bridge: 1,
   tab: ID,
+  attempt: 1,
   lock: 'lock',
   settings: { url: 'wss://a/live', user: null, reconnect: DEFAULT_RECONNECT, outbox: DEFAULT_OUTBOX, hiddenDelayMs: 1_000 },
   visible: true,

@@ -26,6 +26,8 @@ export interface TabPosition {
 export interface AttachRequest {
   readonly bridge: number
   readonly tab: Id
+  /** Rises with every attach of the page: ports have no order among each other, and one that was overtaken must not end its successor. */
+  readonly attempt: number
   /** Name of a Web Lock this tab already holds until it dies. */
   readonly lock: string
   readonly settings: HubSettings

@@ -43,6 +43,7 @@ function attachRequest(value: unknown): AttachRequest {
   return {
     bridge: read.integer(fields['bridge'], 'bridge'),
     tab: id(fields['tab']),
+    attempt: read.integer(fields['attempt'], 'attempt'),
     lock: read.string(fields['lock'], 'lock', 1, 200),
     settings: settings(fields['settings']),
     visible: fields['visible'] === true,

@@ -32,15 +32,19 @@ describe('the fate desk', () => {
     expect(one.told).toEqual([{ id: 'a', fate: 'sent' }, applied('a')])
   })
 
-  it('[HU10] tells whoever claimed a message last', () => {
-    const desk = createFateDesk()
-    const [one, two] = [tab(), tab()]
-    desk.claim(one, ['a'])
-    desk.claim(two, ['a'])
-    desk.forget(one)
-    desk.tell([applied('a')])
-    expect(one.told).toEqual([])
-    expect(two.told).toEqual([applied('a')])
+  it('[HU10] [I32] forgets the claim of one tab and keeps that of another, whichever came last', () => {
+    for (const order of [
+      [0, 1],
+      [1, 0],
+    ] as const) {
+      const desk = createFateDesk()
+      const tabs = [tab(), tab()] as const
+      for (const at of order) desk.claim(tabs[at], ['a'])
+      desk.forget(tabs[0])
+      desk.tell([applied('a')])
+      expect(tabs[0].told).toEqual([])
+      expect(tabs[1].told).toEqual([applied('a')])
+    }
   })
 
   it('[HU10] keeps nothing of a tab that is gone or of a message that was not queued', () => {

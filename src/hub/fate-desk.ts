@@ -11,12 +11,15 @@ export interface FateDesk {
   forget(tab: TabSession): void
 }
 
-/** One desk per hub. Bounded by what the outbox holds: a final fate ends a claim. */
+/**
+ * One desk per hub. Bounded by what the outbox holds: a final fate ends a claim. A page may be here twice for a moment, when one of its attaches was
+ * overtaken by the next: both are told, for nobody knows which is still heard.
+ */
 export function createFateDesk(): FateDesk {
-  const senders = new Map<Id, TabSession>()
+  const senders = new Map<Id, readonly TabSession[]>()
   return {
     claim(tab, ids) {
-      for (const id of ids) senders.set(id, tab)
+      for (const id of ids) senders.set(id, [...(senders.get(id) ?? []), tab])
     },
     release(ids) {
       for (const id of ids) senders.delete(id)
@@ -24,17 +27,22 @@ export function createFateDesk(): FateDesk {
     tell(fates) {
       const byTab = new Map<TabSession, FateNews[]>()
       for (const fate of fates) {
-        const tab = senders.get(fate.id)
-        if (!tab) continue
+        for (const tab of new Set(senders.get(fate.id))) {
+          const news = byTab.get(tab)
+          if (news) news.push(fate)
+          else byTab.set(tab, [fate])
+        }
         if (fate.fate !== 'sent') senders.delete(fate.id)
-        const news = byTab.get(tab)
-        if (news) news.push(fate)
-        else byTab.set(tab, [fate])
       }
       for (const [tab, news] of byTab) tab.tellFates(news)
     },
     forget(tab) {
-      for (const [id, sender] of senders) if (sender === tab) senders.delete(id)
+      for (const [id, claims] of senders) {
+        if (!claims.includes(tab)) continue
+        const left = claims.filter((other) => other !== tab)
+        if (left.length > 0) senders.set(id, left)
+        else senders.delete(id)
+      }
     },
   }
 }

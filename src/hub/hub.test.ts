@@ -4,7 +4,7 @@ import { ownerLockName } from '../bridge/lock-names.ts'
 import { DEFAULT_OUTBOX } from '../core/settings.ts'
 import { id, message, place } from '../core/testing/frames.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
-import { numbersSent as sent, perTest, newcomer, say, settled, type TestWorld, twoTabs } from './test-hub.ts'
+import { numbersSent as sent, perTest, newcomer, say, settled, subOf, type TestWorld, twoTabs } from './test-hub.ts'
 
 let world: TestWorld
 perTest((fresh) => (world = fresh))
@@ -157,6 +157,16 @@ describe('a hub and its tabs', () => {
     socket.listener.closed(1006)
     await settled()
     expect(tab.batches).toHaveLength(before + 1)
+  })
+
+  it('[HU16] [I32] an attach that was overtaken by the next one does not end it', async () => {
+    const hub = world.hub()
+    const [early, late] = [world.tab(hub, 'page'), world.tab(hub, 'page')]
+    await late.attach({ attempt: 2, channels: [newcomer('agents')] })
+    expect(await early.attach({ attempt: 1 })).toMatchObject({ ok: false, error: { code: 'closed' } })
+    const socket = await world.accept()
+    await say(socket, { type: 'subscribed', sub: subOf(socket, 'agents'), head: place(1), verdict: 'snapshot', value: ['x'], follows: true })
+    expect(late.heard('agents')).toMatchObject([{ value: '["x"]' }])
   })
 
   it('[HU16] a tab may attach again by the same port', async () => {

@@ -26,8 +26,8 @@ export interface Hub {
 export function createHub(platform: HubPlatform): Hub {
   const instance = platform.random.id()
   const tabs = new Set<TabSession>()
-  /** How to end the port that a tab is attached by. */
-  const ends = new Map<Id, () => void>()
+  /** By which attempt a tab is attached, and how to end that port. */
+  const attached = new Map<Id, { readonly attempt: number; readonly end: () => void }>()
   const lock = hubLockName(platform.scope, { generation: platform.generation, instance })
   const held = holdLock(platform.locks, lock)
   let settings: HubSettings | null = null
@@ -70,7 +70,7 @@ export function createHub(platform: HubPlatform): Hub {
     platform.log({ level: 'info', event: 'hub-retired', generation: platform.generation })
     ownership?.end()
     ownership = null
-    for (const end of ends.values()) end()
+    for (const { end } of attached.values()) end()
     void held.then((alive) => alive.release())
   }
 
@@ -87,7 +87,7 @@ export function createHub(platform: HubPlatform): Hub {
       session = null
       left.end()
       tabs.delete(left)
-      if (ends.get(left.id) === end) ends.delete(left.id)
+      if (attached.get(left.id)?.end === end) attached.delete(left.id)
       ownership?.left(left)
     }
 
@@ -101,13 +101,15 @@ export function createHub(platform: HubPlatform): Hub {
       await held
       const adopted = await adopt(request.settings)
       leave()
+      const before = attached.get(request.tab)
+      if (before && before.attempt > request.attempt) throw new HoldfastError('closed', 'the page has attached by another port since')
       // A page that came back uses a new port; nothing tells that the old one is closed.
-      ends.get(request.tab)?.()
+      before?.end()
       gone = new AbortController()
       const tab = new TabSession(request, served.tab, adopted.source)
       session = tab
       tabs.add(tab)
-      ends.set(tab.id, end)
+      attached.set(tab.id, { attempt: request.attempt, end })
       void whenFree(platform.locks, request.lock, gone.signal).then(end)
       adopted.joined(tab, request)
       return { bridge: BRIDGE_VERSION, instance, lock }
@@ -116,8 +118,8 @@ export function createHub(platform: HubPlatform): Hub {
     /** Runs a call of an attached tab; whatever it throws goes back as data. */
     const call = async <T>(run: (tab: TabSession, owner: Ownership) => T | Promise<T>): Promise<Result<T>> => {
       if (!session || !ownership) return { ok: false, error: { code: 'closed', message: 'attach first' } }
-      const attached = { tab: session, owner: ownership }
-      return settle(() => run(attached.tab, attached.owner))
+      const [tab, owner] = [session, ownership]
+      return settle(() => run(tab, owner))
     }
 
     /** Calls that give nothing answer `null`, which crosses threads alike everywhere. */

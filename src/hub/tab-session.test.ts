@@ -18,6 +18,7 @@ function sessionOf(
   const waiting: ((answer: Result<null>) => void)[] = []
   const request = {
     tab: id('tab'),
+    attempt: 1,
     visible: true,
     watchesOutbox: false,
     canAuthenticate: false,

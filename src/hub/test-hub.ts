@@ -146,6 +146,7 @@ export class TestTab {
   readonly batches: Delivery[] = []
   readonly #world: TestWorld
   #port: HubPort | null = null
+  #attempts = 0
   /** While set, batches are not answered: the page is frozen. */
   #frozen: (() => void)[] | null = null
   credential: () => Promise<Result<string | null>> = () => Promise.resolve({ ok: true, value: 'secret' })
@@ -183,6 +184,7 @@ export class TestTab {
     const answer = await this.hub.attach({
       bridge: 1,
       tab: this.id,
+      attempt: ++this.#attempts,
       lock,
       settings: { ...defaults(), ...settings },
       visible: true,

@@ -21,7 +21,7 @@ const noHub: Result<never> = { ok: false, error: NO_HUB }
 export interface LinkOwner {
   readonly api: TabApi
   /** What this tab says of itself now. */
-  introduce(): Omit<AttachRequest, 'bridge' | 'tab' | 'lock'>
+  introduce(): Omit<AttachRequest, 'bridge' | 'tab' | 'attempt' | 'lock'>
   attached(): void
   /** Whatever hub was there is not there any more; told as soon as it is known, and perhaps again. */
   lost(): void
@@ -67,6 +67,7 @@ export function createHubLink(platform: Platform, scopeKey: string, startHub: (n
   let isRunning = false
   let over: HoldfastError | null = null
   let generation = 0
+  let attempts = 0
   let tab = ''
   let lock: HeldLock | undefined
   const asking: (() => void)[] = []
@@ -122,7 +123,7 @@ export function createHubLink(platform: Platform, scopeKey: string, startHub: (n
         // Some browsers also tell later errors of a worker that goes on.
         if (!hub) mine('broken')
       })
-      void port.call(patienceMs, 'attach', { ...owner.introduce(), bridge: BRIDGE_VERSION, tab, lock: held.name }).then((answer) => {
+      void port.call(patienceMs, 'attach', { ...owner.introduce(), bridge: BRIDGE_VERSION, tab, attempt: ++attempts, lock: held.name }).then((answer) => {
         if (signal.aborted) return
         if (answer.ok) {
           hub = port
