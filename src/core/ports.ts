@@ -203,5 +203,7 @@ export interface Store {
   dropCache(channels: readonly string[]): Promise<void>
   /** Called when the browser took the storage away (deleted, evicted, closed for good). Calls made after that throw. */
   onLost(listener: (why: string) => void): void
+  /** Called when a call was refused because another hub has taken the lease over: this one owns nothing any more. */
+  onFenced(listener: () => void): void
   close(): void
 }

@@ -132,6 +132,18 @@ describe('a hub and its tabs', () => {
     expect(socket.received[0]).toMatchObject({ type: 'hello', credential: 'from-two' })
   })
 
+  it('[HU12] [I4] [I32] lets go of its tabs and of the owner lock when another hub has taken its store over', async () => {
+    const { one } = await twoTabs(world)
+    world.disk.lease++
+    void one.hub.send([message('a')])
+    await settled()
+    expect((await world.locks.query()).held?.filter(({ name }) => !name?.includes(':tab:'))).toEqual([])
+    const next = world.tab(world.hub(1))
+    await next.attach()
+    await world.accept()
+    expect(await next.hub.send([message('a')])).toEqual(queued)
+  })
+
   it('[HU16] lets a tab go whose lock is free', async () => {
     const { one, two, socket } = await twoTabs(world)
     await one.hub.subscribe([newcomer('agents')])

@@ -51,7 +51,7 @@ export function createHub(platform: HubPlatform): Hub {
   }
 
   const begin = (wanted: HubSettings): Ownership => {
-    const mine = createOwnership(platform, wanted, tabs)
+    const mine = createOwnership(platform, wanted, tabs, retire)
     ownerLock ??= takeOwnerLock(platform.locks, platform.clock, ownerLockName(platform.scope), platform.generation > 0)
     ownerLock
       .then(({ lost }) => {
@@ -71,6 +71,8 @@ export function createHub(platform: HubPlatform): Hub {
     ownership?.end()
     ownership = null
     for (const { end } of attached.values()) end()
+    // A hub that was late in learning that it owns nothing may have taken the store from the one that does: neither goes on.
+    void ownerLock?.then((lock) => lock.release())
     void held.then((alive) => alive.release())
   }
 

@@ -4,10 +4,12 @@ import type { Clock } from '../core/ports.ts'
 /** How long a hub that may take over waits for the one before it to let go. */
 const PATIENCE_MS = 5_000
 
-/** The owner lock, held until the worker ends. */
+/** The owner lock, held until it is released or the worker ends. */
 export interface OwnerLock {
   /** Resolves when another hub has taken the lock over. What this one still writes is refused by the store's lease. */
   readonly lost: Promise<void>
+  /** Lets the next hub have it. */
+  release(): void
 }
 
 /**
@@ -35,8 +37,7 @@ function request(locks: Locks, name: string, options: LockOptions): Promise<Owne
     const lost = new Promise<void>((done) => (lose = done))
     locks
       .request(name, options, () => {
-        resolve({ lost })
-        return new Promise<never>(() => {})
+        return new Promise<void>((release) => resolve({ lost, release }))
       })
       .catch((error: unknown) => {
         lose()

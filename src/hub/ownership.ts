@@ -1,5 +1,5 @@
 import type { AttachRequest, SendAnswer, TabPosition, TabSignal } from '../bridge/contract.ts'
-import type { NewMessage, Store, StoredState } from '../core/ports.ts'
+import type { NewMessage, Store } from '../core/ports.ts'
 import { publicState } from '../core/derive-public-state.ts'
 import type { ConnectionState } from '../core/public-state.ts'
 import { createRuntime, type Runtime } from '../core/runtime.ts'
@@ -14,6 +14,7 @@ import { createCacheWriter } from './cache-writer.ts'
 import { Channels } from './channels.ts'
 import { askCredential } from './credentials.ts'
 import { createFateDesk } from './fate-desk.ts'
+import { openStore } from './open-store.ts'
 import { outboxView } from './outbox-view.ts'
 import type { HubPlatform } from './platform.ts'
 import { rescue } from './rescue.ts'
@@ -49,8 +50,16 @@ interface Running {
   readonly channels: Channels
 }
 
-/** Serves `tabs`, a set that its maker keeps. Calls that need the store wait until it is open. */
-export function createOwnership(platform: HubPlatform, settings: HubSettings, tabs: ReadonlySet<TabSession>): Ownership {
+/**
+ * Serves `tabs`, a set that its maker keeps. Calls that need the store wait until it is open.
+ * @param fenced told when another hub has taken the store over
+ */
+export function createOwnership(
+  platform: HubPlatform,
+  settings: HubSettings,
+  tabs: ReadonlySet<TabSession>,
+  fenced: () => void,
+): Ownership {
   const { clock, log, shared } = platform
   const fates = createFateDesk()
   let running: Running | null = null
@@ -75,19 +84,8 @@ export function createOwnership(platform: HubPlatform, settings: HubSettings, ta
     for (const tab of tabs) tab.tellError(data)
   }
 
-  const openStore = async (): Promise<[Store, StoredState]> => {
-    const durable = platform.durableStore(settings)
-    try {
-      return [durable, await durable.open()]
-    } catch (error) {
-      fail(error)
-      const memory = platform.memoryStore(settings)
-      return [memory, await memory.open()]
-    }
-  }
-
   const open = async (lost: CoreState | null): Promise<void> => {
-    const [store, stored] = await openStore()
+    const [store, stored] = await openStore(platform, settings, fail)
     if (stored.corrupt) fail(new HoldfastError('storage-corrupt', 'stored data could not be read and was set aside'))
     const runtime = createRuntime({
       settings,
@@ -111,6 +109,9 @@ export function createOwnership(platform: HubPlatform, settings: HubSettings, ta
     running = now
     store.onLost((why) => {
       if (running === now) lose(why, now)
+    })
+    store.onFenced(() => {
+      if (running === now) fenced()
     })
     presence()
     for (const tab of tabs) for (const channel of tab.channels.values()) channels.join(tab, channel)

@@ -36,6 +36,7 @@ interface Open {
 export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
   const { name, clock, random, limits, durability, openDeadlineMs = 5_000 } = options
   const lostListeners: ((why: string) => void)[] = []
+  const fencedListeners: (() => void)[] = []
   const connection = createConnection({
     name,
     clock,
@@ -88,7 +89,9 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
       connection.lose('The database was deleted.')
       throw new HoldfastError('storage-failed', 'The database was deleted.')
     }
-    if (run.lease !== lease) throw new HoldfastError('storage-failed', 'Another hub has taken over this outbox.')
+    if (run.lease === lease) return
+    for (const tell of fencedListeners.splice(0)) tell()
+    throw new HoldfastError('storage-failed', 'Another hub has taken over this outbox.')
   }
 
   function whileOpen(): Open {
@@ -138,6 +141,9 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
     dropCache: (channels) => write(CACHE_STORES, async (tx) => deleteCachedChannels(tx, channels)),
     onLost(listener) {
       lostListeners.push(listener)
+    },
+    onFenced(listener) {
+      fencedListeners.push(listener)
     },
     close: () => connection.close(),
   }

@@ -28,11 +28,13 @@ export interface MemoryStoreOptions {
 /** A store that forgets everything with the worker: for browsers that refuse storage, for tests and for the simulator. Follows the same rules as the durable one. */
 export function createMemoryStore({ clock, random, limits, contents = emptyMemoryContents() }: MemoryStoreOptions): Store {
   let lease: number | null = null
+  const fencedListeners: (() => void)[] = []
 
   function held(): StoredOutbox {
     if (lease === null || !contents.stored) throw new HoldfastError('storage-failed', 'The store is not open.')
-    if (contents.lease !== lease) throw new HoldfastError('storage-failed', 'Another hub has taken over this outbox.')
-    return contents.stored
+    if (contents.lease === lease) return contents.stored
+    for (const tell of fencedListeners.splice(0)) tell()
+    throw new HoldfastError('storage-failed', 'Another hub has taken over this outbox.')
   }
 
   const commit: Commit = async (plan) => {
@@ -66,6 +68,9 @@ export function createMemoryStore({ clock, random, limits, contents = emptyMemor
     },
     onLost() {
       // Memory is never taken away while the worker lives.
+    },
+    onFenced(listener) {
+      fencedListeners.push(listener)
     },
     close() {
       lease = null

@@ -152,6 +152,15 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       expect((await store.append(newMessages('d'), false)).entries[0]?.n).toBe(4)
     })
 
+    it('[ST5] [I4] tells an owner once that its lease was taken over', async () => {
+      let fenced = 0
+      store.onFenced(() => fenced++)
+      await world.store().open()
+      expect(fenced).toBe(0)
+      for (let call = 0; call < 2; call++) await expect(store.raiseSentThrough(1)).rejects.toMatchObject({ code: 'storage-failed' })
+      expect(fenced).toBe(1)
+    })
+
     it('[ST5] [I4] writes of an earlier owner change nothing', async () => {
       await store.append(newMessages('a'), false)
       const earlier = store

@@ -5,7 +5,7 @@ import type { Fate, OutboxState, ParkedMessage, Store, StoredIdentity, StoredSta
 import { CLIENT } from './frames.ts'
 
 /** The calls of a {@link Store} that the core makes. */
-export type StoreCall = Exclude<keyof Store, 'durable' | 'onLost' | 'close' | 'open' | 'saveCache' | 'dropCache'>
+export type StoreCall = Exclude<keyof Store, 'durable' | 'onLost' | 'onFenced' | 'close' | 'open' | 'saveCache' | 'dropCache'>
 
 /** A store in memory that can fail and hesitate. */
 export interface StoreDouble extends Store {
@@ -93,6 +93,7 @@ export function createStoreDouble(maxMessages: number = 1_000): StoreDouble {
     saveCache: () => Promise.resolve(),
     dropCache: () => Promise.resolve(),
     onLost() {},
+    onFenced() {},
     close() {},
   }
   return store
