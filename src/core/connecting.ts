@@ -67,7 +67,7 @@ export function greet(turn: Turn): void {
       subscriptions,
     },
   })
-  change(turn, { phase: { name: 'greeting' }, channels, nextSub: sub })
+  change(turn, { phase: { name: 'greeting', asked: subscriptions.map((asked) => asked.sub) }, channels, nextSub: sub })
 }
 
 /** The answer to `hello`. Nothing of the outbox moves before the memories agree and the answer is stored. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { CoreEvent } from './events.ts'
-import { id, place, published, restored } from './testing/frames.ts'
+import { id, place, published, restored, welcome } from './testing/frames.ts'
 import { createMachine, type Machine } from './testing/machine.ts'
 
 const want = (offset: number | null, channel = 'a'): CoreEvent => ({
@@ -259,5 +259,17 @@ describe('receiving', () => {
         hello: expect.objectContaining({ subscriptions: [{ sub: 3, channel: 'a', cursor: place(4) }] }),
       }),
     )
+  })
+
+  it('[CH10] [I32] what is wanted or given up between hello and its answer is said after the answer', () => {
+    const machine = createMachine().feed(want(4), want(1, 'b'))
+    machine.feed({ type: 'start' }, { type: 'credential', credential: null }, { type: 'opened' })
+    machine.feed({ type: 'unsubscribe', channel: 'b' }, want(null, 'c'))
+    expect(machine.sent()).toEqual([])
+    machine.frame(welcome())
+    expect(machine.sent()).toEqual([
+      { type: 'unsubscribe', subs: [4] },
+      { type: 'subscribe', subscriptions: [{ sub: 5, channel: 'c', cursor: null }] },
+    ])
   })
 })

@@ -26,6 +26,16 @@ export function unsubscribe(turn: Turn, channel: string): void {
   if (liveLink(turn) && known.stage !== 'refused') send(turn, { type: 'unsubscribe', subs: [known.sub] })
 }
 
+/** The answer to `hello` is here: asks for what was wanted since, and gives up what is not wanted any more. `asked` are the subscriptions that `hello` named. */
+export function catchUp(turn: Turn, asked: readonly number[]): void {
+  if (!liveLink(turn)) return
+  const wanted = [...turn.state.channels].map(([channel, { sub, cursor }]) => ({ sub, channel, cursor }))
+  const subscriptions = wanted.filter(({ sub }) => !asked.includes(sub))
+  const subs = asked.filter((sub) => !wanted.some((known) => known.sub === sub))
+  if (subs.length > 0) send(turn, { type: 'unsubscribe', subs })
+  if (subscriptions.length > 0) send(turn, { type: 'subscribe', subscriptions })
+}
+
 /** Asks for a value of a channel that is live, without disturbing it. */
 export function wantSnapshot(turn: Turn, channel: string, from: number): void {
   const known = turn.state.channels.get(channel)

@@ -13,7 +13,11 @@ export type Phase =
   /** The socket is opening. */
   | { readonly name: 'opening'; readonly credential: string | null }
   /** `hello` is on its way. */
-  | { readonly name: 'greeting' }
+  | {
+      readonly name: 'greeting'
+      /** Subscriptions that `hello` named. */
+      readonly asked: readonly number[]
+    }
   /** `hello` was answered. */
   | { readonly name: 'live'; readonly link: Link }
   /** The store is giving the outbox a new client id. */

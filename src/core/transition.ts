@@ -113,7 +113,12 @@ function handle(turn: Turn, event: CoreEvent): void {
 }
 
 function frame(turn: Turn, message: ServerMessage): void {
-  if (message.type === 'session_init' || message.type === 'session_restored') return connecting.welcome(turn, message)
+  if (message.type === 'session_init' || message.type === 'session_restored') {
+    const { phase } = turn.state
+    connecting.welcome(turn, message)
+    if (phase.name === 'greeting') receiving.catchUp(turn, phase.asked)
+    return
+  }
   if (message.type === 'goodbye') {
     change(turn, { comeBack: { minMs: message.retryMinMs, maxMs: message.retryMaxMs } })
     return
