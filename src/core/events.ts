@@ -43,6 +43,10 @@ export type CoreEvent =
   | { readonly type: 'sent-through'; readonly client: Id; readonly n: number }
   | { readonly type: 'identified'; readonly link: number }
   | { readonly type: 'settled'; readonly client: Id; readonly through: number }
+  /** The store is asked to bury numbers: until it has answered they stay where they are. */
+  | { readonly type: 'burying'; readonly client: Id; readonly numbers: readonly number[] }
+  /** It could not. */
+  | { readonly type: 'kept'; readonly client: Id; readonly numbers: readonly number[] }
   | { readonly type: 'buried'; readonly client: Id; readonly numbers: readonly number[]; readonly why: BurialReason }
   /** The store has taken in the answer to a question about `client`. */
   | {

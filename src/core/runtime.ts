@@ -205,33 +205,30 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     if (held.length > 0) notify({ type: 'fates', fates: held.map(({ id }) => mayRepeatFate(id)) })
   }
 
+  /** Ends messages on this side. Told when it is stored, for a hub that died in between would have promised what the next one does not know. */
   const bury = async (entries: readonly OutboxEntry[], why: BurialReason): Promise<void> => {
     const numbers = entries.map(({ n }) => n)
     const { client } = state.outbox
-    // Memory first: nothing may be sent any more while the store is at work.
-    dispatch({ type: 'buried', client, numbers, why })
+    dispatch({ type: 'burying', client, numbers })
     try {
       await store.bury(numbers, why)
     } catch (error) {
-      unstored.push({ client, entries, why })
+      dispatch({ type: 'kept', client, numbers })
       throw error
     }
+    dispatch({ type: 'buried', client, numbers, why })
     park(entries.map((entry) => buriedCopy(entry, why)))
     notify({ type: 'fates', fates: entries.map((entry) => buriedFate(entry, why)) })
   }
 
-  /** Buried in memory only: the store failed, and nobody was told. Tried again with the next look for old messages. */
-  const unstored: { readonly client: Id; readonly entries: readonly OutboxEntry[]; readonly why: BurialReason }[] = []
   let stopExpiry = (): void => {}
   const expire = (): void => {
     stopExpiry()
     stopExpiry = clock.setTimer(EXPIRY_CHECK_MS, expire)
     // Numbers are about to change; the next check is soon enough.
     if (restarting) return
-    // A restart has brought back what the store did not know as buried.
-    for (const { client, entries, why } of unstored.splice(0)) if (client === state.outbox.client) wanted(bury(entries, why))
     const oldestMs = clock.nowMs() - ports.settings.outbox.maxAgeMs
-    const old = state.outbox.entries.filter(({ atMs, skip }) => !skip && atMs < oldestMs)
+    const old = state.outbox.entries.filter(({ n, atMs, skip }) => !skip && !state.burying.has(n) && atMs < oldestMs)
     if (old.length > 0) wanted(bury(old, 'expired'))
   }
 
@@ -254,7 +251,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
       // What number is meant can be said only afterwards.
       await restarting
       const entry = state.outbox.entries.find((candidate) => candidate.id === id)
-      if (!entry || entry.skip) throw new HoldfastError('not-found', 'no such message is waiting')
+      if (!entry || entry.skip || state.burying.has(entry.n)) throw new HoldfastError('not-found', 'no such message is waiting')
       if (entry.n <= possiblySentThrough(state) || entry.recall || entry.mayRepeat)
         throw new HoldfastError('already-sent', 'the message may have left already')
       await bury([entry], 'cancelled')

@@ -45,12 +45,12 @@ export function pump(turn: Turn): void {
 function sendEntries(turn: Turn, through: number): void {
   const link = liveLink(turn)
   if (!link) return
-  const { outbox, confirmed } = turn.state
+  const { outbox, confirmed, burying } = turn.state
   let { sent } = link
   let tokens = refill(link, turn.at.nowMs)
   const ids: string[] = []
   while (sent < through && tokens >= 1) {
-    const run = nextRun(outbox, sent + 1, through, link.limits.frameBytes / 4)
+    const run = nextRun(outbox, burying, sent + 1, through, link.limits.frameBytes / 4)
     const first = run[0]
     if (!first) break
     if (!first.skip && mayExceed(first.json, link.limits.frameBytes - ENVELOPE_UNITS)) {
@@ -63,7 +63,7 @@ function sendEntries(turn: Turn, through: number): void {
     sent += run.length
     tokens -= 1
   }
-  if (sent < through) setTimer(turn, 'pace', 2_000 / link.limits.framesPerSecond)
+  if (sent < through && tokens < 1) setTimer(turn, 'pace', 2_000 / link.limits.framesPerSecond)
   if (ids.length > 0) tell(turn, { type: 'sent', ids })
   changeLink(turn, { sent, tokens, tokensAtMs: turn.at.nowMs })
 }
@@ -98,13 +98,13 @@ function mayExceed(text: string, bytes: number): boolean {
   return count > bytes
 }
 
-/** The longest run of one kind (messages or tombstones) that fits a frame; always at least one. */
-function nextRun(outbox: OutboxState, from: number, through: number, units: number): OutboxEntry[] {
+/** The longest run of one kind (messages or tombstones) that fits a frame; at least one, unless the first is being buried. */
+function nextRun(outbox: OutboxState, burying: ReadonlySet<number>, from: number, through: number, units: number): OutboxEntry[] {
   const run: OutboxEntry[] = []
   let size = 0
   for (let n = from; n <= through; n++) {
     const entry = entryAt(outbox, n)
-    if (!entry || (run[0] && !run[0].skip !== !entry.skip)) break
+    if (!entry || burying.has(n) || (run[0] && !run[0].skip !== !entry.skip)) break
     size += entry.json.length + ENVELOPE_UNITS
     if (run.length > 0 && size > units) break
     run.push(entry)

@@ -89,6 +89,8 @@ export interface CoreState {
   readonly confirmed: number
   /** Fates of the numbers after `outbox.acked` that are committed but not stable yet; `null` for a tombstone. */
   readonly decided: readonly (Fate | null)[]
+  /** Numbers that the store is asked to bury. Neither they nor what is behind them is sent meanwhile. */
+  readonly burying: ReadonlySet<number>
   readonly channels: ReadonlyMap<string, ChannelState>
   readonly nextSub: number
   readonly links: number
@@ -110,6 +112,7 @@ export function initialState(settings: HubSettings, session: SessionKey | null, 
     outbox,
     confirmed: outbox.acked,
     decided: [],
+    burying: new Set(),
     channels: new Map(),
     nextSub: 1,
     links: 0,

@@ -84,9 +84,17 @@ function handle(turn: Turn, event: CoreEvent): void {
     case 'settled':
       if (event.client === outbox.client) change(turn, { confirmed: Math.max(turn.state.confirmed, event.through) })
       return
+    case 'burying':
+      if (event.client === outbox.client) change(turn, { burying: new Set([...turn.state.burying, ...event.numbers]) })
+      return
     case 'buried':
-      if (event.client === outbox.client) change(turn, { outbox: buryNumbers(outbox, event.numbers, event.why) })
+    case 'kept': {
+      if (event.client !== outbox.client) return
+      const burying = new Set(turn.state.burying)
+      for (const n of event.numbers) burying.delete(n)
+      change(turn, { burying, ...(event.type === 'buried' ? { outbox: buryNumbers(outbox, event.numbers, event.why) } : {}) })
       return sending.pump(turn)
+    }
     case 'recalled': {
       const link = liveLink(turn)
       // Applied to this copy, not taken from the store: what was buried since the store was called must stay buried.
@@ -96,7 +104,7 @@ function handle(turn: Turn, event: CoreEvent): void {
       return sending.pump(turn)
     }
     case 'restarted':
-      change(turn, { outbox: event.outbox, confirmed: 0, decided: [] })
+      change(turn, { outbox: event.outbox, confirmed: 0, decided: [], burying: new Set() })
       if (phase.name === 'restarting') connecting.beginAttempt(turn)
       // The store answered after it had been given up: this socket said hello under the old client id.
       else if (connecting.hasSocket(phase)) connecting.giveUp(turn, 'unreachable')
