@@ -47,11 +47,25 @@ describe('the fate desk', () => {
     }
   })
 
+  it('[HU10] [I32] a call that failed late does not take away what a later call of the same tab has queued', () => {
+    const desk = createFateDesk()
+    const one = tab()
+    desk.claim(one, ['a'])
+    desk.claim(one, ['a'])
+    desk.release(one, ['a'])
+    desk.tell([applied('a')])
+    expect(one.told).toEqual([applied('a')])
+    desk.claim(one, ['a'])
+    desk.close(['a'])
+    desk.tell([applied('a')])
+    expect(one.told).toHaveLength(1)
+  })
+
   it('[HU10] keeps nothing of a tab that is gone or of a message that was not queued', () => {
     const desk = createFateDesk()
     const one = tab()
     desk.claim(one, ['a', 'b'])
-    desk.release(['a'])
+    desk.release(one, ['a'])
     desk.tell([applied('a')])
     desk.forget(one)
     desk.tell([applied('b')])

@@ -4,8 +4,10 @@ import type { FateNews, TabSession } from './tab-session.ts'
 /** Knows which tab waits for which message, so that a fate goes to the tab that sent it and to nobody else. */
 export interface FateDesk {
   claim(tab: TabSession, ids: readonly Id[]): void
-  /** No fate of these will be told: they were never queued, or their fate is known. */
-  release(ids: readonly Id[]): void
+  /** Takes one claim of the tab back: these were not queued by the call that made it. Another call of the tab may have queued them meanwhile. */
+  release(tab: TabSession, ids: readonly Id[]): void
+  /** Their fate is known to whoever asked. */
+  close(ids: readonly Id[]): void
   tell(fates: readonly FateNews[]): void
   /** The tab is gone; whoever takes its messages over claims them anew. */
   forget(tab: TabSession): void
@@ -17,11 +19,25 @@ export interface FateDesk {
  */
 export function createFateDesk(): FateDesk {
   const senders = new Map<Id, readonly TabSession[]>()
+  const keep = (id: Id, claims: readonly TabSession[]): void => {
+    if (claims.length > 0) senders.set(id, claims)
+    else senders.delete(id)
+  }
   return {
     claim(tab, ids) {
       for (const id of ids) senders.set(id, [...(senders.get(id) ?? []), tab])
     },
-    release(ids) {
+    release(tab, ids) {
+      for (const id of ids) {
+        const claims = senders.get(id) ?? []
+        const at = claims.lastIndexOf(tab)
+        keep(
+          id,
+          claims.filter((_, index) => index !== at),
+        )
+      }
+    },
+    close(ids) {
       for (const id of ids) senders.delete(id)
     },
     tell(fates) {
@@ -39,9 +55,10 @@ export function createFateDesk(): FateDesk {
     forget(tab) {
       for (const [id, claims] of senders) {
         if (!claims.includes(tab)) continue
-        const left = claims.filter((other) => other !== tab)
-        if (left.length > 0) senders.set(id, left)
-        else senders.delete(id)
+        keep(
+          id,
+          claims.filter((other) => other !== tab),
+        )
       }
     },
   }

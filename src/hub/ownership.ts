@@ -205,10 +205,10 @@ export function createOwnership(
     // Before they are queued: a fate may overtake the answer.
     fates.claim(tab, ids)
     const submitted = await runtime.send(messages).catch((error: unknown) => {
-      fates.release(ids)
+      fates.release(tab, ids)
       throw error
     })
-    fates.release(submitted.flatMap((one) => ('ended' in one ? [one.ended.id] : [])))
+    fates.close(submitted.flatMap((one) => ('ended' in one ? [one.ended.id] : [])))
     return submitted
   }
 
