@@ -347,6 +347,20 @@ describe('the link to the hub', () => {
     expect((await page.locks.query()).held?.map(({ name }) => name)).toContain(page.hub.attached.lock)
   })
 
+  it('[TB9] [I32] keeps a state that overtook the answer of the hub it came from', async () => {
+    page.prepare = (hub) => {
+      hub.answers.attach = async () => {
+        await hub.deliver({ state: { status: 'connected', pending: 0, durable: true, shared: true } })
+        return { ok: true, value: { bridge: 1, instance: hub.instance, lock: hub.lock } }
+      }
+    }
+    const connection = connect()
+    await until(() => connection.state.current.status === 'connected')
+    connection.channel('a').subscribe({})
+    await until(() => page.hub.said('subscribe').length === 1)
+    expect(connection.state.current.status).toBe('connected')
+  })
+
   it('[TB10] [I32] attaches again when it learns only afterwards that its lock was taken: the hub has dropped it', async () => {
     const connection = await connected()
     const { lock } = page.hub.attached

@@ -81,6 +81,8 @@ export function createConnection(
   const over = new AbortController()
   /** What has happened to the page since it was introduced to a hub, and was not told yet. */
   let untold: TabSignal[] = []
+  /** The state came from the hub this tab introduced itself to last. */
+  let isStateNew = false
 
   const link = createHubLink(platform, scopeKey, (name) => (hub ? hub({ name }) : platform.startHub(name, hubUrl)), {
     api: {
@@ -89,6 +91,7 @@ export function createConnection(
     },
     introduce() {
       untold = []
+      isStateNew = false
       return {
         settings,
         visible: platform.isVisible(),
@@ -103,8 +106,10 @@ export function createConnection(
       subscriptions.sync()
       void sender.flush()
     },
-    lost() {
-      if (state.current.status !== 'connecting') setStatus({ status: 'connecting' })
+    lost: forgetState,
+    replaced() {
+      // A hub delivers as soon as it knows the tab, which may be before its answer is here.
+      if (!isStateNew) forgetState()
     },
     failed: fail,
     refused(data) {
@@ -122,7 +127,10 @@ export function createConnection(
     sender.told(fates)
     if (view) outbox.set(outboxContents(view))
     // After the messages: who sees `connected` has them.
-    if (next && !over.signal.aborted) state.set(next)
+    if (next && !over.signal.aborted) {
+      isStateNew = true
+      state.set(next)
+    }
     for (const restart of restarts) events.outboxRestarted.emit(restart)
     for (const error of errors) fail(HoldfastError.from(error))
     return null
@@ -140,6 +148,10 @@ export function createConnection(
   function fail(error: HoldfastError): void {
     if (events.error.isEmpty()) report(error)
     else events.error.emit(error)
+  }
+
+  function forgetState(): void {
+    if (state.current.status !== 'connecting') setStatus({ status: 'connecting' })
   }
 
   /** While no hub lives the tab itself says what is the matter. */

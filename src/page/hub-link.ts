@@ -23,8 +23,10 @@ export interface LinkOwner {
   /** What this tab says of itself now. */
   introduce(): Omit<AttachRequest, 'bridge' | 'tab' | 'attempt' | 'lock'>
   attached(): void
-  /** Whatever hub was there is not there any more; told as soon as it is known, and perhaps again. */
+  /** Whatever hub was there is not there any more; told as soon as it is known. */
   lost(): void
+  /** This is another hub than before. What it has told since the introduction holds, everything older does not. */
+  replaced(): void
   /** Something went wrong; the link goes on trying. */
   failed(error: HoldfastError): void
   /** The hub will not have this tab. The link has stopped. */
@@ -127,7 +129,7 @@ export function createHubLink(platform: Platform, scopeKey: string, startHub: (n
         if (signal.aborted) return
         if (answer.ok) {
           hub = port
-          if (answer.value.instance !== instance) owner.lost()
+          if (answer.value.instance !== instance) owner.replaced()
           instance = answer.value.instance
           void whenFree(locks, answer.value.lock, signal).then(() => mine('gone'))
           owner.attached()
