@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { createServer, request as httpRequest } from 'node:http'
-import { connect as connectTcp } from 'node:net'
 import { WebSocket } from 'ws'
 import { afterEach, describe, expect, it } from 'vitest'
+import { helloOf } from './testing/attack-contract.ts'
 import { freshId } from './testing/fake-peer.ts'
 import { startWireServer, type WireServer } from './testing/wire-server.ts'
 import type { LiveServerOptions } from './options.ts'
@@ -19,26 +19,11 @@ async function start(options: LiveServerOptions = {}): Promise<WireServer> {
 
 afterEach(async () => {
   for (const server of servers.splice(0)) await server.stop()
-  expect(({} as { polluted?: unknown }).polluted).toBeUndefined()
 })
-
-function hello(fields: Partial<Hello> = {}): Hello {
-  return {
-    type: 'hello',
-    protocol: 1,
-    client: freshId(),
-    confirmed: 0,
-    user: null,
-    session: null,
-    credential: null,
-    subscriptions: [],
-    ...fields,
-  }
-}
 
 async function open({ url }: WireServer, fields: Partial<Hello> = {}): Promise<WireClient> {
   const client = await openWireClient(url)
-  client.send(hello(fields))
+  client.send(helloOf(fields))
   await client.until(({ type }) => type === 'session_init' || type === 'session_restored')
   return client
 }
@@ -46,17 +31,11 @@ async function open({ url }: WireServer, fields: Partial<Hello> = {}): Promise<W
 const agents = (cursor: Cursor | null = null): Hello['subscriptions'] => [{ sub: 1, channel: 'agents', cursor }]
 
 /** The status of an upgrade request; 101 when it was accepted. */
-async function upgradeStatus(
-  { port }: WireServer,
-  headers: Record<string, string | string[]>,
-  path = '/live',
-  method = 'GET',
-): Promise<number> {
+async function upgradeStatus({ port }: WireServer, headers: Record<string, string>, path = '/live'): Promise<number> {
   const request = httpRequest({
     port,
     host: '127.0.0.1',
     path,
-    method,
     headers: {
       Connection: 'Upgrade',
       Upgrade: 'websocket',
@@ -81,7 +60,7 @@ describe("the first version's faults", () => {
     const server = await start({ snapshot: () => ['ada'] })
     const { offset } = await server.live.publish('agents', 'before')
     const client = await openWireClient(server.url)
-    client.send(hello({ subscriptions: agents() }))
+    client.send(helloOf({ subscriptions: agents() }))
     expect(await client.next('session_init')).toMatchObject({ protocol: 1, connection: 1, client: null })
     expect(await client.next('subscribed')).toMatchObject({ verdict: 'snapshot', value: ['ada'], head: { offset } })
   })
@@ -111,30 +90,11 @@ describe("the first version's faults", () => {
 })
 
 describe('upgrades', () => {
-  const refusedOrigins = [
-    'https://evil.example',
-    'null',
-    'https://app.example.com.evil.com',
-    'https://app.example.com:444',
-    'http://app.example.com',
-    'https://APP.example.com',
-    'https://app.example.com.',
-    'https://app.example.com/',
-    'app.example.com',
-    '',
-  ]
-  it.each(refusedOrigins)('[I29] refuses the origin %j with 403', async (origin) => {
-    const server = await start({ allowedOrigins: ['https://app.example.com'] })
-    expect(await upgradeStatus(server, { Origin: origin })).toBe(403)
-    expect(server.live.metrics()).toMatchObject({ sockets: 0, sessions: 0, totals: { 'refused.origin': 1 } })
-  })
-
   it('takes a listed origin, and a program without one unless it sends cookies', async () => {
     const server = await start({ allowedOrigins: ['https://app.example.com'] })
     expect(await upgradeStatus(server, { Origin: 'https://app.example.com' })).toBe(101)
     expect(await upgradeStatus(server, {})).toBe(101)
     expect(await upgradeStatus(server, { Cookie: 'a=b' })).toBe(403)
-    expect(await upgradeStatus(server, { Origin: ['https://app.example.com', 'https://app.example.com'] })).toBe(403)
   })
 
   it('takes the own host by default, and any with a star', async () => {
@@ -143,19 +103,6 @@ describe('upgrades', () => {
     expect(await upgradeStatus(server, { Origin: `http://127.0.0.1:${server.port + 1}` })).toBe(403)
     expect(await upgradeStatus(server, { Host: 'app.example.com', Origin: 'https://app.example.com' })).toBe(101)
     expect(await upgradeStatus(await start({ allowedOrigins: '*' }), { Origin: 'https://evil.example' })).toBe(101)
-  })
-
-  it.each([
-    ['a bad key', { 'Sec-WebSocket-Key': 'short' }, '/live', 'GET', 400],
-    ['an old version', { 'Sec-WebSocket-Version': '12' }, '/live', 'GET', 400],
-    ['another method', {}, '/live', 'POST', 405],
-    ['another path', {}, '/other', 'GET', 404],
-    ['a path that climbs', {}, '/live/../live', 'GET', 404],
-    ['an absolute address', {}, 'http://evil.example/live', 'GET', 404],
-  ])('[I29] answers %s', async (_what, headers, path, method, status) => {
-    const server = await start()
-    expect(await upgradeStatus(server, headers, path, method)).toBe(status)
-    expect(server.live.metrics().sockets).toBe(0)
   })
 
   it('leaves other paths to others, serves several servers, and detaches', async () => {
@@ -183,113 +130,9 @@ describe('upgrades', () => {
       ),
     })
     const client = await openWireClient(server.url, { headers: { 'x-tag': 'yes' } })
-    client.send(hello({ user: 'ada', credential: 'key' }))
+    client.send(helloOf({ user: 'ada', credential: 'key' }))
     await client.next('session_init')
     expect(seen).toEqual([['key', 'yes', undefined, '127.0.0.1']])
-  })
-})
-
-describe('frames on the wire', () => {
-  it('[P2] closes with 1009 a frame over the limit, in one piece and in fragments, and no other session notices', async () => {
-    const server = await start({ limits: { frameBytes: 8_192, messageBytes: 4_096 } })
-    const [whole, pieces, other] = [await open(server), await open(server), await open(server)]
-    whole.sendText('x'.repeat(9_000))
-    for (let at = 0; at < 3; at++) pieces.socket.send('x'.repeat(4_000), { fin: false })
-    expect([(await whole.closed).code, (await pieces.closed).code]).toEqual([1009, 1009])
-    other.send({ type: 'ping' })
-    await other.next('pong')
-  })
-
-  it('[P2] closes on binary with 1003, and on text that is no message with 4400', async () => {
-    const server = await start()
-    const [binary, text] = [await open(server), await open(server)]
-    binary.socket.send(Buffer.from('{"type":"ping"}'))
-    text.sendText('{"type":"pong"}')
-    expect([(await binary.closed).code, (await text.closed).code]).toEqual([1003, 4400])
-  })
-
-  it('[I30] closes with 1008 a message of too many fragments', async () => {
-    const server = await start()
-    const client = await open(server)
-    for (let at = 0; at < 80; at++) client.socket.send('x', { fin: false })
-    expect((await client.closed).code).toBe(1008)
-  })
-
-  const raw: readonly [string, number[]][] = [
-    ['an unmasked frame', [0x81, 0x02, 0x7b, 0x7d]],
-    ['reserved bits', [0xf1, 0x80, 0, 0, 0, 0]],
-    ['a compressed frame', [0xc1, 0x81, 0, 0, 0, 0, 0x61]],
-    ['an unknown opcode', [0x83, 0x80, 0, 0, 0, 0]],
-    ['a continuation of nothing', [0x80, 0x80, 0, 0, 0, 0]],
-    ['a long ping', [0x89, 0xfe, 0x00, 0x7e, 0, 0, 0, 0]],
-    ['a fragmented ping', [0x09, 0x80, 0, 0, 0, 0]],
-    ['an endless length', [0x81, 0xff, 0x7f, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0]],
-    ['a close with code 1005', [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xed]],
-    ['half a frame', [0x81, 0xfe, 0x01]],
-  ]
-  it.each(raw)('[I29] survives %s', async (_what, bytes) => {
-    const server = await start()
-    const socket = connectTcp(server.port, '127.0.0.1')
-    socket.on('error', () => {})
-    socket.write(
-      'GET /live HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n',
-    )
-    await once(socket, 'data')
-    socket.end(Buffer.from(bytes))
-    await expect.poll(() => server.live.metrics().sockets).toBe(0)
-    const client = await open(server)
-    expect(client.received[0]?.type).toBe('session_init')
-  })
-
-  it('[I29] answers random bytes and random messages with a message or a close', async () => {
-    const server = await start({ onMessage: () => undefined })
-    const words = [
-      'hello',
-      'send',
-      'skip',
-      'recall',
-      'subscribe',
-      'unsubscribe',
-      'snapshot_request',
-      'volatile',
-      'authenticate',
-      'ping',
-      'x',
-    ]
-    const values = [
-      'null',
-      '[]',
-      '{}',
-      '1',
-      '-1',
-      '1e99',
-      '"a"',
-      `"${freshId()}"`,
-      '[{"n":1}]',
-      `[{"n":1,"id":"${freshId()}","channel":"a","data":{"__proto__":{"polluted":1}}}]`,
-    ]
-    let seed = 7
-    const pick = <T>(list: readonly T[]): T => list[(seed = (seed * 48_271) % 2_147_483_647) % list.length] as T
-    const clients = await Promise.all(Array.from({ length: 60 }, () => open(server)))
-    for (const client of clients) {
-      const fields = ['messages', 'numbers', 'confirmed', 'subscriptions', 'subs', 'ids', 'client'].map(
-        (name) => `"${name}":${pick(values)}`,
-      )
-      client.sendText(`{"type":"${pick(words)}",${fields.join(',')}}`)
-      client.send({ type: 'ping' })
-    }
-    const settled = await Promise.all(
-      clients.map((client) =>
-        Promise.race([
-          client.closed.then(({ code }) => code),
-          client
-            .next('pong')
-            .then(() => 'pong')
-            .catch(() => 'closed'),
-        ]),
-      ),
-    )
-    expect(settled).toHaveLength(60)
   })
 })
 

@@ -1,0 +1,114 @@
+import { afterAll, afterEach, beforeAll, expect } from 'vitest'
+import { freshId } from './fake-peer.ts'
+import { RawPeer } from './raw-peer.ts'
+import { startWireServer, type WireServer } from './wire-server.ts'
+import type { LiveServer } from '../live-server.ts'
+import type { LiveServerOptions } from '../options.ts'
+import { keepProcessUnharmed } from '../../testing/process-contract.ts'
+import { openWireClient, type WireClient } from '../../testing/wire-client.ts'
+import type { ClientMessage, Hello } from '../../protocol/index.ts'
+
+/** A `hello` of a new, anonymous client. */
+export function helloOf(fields: Partial<Hello> = {}): Hello {
+  return {
+    type: 'hello',
+    protocol: 1,
+    client: freshId(),
+    confirmed: 0,
+    user: null,
+    session: null,
+    credential: null,
+    subscriptions: [],
+    ...fields,
+  }
+}
+
+/** A server under attack. */
+export interface AttackedServer {
+  readonly port: number
+  readonly live: LiveServer
+  /** The hello of the well-behaved client, with its session once it has one. */
+  readonly witness: Hello
+  /** Opens a socket, with `query` at the end of its address, and says nothing. */
+  connect(query?: string): Promise<WireClient>
+  /** Opens a socket whose `hello` is answered. */
+  open(fields?: Partial<Hello>): Promise<WireClient>
+  /** Opens a socket for bytes, and says `hello` on it. */
+  raw(): Promise<RawPeer>
+}
+
+/** What the witness says of itself. */
+export type Witness = Pick<Hello, 'user' | 'credential'>
+
+/**
+ * One server for all tests of a `describe`, and one well-behaved client on it, the witness. After each test the peers of the test are cut, and then: the witness's next
+ * message is acknowledged, what is published next reaches it, no other socket is left, and the process is unharmed.
+ */
+export function attackServer(options: LiveServerOptions = {}, as: Witness = { user: null, credential: null }): AttackedServer {
+  keepProcessUnharmed()
+  const peers: { cut(): void }[] = []
+  let hello = helloOf({ ...as, subscriptions: [{ sub: 1, channel: 'witness', cursor: null }] })
+  let server: WireServer
+  let client: WireClient
+  let n = 0
+  let offset = 0
+
+  beforeAll(async () => {
+    server = await startWireServer({ onMessage: () => undefined, ...options })
+    client = await openWireClient(server.url)
+    client.send(hello)
+    hello = { ...hello, session: (await client.next('session_init')).session }
+    offset = (await client.next('subscribed')).head.offset
+  })
+
+  afterEach(async () => {
+    for (const peer of peers.splice(0)) peer.cut()
+    const id = freshId()
+    n += 1
+    client.send({ type: 'send', confirmed: n - 1, messages: [{ n, id, channel: 'witness', data: n }] })
+    expect(await client.next('ack')).toMatchObject({ hi: n, stable: n, id })
+    offset += 1
+    await server.live.publish('witness', n)
+    expect(await client.next('messages')).toMatchObject({ batches: [{ sub: 1, messages: [{ offset, data: n }] }] })
+    await expect.poll(() => server.live.metrics(), { interval: 2 }).toMatchObject({ sockets: 1, queued: 0 })
+  })
+
+  afterAll(() => server.stop())
+
+  const connect = async (query: string = ''): Promise<WireClient> => {
+    const peer = await openWireClient(server.url + query)
+    peers.push(peer)
+    return peer
+  }
+
+  return {
+    get port() {
+      return server.port
+    },
+    get live() {
+      return server.live
+    },
+    get witness() {
+      return hello
+    },
+    connect,
+    async open(fields) {
+      const peer = await connect()
+      peer.send(helloOf(fields))
+      await peer.until(({ type }) => type === 'session_init' || type === 'session_restored')
+      return peer
+    },
+    async raw() {
+      const peer = await RawPeer.open(server.port)
+      peers.push({ cut: () => peer.socket.destroy() })
+      peer.say(helloOf({ ...as }))
+      await expect.poll(() => peer.texts.length, { interval: 2 }).toBe(1)
+      return peer
+    },
+  }
+}
+
+/** A `send` of one message. */
+export function sendOf(n: number, data: unknown = n, changes: { readonly id?: string; readonly channel?: string } = {}): ClientMessage {
+  return { type: 'send', confirmed: 0, messages: [{ n, id: freshId(), channel: 'agents', data, ...changes }] }
+}
