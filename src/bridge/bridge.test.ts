@@ -171,7 +171,7 @@ describe('a port between tab and hub', () => {
     ['retry', [ID]],
     ['discard', [5]],
     ['signal', ['explode']],
-  ])('[TB5] refuses %s with wrong arguments before the hub sees them (%#)', async (name, args) => {
+  ])('(W1) [TB5] refuses %s with wrong arguments before the hub sees them (%#)', async (name, args) => {
     const { hub, seen } = pair()
     const answer = await (hub[name] as (...args: unknown[]) => Promise<Result<unknown>>)(...args)
     expect(answer).toMatchObject({ ok: false, error: { code: 'protocol' } })
@@ -221,7 +221,7 @@ describe('a port between tab and hub', () => {
     { type: 'RAW', argumentList: 5 },
     'text',
     null,
-  ])('[TB5] ignores %j on the port and goes on', async (raw) => {
+  ])('(W1) [TB5] ignores %j on the port and goes on', async (raw) => {
     const { hub, port2, seen } = pair()
     const answers: unknown[] = []
     port2.addEventListener('message', ({ data }) => answers.push((data as { id: unknown }).id))

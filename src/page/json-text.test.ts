@@ -7,6 +7,11 @@ class Money {
 }
 const cycle: { self?: unknown } = {}
 cycle.self = cycle
+function detached(): ArrayBuffer {
+  const buffer = new ArrayBuffer(2)
+  structuredClone(buffer, { transfer: [buffer] })
+  return buffer
+}
 const deep = (levels: number): unknown => JSON.parse(`${'['.repeat(levels)}${']'.repeat(levels)}`)
 
 describe('data of a message', () => {
@@ -39,6 +44,11 @@ describe('data of a message', () => {
     ['data.0 is not exactly JSON (Set).', [new Set()]],
     ['data is not exactly JSON (Money).', new Money()],
     ['data is not exactly JSON (Uint8Array).', new Uint8Array(2)],
+    ['data is not exactly JSON (ArrayBuffer).', new ArrayBuffer(2)],
+    ['data is not exactly JSON (ArrayBuffer).', detached()],
+    ['data is not exactly JSON (SharedArrayBuffer).', new SharedArrayBuffer(2)],
+    ['data is not exactly JSON (Blob).', new Blob(['x'])],
+    ['data is not exactly JSON (Promise).', Promise.resolve(1)],
     ['data is not exactly JSON (String).', new String('a')],
     ['data is not exactly JSON (RegExp).', /a/],
     ['data is not exactly JSON (Error).', new Error('a')],
@@ -54,7 +64,7 @@ describe('data of a message', () => {
     ['data.s is not exactly JSON (String).', { s: 'a\ud800' }],
     ['a key of data is not exactly JSON (String).', { '\udc00': 1 }],
     ['data.__proto__ is not exactly JSON', JSON.parse('{"__proto__":1}')],
-  ])('[TB18] is refused with the place: %s', (sentence, data) => {
+  ])('(M11) (M12) [TB18] is refused with the place: %s', (sentence, data) => {
     expect(() => jsonText(data)).toThrow(expect.objectContaining({ code: 'invalid-data', message: expect.stringContaining(sentence) }))
   })
 })
