@@ -33,8 +33,8 @@ export interface AttackedServer {
   connect(query?: string): Promise<WireClient>
   /** Opens a socket whose `hello` is answered. */
   open(fields?: Partial<Hello>): Promise<WireClient>
-  /** Opens a socket for bytes, and says `hello` on it. */
-  raw(): Promise<RawPeer>
+  /** Opens a socket for bytes, and says `hello` on it, as the witness's user unless told otherwise. */
+  raw(fields?: Partial<Hello>): Promise<RawPeer>
 }
 
 /** What the witness says of itself. */
@@ -98,10 +98,10 @@ export function attackServer(options: LiveServerOptions = {}, as: Witness = { us
       await peer.until(({ type }) => type === 'session_init' || type === 'session_restored')
       return peer
     },
-    async raw() {
+    async raw(fields = as) {
       const peer = await RawPeer.open(server.port)
       peers.push({ cut: () => peer.socket.destroy() })
-      peer.say(helloOf({ ...as }))
+      peer.say(helloOf(fields))
       await expect.poll(() => peer.texts.length, { interval: 2 }).toBe(1)
       return peer
     },

@@ -1,0 +1,86 @@
+import type { SeededRandom } from '../seeded-random.ts'
+import { maybeMutated } from './mutate.ts'
+import { pick, randomFields, randomId, randomJson, some } from './random-json.ts'
+
+/** What a hostile peer knows and uses: ids of others among its own, users and credentials. */
+export interface Known {
+  readonly ids: readonly string[]
+  readonly tokens: readonly string[]
+  readonly channels: readonly string[]
+  readonly users: readonly (string | null)[]
+  /** What it was told itself: sessions of its own, and places of channels. */
+  readonly sessions: readonly { readonly id: string; readonly token: string }[]
+  readonly places: readonly unknown[]
+}
+
+const ERROR_RATE = 0.02
+
+/** One frame as a client might send it, well-typed or not. */
+export function randomClientFrame(random: SeededRandom, known: Known): string {
+  const type = pick(random, [
+    'hello',
+    'subscribe',
+    'unsubscribe',
+    'snapshot_request',
+    'send',
+    'send',
+    'send',
+    'skip',
+    'volatile',
+    'recall',
+    'authenticate',
+    'ping',
+  ])
+  return maybeMutated(random, JSON.stringify(randomFields(random, { type, ...fieldsOf(random, known, type) }, ERROR_RATE)))
+}
+
+/** A `hello`, mostly well-typed. */
+export function randomHello(random: SeededRandom, known: Known): string {
+  return JSON.stringify(randomFields(random, { type: 'hello', ...fieldsOf(random, known, 'hello') }, ERROR_RATE / 4))
+}
+
+function fieldsOf(random: SeededRandom, known: Known, type: string): Record<string, unknown> {
+  const number = (): number => pick(random, [1, 1, 2, 3, 4, 5, 50, 2 ** 48, random.integer(1, 40)])
+  const id = (): string => (random.next() < 0.5 ? pick(random, known.ids) : randomId(random))
+  const channel = (): string => pick(random, known.channels)
+  const inner = (fields: Record<string, unknown>): Record<string, unknown> => randomFields(random, fields, ERROR_RATE / 8)
+  const guess = (): unknown => inner({ epoch: id(), offset: pick(random, [0, 1, number()]), id: id() })
+  const cursor = (): unknown => pick(random, [null, pick(random, [null, ...known.places]), guess()])
+  const session = (): unknown =>
+    pick(random, [null, pick(random, [null, ...known.sessions]), { id: id(), token: pick(random, known.tokens) }])
+  const message = (): Record<string, unknown> => ({ id: id(), channel: channel(), data: randomJson(random) })
+  switch (type) {
+    case 'hello': {
+      const user = pick(random, known.users)
+      return {
+        protocol: pick(random, [1, 1, 1, 1, 1, 2]),
+        client: random.next() < 0.5 ? randomId(random) : id(),
+        confirmed: pick(random, [0, 0, number()]),
+        user,
+        session: session(),
+        credential: random.next() < 0.97 ? user : pick(random, known.users),
+        subscriptions: some(random, 3, () => 0).map((_, at) => inner({ sub: at + 1, channel: channel(), cursor: cursor() })),
+      }
+    }
+    case 'subscribe':
+      return { subscriptions: some(random, 3, () => inner({ sub: random.integer(4, 400), channel: channel(), cursor: cursor() })) }
+    case 'unsubscribe':
+      return { subs: some(random, 3, number) }
+    case 'snapshot_request':
+      return { sub: number(), from: number() }
+    case 'send': {
+      let n = number()
+      return { confirmed: pick(random, [0, 0, number()]), messages: some(random, 6, () => inner({ n: n++, ...message() })) }
+    }
+    case 'skip':
+      return { numbers: some(random, 3, () => inner({ n: number(), id: id() })) }
+    case 'volatile':
+      return { messages: some(random, 3, () => inner(message())) }
+    case 'recall':
+      return { client: id(), ids: some(random, 5, id) }
+    case 'authenticate':
+      return { credential: pick(random, known.users) }
+    default:
+      return {}
+  }
+}
