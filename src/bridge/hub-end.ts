@@ -1,4 +1,5 @@
 import type { Clock } from '../core/ports.ts'
+import { MAX_CREDENTIAL_LENGTH } from '../protocol/limits.ts'
 import type { Delivery, HubApi, Result } from './contract.ts'
 import { checked, HUB_ARGUMENTS } from './hub-arguments.ts'
 import { openPeer, type Calls } from './peer.ts'
@@ -53,8 +54,13 @@ export function serveTab(port: MessagePort, api: HubApi, { clock }: { readonly c
         const given = answer.value as Result<unknown> | null
         if (given?.ok === false) return given
         const credential = given?.value
-        if (typeof credential === 'string' || credential === null) return { ok: true, value: credential }
-        return { ok: false, error: { code: 'protocol', message: 'the credential is neither a string nor null' } }
+        // One that no frame may carry would end the connection of every tab, on every try.
+        const fits = typeof credential === 'string' && credential !== '' && credential.length <= MAX_CREDENTIAL_LENGTH
+        if (fits || credential === null) return { ok: true, value: credential }
+        return {
+          ok: false,
+          error: { code: 'protocol', message: `the credential is neither null nor 1 to ${MAX_CREDENTIAL_LENGTH} characters` },
+        }
       },
     },
     close: () => peer.close({ code: 'closed', message: 'the tab was let go' }),

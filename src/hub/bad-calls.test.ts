@@ -130,6 +130,22 @@ describe('a port that anybody of the origin may open', () => {
     await othersGoOn()
   })
 
+  it.each<[string, unknown]>([
+    ['is empty', ''],
+    ['is longer than a frame may carry', 'x'.repeat(16_385)],
+    ['is no text', { toString: null }],
+  ])('(W1) that gives a credential that %s is passed over for the next tab [HU14] [I29]', async (_title, credential) => {
+    await tab.hub.detach()
+    const strange = world.tab(hub, 'strange')
+    strange.credential = () => Promise.resolve({ ok: true, value: credential as string })
+    await strange.attach()
+    await tab.attachAgain(hub)
+    socket.listener.closed(1006)
+    world.clock.advance(1_000)
+    await world.accept()
+    expect(world.sockets.last().received[0]).toMatchObject({ type: 'hello', credential: 'secret' })
+  })
+
   it('(W1) that floods is answered call by call, and others are served in between [TB5] [I32]', async () => {
     for (let at = 0; at < 10_000; at++) stranger.call('ping')
     await othersGoOn()
