@@ -28,6 +28,8 @@ interface Profile extends StoreWorld {
 
 const profiles: Profile[] = []
 
+const deep = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels)
+
 function newProfile(): Profile {
   const name = `holdfast:test-${crypto.randomUUID()}`
   const clock = createTestClock()
@@ -112,6 +114,21 @@ describe('an IndexedDB store', () => {
     profile.clock.advance(600_000)
     await store.settle(2, idOf('b'), [{ id: idOf('b'), fate: 'applied' }])
     expect(await profile.rows('fates')).toMatchObject([{ fates: [{ id: idOf('b') }] }])
+  })
+
+  it.each<[string, unknown]>([
+    ['no epoch', { epoch: '', offset: 3, id: idOf('m3') }],
+    ['no offset', { epoch: idOf('epoch'), id: idOf('m3') }],
+    ['an offset that no frame can say', { epoch: idOf('epoch'), offset: 2 ** 53 - 1, id: idOf('m3') }],
+  ])('(W2) (D4) [ST9] a cached channel whose place has %s is deleted, and nothing else', async (_title, cursor) => {
+    const profile = newProfile()
+    const store = await opened(profile)
+    await store.append(newMessages('a'), false)
+    await store.saveCache([{ channel: 'bad', cursor: { epoch: idOf('epoch'), offset: 0, id: '' }, append: [], keepFrom: 0 }])
+    await profile.tamper('channels', (objects) => objects.put({ cursor }, 'bad'))
+    store.close()
+    const { channels, corrupt, outbox } = await profile.store().open()
+    expect([channels, corrupt, outbox.entries.length]).toEqual([[], false, 1])
   })
 
   it('[ST9] a cached channel with a hole is deleted', async () => {
@@ -326,9 +343,19 @@ describe('an IndexedDB store', () => {
       ['a fate is unreadable', 'fates', (objects) => objects.put({ atMs: 1, fates: 'none' }, [1, idOf('a')]), ['a', 'b', 'c']],
       ['a parked message is unreadable', 'parked', (objects) => objects.put({ id: 1 }, idOf('a')), ['a', 'b', 'c']],
       ['the session is unreadable', 'session', (objects) => objects.put({ id: 1 }, 'session'), ['a', 'b', 'c']],
+      ['the token of the session is cut', 'session', (objects) => objects.put({ id: idOf('s'), token: 'cut' }, 'session'), ['a', 'b', 'c']],
+      ['a field is missing', 'outbox', (objects) => objects.put([{ n: 3, id: idOf('c'), channel: 'agents' }], 3), ['a', 'b']],
+      ['a channel has no name', 'outbox', (objects) => objects.put([{ ...newMessages('c')[0], n: 3, channel: '*' }], 3), ['a', 'b']],
+      ['a record is no list', 'outbox', (objects) => objects.put('text', 3), ['a', 'b']],
+      [
+        'a text is nested deeper than a frame may be',
+        'outbox',
+        (objects) => objects.put([{ ...newMessages('c')[0], n: 3, json: deep(61) }], 3),
+        ['a', 'b'],
+      ],
     ]
     for (const [title, store, change, left] of damages) {
-      it(`[ST13] begins a new run and asks about every message when ${title}`, async () => {
+      it(`(W2) (D4) [ST13] begins a new run and asks about every message when ${title}`, async () => {
         const { client, state } = await damaged((profile) => profile.tamper(store, change))
         expect(state.corrupt).toBe(true)
         expect(state.outbox.client).not.toBe(client)
@@ -338,9 +365,21 @@ describe('an IndexedDB store', () => {
       })
     }
 
-    it('[ST13] announces possible repeats when nobody knows the old client id', async () => {
-      const { state } = await damaged((profile) => profile.tamper('run', (objects) => objects.clear()))
-      expect(state.corrupt).toBe(true)
+    it.each<[string, (row: object) => unknown]>([
+      ['is missing', () => undefined],
+      ['has no client id', (row) => ({ ...row, client: undefined })],
+      ['has another type', () => 'run'],
+      ['has an older schema than there ever was', (row) => ({ ...row, schema: 0 })],
+      ['counts to half', (row) => ({ ...row, next: 2.5 })],
+      ['has confirmed more than it has sent', (row) => ({ ...row, acked: 9, ackedId: idOf('x') })],
+      ['counts further than a frame can say', (row) => ({ ...row, next: 2 ** 48 + 4, acked: 2 ** 48, ackedId: idOf('x') })],
+    ])('(W2) (D4) [ST13] announces possible repeats when the row that names the client id %s', async (_title, change) => {
+      const { client, state } = await damaged(async (profile) => {
+        const [row] = await profile.rows('run')
+        const changed = change(row as object)
+        await profile.tamper('run', (objects) => (changed === undefined ? objects.clear() : objects.put(changed, 'run')))
+      })
+      expect([state.corrupt, state.outbox.client === client]).toEqual([true, false])
       expect(state.outbox.entries.map(({ n, mayRepeat }) => [n, mayRepeat])).toEqual([
         [1, true],
         [2, true],
@@ -359,14 +398,14 @@ describe('an IndexedDB store', () => {
   })
 
   describe('when a newer version wrote the data', () => {
-    it('[ST14] [I36] refuses a database of a newer version', async () => {
+    it('(W2) [ST14] [I36] refuses a database of a newer version', async () => {
       const profile = newProfile()
       const newer = await openDB(profile.name, 2)
       newer.close()
       await expect(profile.store().open()).rejects.toMatchObject({ code: 'storage-corrupt' })
     })
 
-    it('[ST14] [I36] refuses a row of a newer schema and leaves it as it is', async () => {
+    it('(W2) [ST14] [I36] refuses a row of a newer schema and leaves it as it is', async () => {
       const profile = newProfile()
       const store = await opened(profile)
       await store.append(newMessages('a'), false)

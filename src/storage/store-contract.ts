@@ -174,7 +174,7 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
         earlier.recalled(before.outbox.client, [idOf('a')], [], true),
         earlier.restart(idOf('other'), 'all'),
         earlier.unpark(idOf('a')),
-        earlier.saveIdentity({ session: { id: idOf('s'), token: 'token' }, ledger: idOf('l') }),
+        earlier.saveIdentity({ session: { id: idOf('s'), token: 't'.repeat(43) }, ledger: idOf('l') }),
         earlier.saveCache([{ channel: 'agents', cursor: cursorAt(1), append: cachedMessages(1, 1), keepFrom: 0 }]),
         earlier.dropCache(['agents']),
       ]
@@ -276,7 +276,7 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
 
     it('[ST8] restarts under a new client id and asks about what may have been sent', async () => {
       await store.append(newMessages('a', 'b', 'c'), false)
-      await store.saveIdentity({ session: { id: idOf('s'), token: 'token' }, ledger: idOf('ledger') })
+      await store.saveIdentity({ session: { id: idOf('s'), token: 't'.repeat(43) }, ledger: idOf('ledger') })
       await store.raiseSentThrough(2)
       await store.raiseSentThrough(1)
       await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'applied' }])
@@ -291,7 +291,7 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       expect(await store.restart(idOf('new'), 'possibly-sent')).toEqual(after)
       const state = await left()
       expect(state.outbox).toEqual(after)
-      expect(state.session).toEqual({ id: idOf('s'), token: 'token' })
+      expect(state.session).toEqual({ id: idOf('s'), token: 't'.repeat(43) })
     })
 
     it('[ST8] takes in what recall told', async () => {

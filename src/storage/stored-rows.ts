@@ -1,5 +1,6 @@
 import type { CachedMessage, CachedSnapshot, Fate, OutboxEntry, ParkedMessage } from '../core/ports.ts'
-import { isChannelName, isId, isJson as isJsonText } from '../protocol/decode.ts'
+import { isChannelName, isId, isJson as isJsonText, isTooDeep } from '../protocol/decode.ts'
+import { MAX_DEPTH, MAX_NUMBER } from '../protocol/limits.ts'
 import type { Cursor, SessionKey } from '../protocol/messages.ts'
 import type { FatesRow, RunRow } from './schema.ts'
 
@@ -8,14 +9,20 @@ import type { FatesRow, RunRow } from './schema.ts'
  * Each of these is total: any value gives yes or no.
  */
 
+/** The envelope of a frame takes the rest of {@link MAX_DEPTH}. */
+const MAX_DATA_DEPTH = MAX_DEPTH - 4
+/** 256 bits in base64url. */
+const TOKEN_LENGTH = 43
+
 type Row = { readonly [key: string]: unknown }
 
 function isRow(value: unknown): value is Row {
   return typeof value === 'object' && value !== null
 }
 
+/** A number that a frame can say: the server would close the socket for another, on every try. */
 function isWhole(value: unknown, min: number): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= min
+  return Number.isInteger(value) && (value as number) >= min && (value as number) <= MAX_NUMBER
 }
 
 function isTime(value: unknown): value is number {
@@ -24,6 +31,11 @@ function isTime(value: unknown): value is number {
 
 function isJson(value: unknown): value is string {
   return typeof value === 'string' && isJsonText(value)
+}
+
+/** Data of a message that a frame can carry. */
+function isData(value: unknown): value is string {
+  return isJson(value) && !isTooDeep(value, MAX_DATA_DEPTH)
 }
 
 function isOneOf(value: unknown, words: readonly unknown[]): boolean {
@@ -55,7 +67,7 @@ export function isRunRow(value: unknown): value is RunRow {
 
 /** The `session` row. */
 export function isSessionKey(value: unknown): value is SessionKey {
-  return isRow(value) && isId(value['id']) && typeof value['token'] === 'string' && value['token'] !== ''
+  return isRow(value) && isId(value['id']) && typeof value['token'] === 'string' && value['token'].length === TOKEN_LENGTH
 }
 
 /** One entry of an `outbox` record. */
@@ -67,7 +79,7 @@ export function isOutboxEntry(value: unknown): value is OutboxEntry {
     isId(id) &&
     isChannel(channel) &&
     isTime(atMs) &&
-    (skip === undefined ? isJson(json) : json === '' && isOneOf(skip, ['cancelled', 'expired', 'settled'])) &&
+    (skip === undefined ? isData(json) : json === '' && isOneOf(skip, ['cancelled', 'expired', 'settled'])) &&
     (mayRepeat === undefined || mayRepeat === true) &&
     (recall === undefined || (Array.isArray(recall) && recall.length > 0 && recall.every(isId)))
   )
@@ -91,7 +103,7 @@ export function isParkedMessage(value: unknown): value is ParkedMessage {
   if (!isRow(value)) return false
   const { id, channel, json, atMs, fate, reason } = value
   return (
-    isId(id) && isChannel(channel) && isJson(json) && isTime(atMs) && isOneOf(fate, ['rejected', 'expired']) && typeof reason === 'string'
+    isId(id) && isChannel(channel) && isData(json) && isTime(atMs) && isOneOf(fate, ['rejected', 'expired']) && typeof reason === 'string'
   )
 }
 
