@@ -40,16 +40,16 @@ const odd = (random: SeededRandom): unknown =>
   ])()
 
 function argumentsOf(random: SeededRandom, name: string): unknown[] {
-  const known_ = (): string => pick(random, ids)
+  const someId = (): string => pick(random, ids)
   const channel = (): string => pick(random, known.channels.slice(0, random.next() < 0.9 ? 2 : 5))
   const loose = (fields: Record<string, unknown>): Record<string, unknown> => randomFields(random, fields, 0.03)
   const position = (): unknown =>
     loose({
       channel: channel(),
-      position: random.next() < 0.5 ? null : loose({ epoch: id('epoch'), offset: random.integer(0, 5), id: known_() }),
+      position: random.next() < 0.5 ? null : loose({ epoch: id('epoch'), offset: random.integer(0, 5), id: someId() }),
     })
   const messages = (): unknown =>
-    some(random, 4, () => loose({ id: known_(), channel: channel(), json: JSON.stringify(randomJson(random)), atMs: 1_000_000 }))
+    some(random, 4, () => loose({ id: someId(), channel: channel(), json: JSON.stringify(randomJson(random)), atMs: 1_000_000 }))
   switch (name) {
     case 'attach':
       return [
@@ -62,7 +62,7 @@ function argumentsOf(random: SeededRandom, name: string): unknown[] {
             canAuthenticate: random.next() < 0.5,
             channels: some(random, 2, position),
             watchesOutbox: random.next() < 0.5,
-            unsettled: some(random, 3, known_),
+            unsettled: some(random, 3, someId),
           }),
           // A port whose lock is free is a dead tab's, and is closed without an answer.
           lock: 'stranger',
@@ -81,7 +81,7 @@ function argumentsOf(random: SeededRandom, name: string): unknown[] {
     case 'detach':
       return []
     default:
-      return [known_(), id(`new${random.integer(1, 4)}`)]
+      return [someId(), id(`new${random.integer(1, 4)}`)]
   }
 }
 

@@ -28,7 +28,7 @@ export function mutate(random: SeededRandom, text: string): string {
     const from = random.integer(0, mutated.length)
     const to = Math.min(mutated.length, from + random.integer(0, 12))
     const piece = mutated.slice(from, to)
-    const instead = pick(random, ['', pick(random, PIECES), piece + piece, [...piece].toReversed().join('')])
+    const instead = pick(random, ['', pick(random, PIECES), piece + piece, piece.split('').toReversed().join('')])
     mutated = mutated.slice(0, from) + instead + mutated.slice(to)
   }
   return mutated
