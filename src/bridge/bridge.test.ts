@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Clock } from '../core/ports.ts'
 import { DEFAULT_OUTBOX, DEFAULT_RECONNECT } from '../core/settings.ts'
@@ -136,6 +138,22 @@ describe('a port between tab and hub', () => {
     expect(await Promise.all(pending)).toEqual([gone, gone])
     expect(await hub.ping()).toEqual(gone)
     expect(clock.timers.size).toBe(0)
+  })
+
+  it('[TB3] [I24] keeps nothing of a port that was closed, not even what was in flight', async () => {
+    const open = async (): Promise<WeakRef<object>> => {
+      const held = { everything: 'of a tab' }
+      const { hub, close } = pair({ send: () => new Promise(() => {}), ping: () => Promise.resolve(held as never) })
+      await hub.ping()
+      void hub.send([message])
+      close({ code: 'closed', message: '' })
+      closers.splice(0).forEach((closeAgain) => closeAgain())
+      return new WeakRef(held)
+    }
+    const held = await open()
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    await expect.poll(() => [collect(), held.deref() === undefined]).toEqual([undefined, true])
   })
 
   it('[TB4] carries errors as data', async () => {

@@ -1,4 +1,4 @@
-import { expose, wrap, type Endpoint } from 'comlink'
+import { expose, releaseProxy, wrap, type Endpoint } from 'comlink'
 import type { Clock } from '../core/ports.ts'
 import type { ErrorData } from '../protocol/errors.ts'
 import type { Result } from './contract.ts'
@@ -49,7 +49,9 @@ export function openPeer(port: MessagePort, local: Calls, clock: Clock): Peer {
   // Comlink removes a listener only on a release message, and none passes.
   const endpoint = (listen: (listener: Listener) => void): Endpoint =>
     ({
-      postMessage: (message: unknown) => port.postMessage(message),
+      postMessage: (message: unknown) => {
+        if (!ended) port.postMessage(message)
+      },
       addEventListener: (_type: string, listener: Listener) => listen(listener),
     }) as unknown as Endpoint
 
@@ -85,8 +87,11 @@ export function openPeer(port: MessagePort, local: Calls, clock: Clock): Peer {
         port.postMessage({ id: NO_ANSWER, type: 'APPLY', path: [name], argumentList: args.map((value) => ({ type: 'RAW', value })) })
     },
     close(reason) {
-      ended ??= { ok: false, error: reason }
+      if (ended) return
+      ended = { ok: false, error: reason }
       port.close()
+      // Comlink's finalizers hold the endpoint, and the endpoint all of this: without a word they would keep it for as long as the worker lives.
+      remote[releaseProxy]()
       for (const settle of inFlight) settle(ended)
     },
   }
