@@ -15,6 +15,7 @@ const known = {
   users: ['ada', 'bob', null],
   sessions: [],
   places: [],
+  numbers: [],
 }
 
 /** A server that keeps the protocol. Serves until nothing more is said. */

@@ -21,6 +21,7 @@ const known = {
   users: ['ada', 'bob', null],
   sessions: [],
   places: [],
+  numbers: [],
 }
 const NAMES = Object.keys(HUB_ARGUMENTS)
 

@@ -20,6 +20,8 @@ const numbers = [1, 2, 3, 4, 5, 6, 7, 8]
 /** What hostile peers were told last. */
 const sessions: { id: string; token: string }[] = []
 const places: Cursor[] = []
+/** The number the witness sends next. */
+const nextNumber = [1]
 const known: Known = {
   ids: [WITNESS, ...numbers.map(serverId), ...numbers.map((at) => `mine-${at}`.padEnd(22, '_'))],
   tokens: [...numbers.map(serverToken), 'x'.repeat(43)],
@@ -27,6 +29,7 @@ const known: Known = {
   users: [...Array.from({ length: 8 }, () => ['mallory', 'eve']).flat(), 'nobody', null],
   sessions,
   places,
+  numbers: nextNumber,
 }
 
 const hooks: LiveServerOptions = {
@@ -102,6 +105,7 @@ class Scene {
     expect(witness.received).toHaveLength(2)
     witness.received.length = 0
     witness.frames.length = 0
+    nextNumber[0] = this.#n + 1
     // A hook that throws is told as such; a server that fails is not a hook's doing.
     expect(core.metrics().totals['failures']).toBeUndefined()
     expect(core.metrics().sockets).toBe(1)

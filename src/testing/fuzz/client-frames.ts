@@ -11,6 +11,8 @@ export interface Known {
   /** What it was told itself: sessions of its own, and places of channels. */
   readonly sessions: readonly { readonly id: string; readonly token: string }[]
   readonly places: readonly unknown[]
+  /** Numbers worth guessing, such as the next of another client. */
+  readonly numbers: readonly number[]
 }
 
 const ERROR_RATE = 0.02
@@ -40,7 +42,7 @@ export function randomHello(random: SeededRandom, known: Known): string {
 }
 
 function fieldsOf(random: SeededRandom, known: Known, type: string): Record<string, unknown> {
-  const number = (): number => pick(random, [1, 1, 2, 3, 4, 5, 50, 2 ** 48, random.integer(1, 40)])
+  const number = (): number => pick(random, [1, 1, 2, 3, 4, 5, 50, 2 ** 48, random.integer(1, 40), ...known.numbers])
   const id = (): string => (random.next() < 0.5 ? pick(random, known.ids) : randomId(random))
   const channel = (): string => pick(random, known.channels)
   const inner = (fields: Record<string, unknown>): Record<string, unknown> => randomFields(random, fields, ERROR_RATE / 8)
