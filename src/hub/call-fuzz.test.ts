@@ -40,6 +40,18 @@ const odd = (random: SeededRandom): unknown =>
     () => randomJson(random),
   ])()
 
+const attachRequest = {
+  bridge: BRIDGE_VERSION,
+  tab: id('stranger'),
+  lock: 'stranger',
+  settings: settings(),
+  visible: true,
+  canAuthenticate: false,
+  channels: [],
+  watchesOutbox: false,
+  unsettled: [],
+}
+
 function argumentsOf(random: SeededRandom, name: string): unknown[] {
   const someId = (): string => pick(random, ids)
   const channel = (): string => pick(random, known.channels.slice(0, random.next() < 0.9 ? 2 : 5))
@@ -56,8 +68,7 @@ function argumentsOf(random: SeededRandom, name: string): unknown[] {
       return [
         {
           ...loose({
-            bridge: BRIDGE_VERSION,
-            tab: id('stranger'),
+            ...attachRequest,
             settings: random.next() < 0.9 ? settings() : loose({ ...settings() }),
             visible: random.next() < 0.5,
             canAuthenticate: random.next() < 0.5,
@@ -141,9 +152,14 @@ async function play(inputs: readonly Input[]): Promise<void> {
   expect(tab.errors.filter((code) => code !== 'protocol')).toEqual([])
   expect(await tab.hub.ping()).toMatchObject({ ok: true })
   expect(await tab.hub.send([message('own')])).toEqual({ ok: true, value: [{ queued: true }] })
+
+  // Both pages end: the hub lets go of a port when the lock of its tab is free.
+  port2.postMessage({ id: 'last', type: 'APPLY', path: ['attach'], argumentList: [{ type: 'RAW', value: attachRequest }] })
+  await settled(3)
+  world.locks.take('stranger')
+  await tab.die()
   port2.close()
   world.close()
-  await settled(3)
 }
 
 /** Whether this is a call as tabs make them, and wants an answer. */
