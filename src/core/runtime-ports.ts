@@ -3,6 +3,7 @@ import type { Told } from './events.ts'
 import type { Disagreement } from './outbox.ts'
 import type { Clock, Log, OpenSocket, Random, Store, StoredState } from './ports.ts'
 import type { HubSettings } from './settings.ts'
+import type { CoreState } from './state.ts'
 
 /** What the machine's host is told, beyond what the machine itself says. */
 export type Notice =
@@ -26,8 +27,8 @@ export interface RuntimePorts {
   readonly store: Store
   /** What the store said when it was opened. */
   readonly stored: StoredState
-  /** When the machine before this one on the same hub began its tries: they count against the limit too. */
-  readonly attemptTimes?: readonly number[]
+  /** The tries and failures of the machine before this one on the same hub: they count. */
+  readonly earlier?: Pick<CoreState, 'attempt' | 'attemptTimes'> | null
   /** Asks the tabs; throws when none can answer. `null` when the app has no credential to give. */
   readonly askCredential: () => Promise<string | null>
   readonly notify: (notice: Notice) => void

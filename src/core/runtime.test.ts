@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { DEFAULT_LIMITS } from '../protocol/limits.ts'
 import { restartOutbox } from './outbox.ts'
+import { createFakeClock } from './testing/fake-clock.ts'
 import { CLIENT, id, LEDGER, message, place, published, restored, settings, welcome } from './testing/frames.ts'
 import { createHost, type Host } from './testing/host.ts'
 import { createStoreDouble, type StoreCall, type StoreDouble } from './testing/store-double.ts'
@@ -46,6 +47,18 @@ describe('runtime', () => {
     await host.answer(restored())
     expect(host.runtime.state.phase.name).toBe('live')
     expect(host.sockets.last().received[0]).toMatchObject({ type: 'hello', session: { id: id('session') }, credential: 'secret' })
+  })
+
+  it('[CN3] [CN6] [I34] the tries and failures of the machine before it count', async () => {
+    const earlier = { attempt: 3, attemptTimes: Array.from({ length: 20 }, () => createFakeClock().nowMs()) }
+    const host = createHost({ earlier })
+    host.runtime.dispatch({ type: 'start' })
+    await host.settle()
+    expect(host.sockets.all).toHaveLength(0)
+    expect(host.runtime.state).toMatchObject({ phase: { name: 'waiting' }, attempt: 3 })
+    host.clock.advance(60_000)
+    await host.settle()
+    expect(host.sockets.all).toHaveLength(1)
   })
 
   it('[CN8] [I21] a socket that was given up is not heard any more', async () => {

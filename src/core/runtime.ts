@@ -35,7 +35,8 @@ export interface Runtime {
 /** Hosts {@link transition}: feeds it what happens, does what it wants done, in order. Starts resting. */
 export function createRuntime(ports: RuntimePorts): Runtime {
   const { clock, random, store, stored, notify, log } = ports
-  let state = { ...initialState(ports.settings, stored.session, stored.outbox), attemptTimes: ports.attemptTimes ?? [] }
+  const { attempt = 0, attemptTimes = [] } = ports.earlier ?? {}
+  let state: CoreState = { ...initialState(ports.settings, stored.session, stored.outbox), attempt, attemptTimes }
   // An earlier hub may have ended before it could announce what it found or marked.
   let restart: { reason: Disagreement | 'interrupted'; mayBeLost: readonly Id[] } | null = state.outbox.entries.some(
     ({ recall, mayRepeat }) => recall ?? mayRepeat,

@@ -32,6 +32,7 @@ class Stranger {
 const attachRequest = (changes: object = {}): object => ({
   bridge: BRIDGE_VERSION,
   tab: id('stranger'),
+  attempt: 1,
   lock: 'stranger',
   settings: settings(),
   visible: true,
@@ -126,9 +127,9 @@ describe('a port that anybody of the origin may open', () => {
     await settled()
     stranger.call('send', [{ ...message('big'), json: JSON.stringify('x'.repeat(100 * 2 ** 20)) }])
     const answer = (): unknown => stranger.answers.find((each) => each.id === 'send')?.value
-    await expect.poll(answer, { timeout: 5_000 }).toMatchObject({ ok: false, error: { code: 'outbox-full' } })
+    await expect.poll(answer, { timeout: 25_000 }).toMatchObject({ ok: false, error: { code: 'outbox-full' } })
     await othersGoOn()
-  })
+  }, 30_000)
 
   it.each<[string, unknown]>([
     ['is empty', ''],

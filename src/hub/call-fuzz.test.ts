@@ -43,6 +43,7 @@ const odd = (random: SeededRandom): unknown =>
 const attachRequest = {
   bridge: BRIDGE_VERSION,
   tab: id('stranger'),
+  attempt: 1,
   lock: 'stranger',
   settings: settings(),
   visible: true,
@@ -76,6 +77,7 @@ function argumentsOf(random: SeededRandom, name: string): unknown[] {
             watchesOutbox: random.next() < 0.5,
             unsettled: some(random, 3, someId),
           }),
+          attempt: random.integer(0, 3),
           // A port whose lock is free is a dead tab's, and is closed without an answer.
           lock: 'stranger',
         },

@@ -94,7 +94,7 @@ export function createOwnership(
       openSocket: platform.openSocket(settings.url),
       store,
       stored,
-      attemptTimes: lost?.attemptTimes ?? [],
+      earlier: lost,
       askCredential: () => askCredential([...tabs]),
       notify: (notice) => take(notice),
       log,

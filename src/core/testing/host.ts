@@ -1,5 +1,5 @@
 import { createRuntime, type Runtime } from '../runtime.ts'
-import type { Notice } from '../runtime-ports.ts'
+import type { Notice, RuntimePorts } from '../runtime-ports.ts'
 import type { LogEntry } from '../ports.ts'
 import type { HubSettings } from '../settings.ts'
 import type { SessionInit, SessionRestored } from '../../protocol/messages.ts'
@@ -29,13 +29,14 @@ export interface HostParts {
   readonly settings?: HubSettings
   readonly store?: StoreDouble
   readonly askCredential?: () => Promise<string | null>
+  readonly earlier?: RuntimePorts['earlier']
   /** Called with every notice, as a hub would be. */
   readonly hear?: (notice: Notice, runtime: Runtime) => void
 }
 
 /** Makes a host whose runtime rests. */
 export function createHost(parts: HostParts = {}): Host {
-  const { settings = defaults(), store = createStoreDouble(), askCredential = () => Promise.resolve('secret'), hear } = parts
+  const { settings = defaults(), store = createStoreDouble(), askCredential = () => Promise.resolve('secret'), earlier = null, hear } = parts
   const clock = createFakeClock()
   const sockets = createSocketDoubles()
   const notices: Notice[] = []
@@ -48,6 +49,7 @@ export function createHost(parts: HostParts = {}): Host {
     openSocket: sockets.open,
     store,
     stored: store.stored(),
+    earlier,
     askCredential,
     notify(notice) {
       notices.push(notice)
