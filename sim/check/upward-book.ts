@@ -1,0 +1,162 @@
+import type { SentMessage } from '../../src/page/sent-message.ts'
+import type { HoldfastError } from '../../src/protocol/errors.ts'
+import type { Commit } from '../../src/server/engine.ts'
+import type { Disk } from '../world/disk.ts'
+import type { Profile } from '../world/profile.ts'
+import type { Payload, SimTab } from '../world/sim-tab.ts'
+import type { World } from '../world/world.ts'
+
+/** Everything known of one message that was sent. */
+export interface SentFacts {
+  readonly id: string
+  readonly tab: SimTab
+  readonly message: SentMessage
+  readonly channel: string
+  readonly payload: Payload
+  isQueued: boolean
+  /** How often it took effect. */
+  applied: number
+  /** The client ids it took effect under. */
+  readonly clients: Set<string>
+  rejected: number
+  /** It was parked, or ended on its own side, in the store. */
+  isPutAside: boolean
+  /** It was sent on with the mark that it may have been applied before. */
+  isMarked: boolean
+  /** What faults have done to the storage that held it. */
+  readonly excuses: Set<Excuse>
+}
+
+/** What a fault did to a storage: emptied it, put an older copy back, copied it, or let it be kept in memory only. */
+export type Excuse = 'emptied' | 'rolled back' | 'copied' | 'memory'
+
+/** Every message that was sent: what was promised of it, and what became of it. */
+export class UpwardBook {
+  readonly all: Map<string, SentFacts> = new Map()
+  readonly #world: World
+  /** Committed ids by ledger and client, in the order of their numbers. */
+  readonly #numbers = new Map<string, string[]>()
+  /** Clients and numbers that stood for an id, in any ledger. */
+  readonly #commits = new Set<string>()
+  readonly #ledgers = new Set<string>()
+  /** The order of the last message of a tab that took effect. */
+  readonly #lastOrder = new Map<number, number>()
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  sent(tab: SimTab, message: SentMessage, channel: string, payload: Payload): void {
+    const { check, totals } = this.#world
+    const { id } = message
+    const facts: SentFacts = {
+      id,
+      tab,
+      message,
+      channel,
+      payload,
+      isQueued: false,
+      applied: 0,
+      clients: new Set(),
+      rejected: 0,
+      isPutAside: false,
+      isMarked: false,
+      excuses: new Set(),
+    }
+    this.all.set(id, facts)
+    totals.count('messages sent')
+    message.queued.then(
+      () => {
+        if (message.fate !== 'cancelled') this.#queued(facts)
+      },
+      () => totals.count(`not queued: ${message.fate}`),
+    )
+    message.applied.then(
+      (reply) => {
+        check.holds(facts.applied > 0, 'I10', () => `${id} is told as applied and was not`)
+        check.holds((reply as { id?: unknown }).id === id, 'I10', () => `${id} got the reply of ${JSON.stringify(reply)}`)
+      },
+      (error: HoldfastError) => {
+        const { fate } = message
+        this.#world.trace('ended', tab.process.name, id, fate, error.code)
+        totals.count(`ended: ${fate}`)
+        // Who closes the connection does not learn what becomes of what is on its way.
+        if ((fate === 'cancelled' || fate === 'failed') && error.code !== 'closed') check.holds(facts.applied === 0 || facts.excuses.size > 0, 'I6', () => `${id} is ${fate} and was applied`)
+        const isHonest = fate !== 'rejected' || facts.applied === 0 || facts.isMarked || error.code === 'may-repeat'
+        check.holds(isHonest, 'I6', () => `${id} is rejected as ${error.code} and was applied`)
+      },
+    )
+  }
+
+  /** The handler is called with a message. */
+  handled(id: string, isMarked: boolean): void {
+    if (!isMarked) return
+    const facts = this.all.get(id)
+    if (facts) facts.isMarked = true
+  }
+
+  committed(ledger: string, client: string, user: string | null, { n, id, fate }: Commit): void {
+    const { check, totals } = this.#world
+    const numbers = this.#numbers.get(`${ledger} ${client}`) ?? []
+    this.#numbers.set(`${ledger} ${client}`, numbers)
+    check.holds(n === numbers.length + 1, 'I9', () => `number ${n} of ${client} committed after ${numbers.length}`)
+    numbers.push(id)
+    this.#ledgers.add(ledger)
+    this.#commits.add(`${client} ${n} ${id}`)
+    this.#world.trace('commit', client, n, id, fate?.kind ?? 'applied')
+    const facts = this.all.get(id)
+    check.holds(facts !== undefined, 'I7', () => `${id} was never sent`)
+    if (!facts || fate?.kind === 'skipped') return
+    if (fate?.kind === 'rejected') {
+      facts.rejected++
+      return
+    }
+    facts.applied++
+    totals.count('effects')
+    if (facts.applied > 1 && facts.isMarked) totals.count('repeated, and marked')
+    check.holds(user === facts.tab.user, 'I25', () => `${id} of ${facts.tab.user} took effect as ${user}`)
+    // The server lost its memory, and the store went back to before it learnt of that: neither knows the client id in between.
+    const isForgotten = facts.excuses.has('rolled back') && this.#ledgers.size > 1 && !facts.clients.has(client)
+    if (facts.applied > 1 && !facts.isMarked && isForgotten) totals.count('repeated after both sides lost their memory')
+    facts.clients.add(client)
+    const isAnnounced = facts.isMarked || facts.excuses.has('copied') || isForgotten
+    check.holds(facts.applied === 1 || isAnnounced, 'I7', () => `${id} took effect ${facts.applied} times`)
+    const { tab, payload } = facts
+    const isCancelled = facts.message.fate === 'cancelled' && !facts.excuses.has('rolled back') && !facts.excuses.has('copied')
+    check.holds(!isCancelled, 'I6', () => `${id} was cancelled and takes effect`)
+    const last = this.#lastOrder.get(tab.number) ?? 0
+    const isInOrder = facts.applied > 1 || payload.order > last || facts.isMarked || facts.excuses.size > 0
+    check.holds(isInOrder, 'I8', () => `message ${payload.order} of tab ${tab.number} takes effect after ${last}`)
+    this.#lastOrder.set(tab.number, Math.max(last, payload.order))
+  }
+
+  /** Whether the number of the client ever stood for the message on a server. */
+  wasCommitted(client: string, n: number, id: string): boolean {
+    return this.#commits.has(`${client} ${n} ${id}`)
+  }
+
+  /** The store has ended messages: the app was told, or will be when it asks. */
+  putAside({ contents: { stored } }: Disk): void {
+    for (const id of [...(stored?.parked.keys() ?? []), ...(stored?.fates.keys() ?? [])]) {
+      const facts = this.all.get(id)
+      if (facts) facts.isPutAside = true
+    }
+  }
+
+  /** A fault has changed what is stored of a scope. */
+  excuse(profile: Profile, scope: string, why: Excuse): void {
+    for (const facts of this.all.values()) {
+      if (facts.tab.profile === profile && facts.tab.scope === scope && (facts.applied === 0 || why === 'copied' || why === 'rolled back')) facts.excuses.add(why)
+    }
+  }
+
+  #queued(facts: SentFacts): void {
+    const { check } = this.#world
+    const { id, tab } = facts
+    facts.isQueued = true
+    this.#world.totals.count('messages queued')
+    const isSafe = tab.profile.disk(tab.scope).knows(id) || facts.applied > 0 || facts.excuses.size > 0
+    const isMemory = tab.profile.liveWorkers.some((worker) => worker.isForgetful)
+    check.holds(isSafe || isMemory, 'I1', () => `${id} is told as queued and is nowhere`)
+  }
+}

@@ -1,0 +1,137 @@
+import type { ClientMessage, ServerMessage } from '../../src/protocol/index.ts'
+import type { Wire } from '../world/wire.ts'
+import type { World } from '../world/world.ts'
+import type { Place } from './stream.ts'
+
+/** What one connection has shown of itself. */
+interface Seen {
+  client: string
+  user: string | null
+  session: string | null
+  connection: number
+  /** The session that hello named. */
+  readonly named: string | null
+  readonly channels: Map<number, { readonly channel: string; readonly askedMs: number }>
+  /** Offset of the last message of each subscription. */
+  readonly offsets: Map<number, number>
+}
+
+/** What the engine was seen to remember of a session. */
+interface Remembered {
+  readonly ledger: string
+  readonly user: string | null
+  seenMs: number
+}
+
+type Listened = Extract<
+  ServerMessage,
+  { type: 'session_init' | 'session_restored' | 'subscribed' | 'ack' | 'messages' | 'missed_messages' }
+>
+
+/** Listens on every wire, and holds what both sides say to the rules. */
+export class WireTap {
+  readonly #world: World
+  readonly #seen = new Map<number, Seen>()
+  /** Highest connection number that was accepted, by session. */
+  readonly #newest = new Map<string, number>()
+  readonly #sessions = new Map<string, Remembered>()
+  /** Where the last replay of a channel ends, by browser, user and channel. */
+  readonly announced: Map<string, Place> = new Map()
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  clientSays(wire: Wire, text: string): void {
+    const session = this.#sessions.get(this.#seen.get(wire.id)?.session ?? '')
+    if (session) session.seenMs = this.#world.schedule.nowMs
+    if (!/^\{"type":"(hello|subscribe)"/.test(text)) return
+    const message = JSON.parse(text) as ClientMessage
+    if (message.type === 'hello') {
+      const { client, user, session: named } = message
+      this.#world.trace('hello', wire.id, client, message.confirmed)
+      this.#seen.set(wire.id, {
+        client,
+        user,
+        session: null,
+        connection: 0,
+        named: named?.id ?? null,
+        channels: new Map(),
+        offsets: new Map(),
+      })
+    }
+    if (message.type !== 'hello' && message.type !== 'subscribe') return
+    const channels = this.#seen.get(wire.id)?.channels
+    for (const { sub, channel } of message.subscriptions) channels?.set(sub, { channel, askedMs: this.#world.schedule.nowMs })
+  }
+
+  serverSays(wire: Wire, text: string): void {
+    const { check } = this.#world
+    const seen = this.#seen.get(wire.id)
+    if (!seen) return
+    if (seen.session !== null)
+      check.holds(this.#newest.get(seen.session) === seen.connection, 'I21', () => `wire ${wire.id} hears after a newer one was accepted`)
+    if (!/^\{"type":"(session_|subscribed|ack|messages|missed_)/.test(text)) return
+    const message = JSON.parse(text) as Listened
+    if (message.type === 'ack') return this.#ack(seen, message)
+    if (message.type === 'subscribed') return this.#subscribed(wire, seen, message)
+    if (message.type === 'messages') return message.batches.forEach((batch) => this.#messages(wire, seen, batch))
+    if (message.type === 'missed_messages') return this.#messages(wire, seen, message)
+    const newest = this.#newest.get(message.session.id) ?? 0
+    check.holds(message.connection > newest, 'I21', () => `connection ${message.connection} of a session after ${newest}`)
+    this.#holdsResume(seen, message)
+    seen.session = message.session.id
+    seen.connection = message.connection
+    this.#newest.set(message.session.id, message.connection)
+    check.holds(message.user === seen.user, 'I27', () => `${seen.user} was answered as ${message.user}`)
+    check.sessionOf(message.session.id, message.user)
+    check.welcomed(wire.link.name, message.user)
+    this.#world.trace('welcome', wire.id, message.type, message.connection, message.client?.hi)
+    this.#world.totals.count(message.type)
+  }
+
+  /** A session that the engine must still know is resumed, however often. */
+  #holdsResume({ named, user }: Seen, { type, session, ledger }: Extract<Listened, { type: 'session_init' | 'session_restored' }>): void {
+    const { check, schedule, settings } = this.#world
+    const { nowMs } = schedule
+    const before = named === null ? undefined : this.#sessions.get(named)
+    const livesMs = (settings.server.sessions?.ttlMs ?? 0) / 2
+    const isKnown = before?.ledger === ledger && before.user === user && nowMs - before.seenMs < livesMs
+    check.holds(!isKnown || type === 'session_restored', 'I22', () => `${named} of ${user} was not resumed`)
+    this.#sessions.set(session.id, { ledger, user, seenMs: nowMs })
+  }
+
+  /** Between replay and live there is neither hole nor overlap. */
+  #messages(wire: Wire, { offsets, channels }: Seen, { sub, messages }: { readonly sub: number; readonly messages: readonly { readonly offset: number }[] }): void {
+    for (const { offset } of messages) {
+      const last = offsets.get(sub)
+      const what = (): string => `wire ${wire.id}, ${channels.get(sub)?.channel}: ${offset} after ${last}`
+      this.#world.check.holds(last === undefined || offset === last + 1, 'I18', what)
+      offsets.set(sub, offset)
+    }
+  }
+
+  #ack({ client }: Seen, { hi, stable, id }: Extract<Listened, { type: 'ack' }>): void {
+    const { check, server } = this.#world
+    const record = server.engine.recordOf(client)
+    check.holds(hi <= (record?.hi ?? 0) && stable <= hi, 'I10', () => `ack ${hi}/${stable} of ${record?.hi}`)
+    const known = record?.idAt(stable)
+    check.holds(known === undefined || known === id, 'I10', () => `ack of ${id} at ${stable}, which is ${known}`)
+  }
+
+  #subscribed(wire: Wire, { user, channels, offsets }: Seen, message: Extract<Listened, { type: 'subscribed' }>): void {
+    const { check, people, totals, schedule } = this.#world
+    const asked = channels.get(message.sub)
+    if (!asked) return
+    const { channel, askedMs } = asked
+    const isAllowed = channel.startsWith('@') || people.wasAllowed(user, channel, askedMs, schedule.nowMs)
+    check.holds(isAllowed, 'I28', () => `${channel} was opened for ${user}`)
+    totals.count(`verdicts: ${message.verdict}`)
+    const { epoch, offset } = message.head
+    // After a reset the subscription goes on from another place.
+    if (message.verdict !== 'recovered' && !(message.verdict === 'snapshot' && !message.follows)) offsets.delete(message.sub)
+    this.#world.trace('subscribed', wire.id, channel, message.verdict, offset)
+    if (message.verdict === 'recovered') this.announced.set(`${wire.link.name} ${user} ${channel}`, { epoch, offset })
+    else this.announced.delete(`${wire.link.name} ${user} ${channel}`)
+  }
+}

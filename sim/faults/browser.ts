@@ -1,0 +1,135 @@
+import { disksOf, openTab, restartBrowser, someTab, someTimeMs, someWorker, type Fault } from './fault.ts'
+import type { World } from '../world/world.ts'
+import type { Profile } from '../world/profile.ts'
+
+/** Ends the worker at its next transaction. */
+function trap(world: World, profile: Profile, where: 'before' | 'after'): boolean {
+  const worker = someWorker(world, profile)
+  if (!worker) return false
+  profile.disk(worker.scope).trap = where
+  return true
+}
+
+/** A page that stands still for a while, with or without having been told. */
+function stop(world: World, profile: Profile, tells: boolean, takesLocks: boolean): boolean {
+  const tab = someTab(world, profile)
+  if (!tab) return false
+  if (tells) tab.suspend()
+  else tab.process.pause()
+  if (takesLocks) profile.locks.takeFrom(tab.process)
+  world.schedule.at(someTimeMs(world, 60_000), () => tab.goOn())
+  return true
+}
+
+/** What browsers, pages and workers do. */
+export const BROWSER_FAULTS: readonly Fault[] = [
+  {
+    kind: 'B1 the browser is killed',
+    inject: (world, profile) => profile.liveTabs.length > 0 && (restartBrowser(world, profile), true),
+  },
+  {
+    kind: 'B2 the renderer of the worker is killed',
+    inject: (world, profile) => {
+      const worker = someWorker(world, profile)
+      if (!worker) return false
+      worker.process.kill()
+      if (worker.host.process.isAlive) worker.host.process.kill()
+      if (profile.liveTabs.length < 2) openTab(world, profile)
+      return true
+    },
+  },
+  {
+    kind: 'B3 the worker is gone, its tabs live',
+    inject: (world, profile) => {
+      const worker = someWorker(world, profile)
+      worker?.process.kill()
+      return worker !== undefined
+    },
+  },
+  {
+    kind: 'B3 the worker runs for ever',
+    inject: (world, profile) => {
+      const worker = someWorker(world, profile)
+      if (!worker) return false
+      worker.isWedged = true
+      worker.process.pause()
+      // Calls without an answer show it, and so does a look at the page.
+      world.schedule.at(someTimeMs(world, 5_000), () => {
+        for (const tab of profile.liveTabs) tab.tell('visible')
+      })
+      return true
+    },
+  },
+  {
+    kind: 'B4 another worker behind the same ports',
+    inject: (world, profile) => {
+      const worker = someWorker(world, profile)
+      worker?.restartInPlace()
+      return worker !== undefined
+    },
+  },
+  { kind: 'B5 killed before a transaction', inject: (world, profile) => trap(world, profile, 'before') },
+  { kind: 'B5 killed after a transaction, before its answer', inject: (world, profile) => trap(world, profile, 'after') },
+  { kind: 'B6 frozen', inject: (world, profile) => stop(world, profile, true, false) },
+  { kind: 'B7 in the back-forward cache', inject: (world, profile) => stop(world, profile, true, true) },
+  {
+    kind: 'B8 the last tab closes while it sends',
+    inject: (world, profile) => {
+      const [first, ...rest] = profile.liveTabs
+      if (!first) return false
+      for (const tab of rest) tab.process.kill()
+      first.do(() => {
+        for (let at = 0; at < 3; at++) first.send(world.pick(world.settings.channels) ?? '', 'plain')
+      })
+      world.schedule.at(world.random.next() * 30, () => (world.random.next() < 0.5 ? first.close() : first.process.kill()))
+      world.schedule.at(50 + someTimeMs(world, 15_000), () => openTab(world, profile))
+      return true
+    },
+  },
+  {
+    kind: 'B9 tabs open and close',
+    inject: (world, profile) => {
+      const tab = someTab(world, profile)
+      if (tab && world.random.next() < 0.5) tab.do(() => (world.random.next() < 0.5 ? tab.close() : tab.process.kill()))
+      if (profile.liveTabs.length < 4) openTab(world, profile)
+      return true
+    },
+  },
+  {
+    kind: 'B13 the profile is copied, and both go on',
+    inject: (world, profile) => {
+      if (world.profiles.length > 3) return false
+      const copy = world.addProfile(profile.user)
+      for (const [scope, disk] of disksOf(profile)) {
+        copy.disks.set(scope, disk.clone())
+        world.check.upward.excuse(profile, scope, 'copied')
+      }
+      openTab(world, copy)
+      return true
+    },
+  },
+  {
+    kind: 'B15 a page is opened twice at once',
+    inject: (world, profile) => profile.liveTabs.length < 4 && (openTab(world, profile), openTab(world, profile), true),
+  },
+  { kind: 'B17 a page has no time', inject: (world, profile) => stop(world, profile, false, false) },
+  {
+    kind: 'B17 the worker has no time',
+    inject: (world, profile) => {
+      const worker = someWorker(world, profile)
+      if (!worker) return false
+      worker.process.pause()
+      world.schedule.at(someTimeMs(world, 3_000), () => worker.process.resume())
+      return true
+    },
+  },
+  {
+    kind: 'B16 the script of the worker does not load',
+    inject: (world, profile) => {
+      profile.isScriptBroken = true
+      for (const worker of profile.liveWorkers) worker.process.kill()
+      world.schedule.at(someTimeMs(world, 15_000), () => (profile.isScriptBroken = false))
+      return true
+    },
+  },
+]

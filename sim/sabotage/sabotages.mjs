@@ -1,0 +1,350 @@
+// Deliberate bugs. Each is a change of the product's text while it is bundled for the simulator: nothing of it is in the product.
+// `number` is the place in the list of bugs that a checker of this kind must catch; those without one were real, or are ours.
+
+/**
+ * @typedef {object} Sabotage
+ * @property {string} name
+ * @property {number} [number]
+ * @property {readonly { file: string, find: string, put: string }[]} edits
+ * @property {number} [seeds] simulations within which it must be caught; 200 unless said
+ */
+
+/** @type {readonly Sabotage[]} */
+export const SABOTAGES = [
+  {
+    name: 'messages are deleted when they are sent',
+    number: 1,
+    edits: [
+      {
+        file: 'core/sending.ts',
+        find: '  if (ids.length > 0) tell(turn, { type: \'sent\', ids })\n',
+        put: `  if (sent > outbox.acked) {
+    const id = idAt(outbox, sent) ?? ''
+    turn.effects.push({ type: 'settle', through: sent, id, fates: [] })
+    change(turn, { outbox: settleThrough(outbox, sent, id) })
+  }
+  if (ids.length > 0) tell(turn, { type: 'sent', ids })
+`,
+      },
+    ],
+  },
+  {
+    name: 'messages are deleted without comparing the id at the number',
+    number: 2,
+    seeds: 2000,
+    edits: [
+      { file: 'core/sending.ts', find: "  if (stable > outbox.acked && idAt(outbox, stable) !== id) return restartOutbox(turn, 'other-id')\n", put: '' },
+      { file: 'core/outbox.ts', find: "return idAt(outbox, hi) === id ? null : 'other-id'", put: 'return id === undefined ? null : null' },
+      { file: 'storage/outbox-methods.ts', find: 'if (through > outbox.acked && idAt(outbox, through) !== id)', put: 'if (through < 0)' },
+    ],
+  },
+  {
+    name: 'the ack precedes the commit',
+    number: 3,
+    edits: [
+      {
+        file: 'server/upstream.ts',
+        find: '    this.#lane.push(entries())\n',
+        put: `    const early = entries()
+    const last = early[early.length - 1]
+    if (last && last.n === (this.#lane.record?.hi ?? 0) + early.length)
+      this.#host.outbound.sendText(\`{"type":"ack","hi":\${last.n},"stable":\${last.n},"id":"\${last.id}","outcomes":[]}\`)
+    this.#lane.push(early)
+`,
+      },
+    ],
+  },
+  {
+    name: 'effect and number are committed in two steps',
+    number: 4,
+    edits: [
+      {
+        file: 'server/engines/memory.ts',
+        find: '      record.commit(id, fate)\n',
+        put: '      if (publications.length === 0) record.commit(id, fate)\n      else this.#running.clock.setTimer(2, () => record.commit(id, fate))\n',
+      },
+    ],
+  },
+  {
+    name: 'the server remembers a window of ids and takes older numbers for new',
+    number: 5,
+    seeds: 2000,
+    edits: [
+      { file: 'server/client-record.ts', find: 'const KEPT_NUMBERS = 32', put: 'const KEPT_NUMBERS = 1' },
+      { file: 'server/client-record.ts', find: 'Math.min(this.#confirmed + 1, this.#hi - KEPT_NUMBERS + 1)', put: 'this.#hi - KEPT_NUMBERS + 1' },
+      { file: 'server/client-record.ts', find: 'if (this.#ids.length > 4 * KEPT_NUMBERS) this.#forget()', put: 'this.#forget()' },
+      { file: 'server/client-lane.ts', find: '    } else if (known !== undefined && known !== id) {', put: '    } else if (known !== id) {' },
+    ],
+  },
+  {
+    name: 'another memory of the server is not noticed',
+    number: 6,
+    edits: [
+      { file: 'core/outbox.ts', find: "  if (outbox.ledger !== null && outbox.ledger !== answer.ledger && everSent) return 'ledger'\n", put: '  if (everSent === null) return null\n' },
+    ],
+  },
+  {
+    name: 'a lost log keeps its epoch',
+    number: 7,
+    edits: [
+      {
+        file: 'server/engines/memory.ts',
+        find: 'new ChannelLog(this.#running.random.id(), this.#running.history',
+        put: "new ChannelLog('sameEpochForEverybody0', this.#running.history",
+      },
+    ],
+  },
+  {
+    name: 'live messages overlap with the replay',
+    number: 8,
+    edits: [
+      {
+        file: 'server/outbound.ts',
+        find: "      } else if (phase === 'missed') {",
+        put: `      } else if (phase === 'missed' && receiver.target < shared.log.head) {
+        const late = shared.live(receiver.target)
+        this.#socket.send({ text: HEAD + batch(receiver.sub, late) + TAIL })
+        receiver.target = shared.log.head
+        hasMore = true
+      } else if (phase === 'missed') {`,
+      },
+    ],
+  },
+  {
+    name: 'what is published during a replay is left out',
+    number: 9,
+    seeds: 2000,
+    edits: [
+      {
+        file: 'server/outbound.ts',
+        find: "    if (chunk.end.offset >= receiver.target) receiver.phase = 'live'\n",
+        put: "    if (chunk.end.offset >= receiver.target) {\n      receiver.phase = 'live'\n      if (receiver.shared !== undefined) receiver.place = receiver.shared.log.headCursor()\n    }\n",
+      },
+      { file: 'server/channel-log.ts', find: 'export const CHUNK_MESSAGES = 500', put: 'export const CHUNK_MESSAGES = 2' },
+    ],
+  },
+  {
+    name: "a tab is served from the hub's place instead of its own",
+    number: 10,
+    edits: [
+      {
+        file: 'hub/channels.ts',
+        find: '    const tabChannel = new TabChannel(wanted)\n',
+        put: '    const own = this.#caches.get(wanted.channel)?.cursor ?? null\n    const tabChannel = new TabChannel(wanted.position && own ? { ...wanted, position: own } : wanted)\n',
+      },
+    ],
+  },
+  {
+    name: 'hello forgets the places',
+    number: 11,
+    edits: [
+      { file: 'core/connecting.ts', find: 'subscriptions.push({ sub, channel, cursor: receiving.cursor })', put: 'subscriptions.push({ sub, channel, cursor: null })' },
+    ],
+  },
+  {
+    name: "an old socket's close ends the session's newer connection",
+    number: 12,
+    edits: [
+      {
+        file: 'server/live-core.ts',
+        find: 'if (session === undefined || this.#bySession.get(session) !== connection) return\n',
+        put: "if (session === undefined) return\n    this.#bySession.get(session)?.close('internal')\n",
+      },
+      { file: 'server/live-core.ts', find: '    other?.replace()\n', put: '' },
+    ],
+  },
+  {
+    name: 'a session can be resumed once',
+    number: 13,
+    edits: [
+      { file: 'server/engines/memory.ts', find: '      fenced(resume.id, named.connection)\n', put: '      fenced(resume.id, named.connection)\n      named.seenMs = -Infinity\n' },
+      { file: 'server/engines/memory.ts', find: '      see(this.#sessions, resume.id, nowMs)\n', put: '' },
+      { file: 'server/engines/memory.ts', find: '    for (const id of sessions) see(this.#sessions, id, nowMs)\n', put: '    if (sessions.length < 0) return\n' },
+    ],
+  },
+  {
+    name: 'older sockets are not fenced',
+    number: 14,
+    edits: [{ file: 'server/connection.ts', find: "    this.#admitted?.refuse()\n    this.close('replaced')\n", put: '' }],
+  },
+  {
+    name: 'a message is told as queued before it is stored',
+    number: 16,
+    edits: [
+      {
+        file: 'core/group-commit.ts',
+        find: '      gathering.push({ messages, resolve, reject })\n',
+        put: `      gathering.push({ messages, resolve, reject })
+      resolve(messages.map((message) => ({ queued: { ...message, n: 1 } })))
+`,
+      },
+    ],
+  },
+  {
+    name: 'the outbox is not kept by user',
+    number: 17,
+    edits: [{ file: 'page/options.ts', find: 'JSON.stringify([url.origin + url.pathname, user])', put: 'JSON.stringify([url.origin + url.pathname])' }],
+  },
+  {
+    name: 'a replay asks nobody for permission',
+    number: 18,
+    edits: [{ file: 'server/live-core.ts', find: "return this.#ask({ user, channel, action: 'subscribe' })", put: "return user !== '' || this.#ask({ user, channel, action: 'subscribe' })" }],
+  },
+  {
+    name: 'the delays begin anew when a socket opens',
+    number: 19,
+    edits: [
+      { file: 'core/connecting.ts', find: "  change(turn, { phase: { name: 'greeting', asked", put: "  change(turn, { attempt: 0, phase: { name: 'greeting', asked" },
+    ],
+  },
+  {
+    name: 'what is sent during a resend stays behind',
+    number: 20,
+    edits: [
+      {
+        file: 'core/transition.ts',
+        find: 'change(turn, { outbox: appendMessages(outbox, notHeld(outbox, event.entries), event.sent) })\n      return sending.pump(turn)',
+        put: 'change(turn, { outbox: appendMessages(outbox, notHeld(outbox, event.entries), event.sent) })\n      return event.sent ? sending.pump(turn) : undefined',
+      },
+    ],
+  },
+  {
+    name: 'trimmed history is taken for nothing missed',
+    number: 21,
+    edits: [
+      {
+        file: 'server/subscriptions.ts',
+        find: '    if (lost !== null) return this.lost(receiver, lost)\n    this.#recover(receiver, shared, cursor)\n',
+        put: "    if (lost?.reason === 'trimmed') return this.#recover(receiver, shared, shared.log.headCursor())\n    if (lost !== null) return this.lost(receiver, lost)\n    this.#recover(receiver, shared, cursor)\n",
+      },
+      { file: 'core/receiving.ts', find: 'head.offset - cursor.offset !== message.missed', put: 'head.offset < cursor.offset' },
+      { file: 'core/receiving.ts', find: '  if (messages[0]?.offset !== cursor.offset + 1) return ask(turn, channel, known)\n', put: '' },
+    ],
+  },
+  {
+    name: 'a place beyond the head counts as up to date',
+    number: 22,
+    edits: [
+      { file: 'server/channel-log.ts', find: "    if (place.offset > this.#head) return { reason: 'diverged' }\n", put: '    if (place.offset > this.#head) return null\n' },
+      {
+        file: 'server/engines/memory.ts',
+        find: 'new ChannelLog(this.#running.random.id(), this.#running.history',
+        put: "new ChannelLog('sameEpochForEverybody0', this.#running.history",
+      },
+    ],
+  },
+  {
+    name: 'silence is reckoned from the timer and not over a sleep',
+    number: 23,
+    seeds: 2000,
+    edits: [{ file: 'core/heartbeat.ts', find: '  const silentMs = turn.at.nowMs - link.lastHeardMs\n', put: '  const silentMs = Math.min(turn.at.nowMs - link.lastHeardMs, 0.9 * silenceMs(turn, link))\n' }],
+  },
+  {
+    name: 'an ack beyond everything sent is believed',
+    number: 24,
+    edits: [
+      { file: 'core/sending.ts', find: 'if (!link || hi > outbox.sentThrough) return breakProtocol(turn)', put: 'if (!link) return breakProtocol(turn)' },
+      { file: 'core/sending.ts', find: "  if (stable > outbox.acked && idAt(outbox, stable) !== id) return restartOutbox(turn, 'other-id')\n", put: '' },
+      { file: 'core/sending.ts', find: '    if (!entry) return breakProtocol(turn)\n    news.push', put: '    if (!entry) break\n    news.push' },
+      { file: 'storage/outbox-methods.ts', find: 'if (through > outbox.acked && idAt(outbox, through) !== id)', put: 'if (through < 0)' },
+    ],
+  },
+  {
+    name: 'numbers alone tell repeats, after a store went back',
+    number: 25,
+    seeds: 2000,
+    edits: [
+      { file: 'server/client-lane.ts', find: '    } else if (known !== undefined && known !== id) {', put: '    } else if (known === null) {' },
+      { file: 'core/outbox.ts', find: "return idAt(outbox, hi) === id ? null : 'other-id'", put: 'return id === undefined ? null : null' },
+      { file: 'core/outbox.ts', find: "  if (hi >= outbox.next) return 'store-went-back'\n", put: '' },
+      { file: 'core/sending.ts', find: "  if (stable > outbox.acked && idAt(outbox, stable) !== id) return restartOutbox(turn, 'other-id')\n", put: '' },
+      { file: 'storage/outbox-methods.ts', find: 'if (through > outbox.acked && idAt(outbox, through) !== id)', put: 'if (through < 0)' },
+    ],
+  },
+  {
+    name: 'what may repeat is sent unmarked',
+    edits: [{ file: 'core/sending.ts', find: "mayRepeat ? ',\"mayRepeat\":true' : ''", put: "mayRepeat === null ? ',\"mayRepeat\":true' : ''" }],
+  },
+  {
+    name: 'messages to be asked about are sent without asking',
+    edits: [{ file: 'core/outbox.ts', find: '...(mayBeKnown ? { recall:', put: '...(mayBeKnown && outbox.acked < 0 ? { recall:' }],
+  },
+  {
+    name: 'a message is sent before its mark is stored',
+    seeds: 2000,
+    edits: [
+      { file: 'core/sending.ts', find: "    turn.effects.push({ type: 'raise-sent-through', n: last })\n", put: '' },
+      { file: 'core/sending.ts', find: '  sendEntries(turn, Math.min(last, outbox.sentThrough))', put: '  sendEntries(turn, last)' },
+      { file: 'core/sending.ts', find: 'if (!link || hi > outbox.sentThrough) return breakProtocol(turn)', put: 'if (!link) return breakProtocol(turn)' },
+    ],
+  },
+  {
+    name: 'a handler that fails is tried for ever',
+    edits: [{ file: 'server/message-handler.ts', find: 'const TRIES = 5', put: 'const TRIES = Infinity' }],
+  },
+  {
+    name: 'a tab does not offer again what a dead hub did not answer',
+    edits: [{ file: 'page/sender.ts', find: 'if (!answer.ok && isUnanswered(answer.error)) continue', put: 'if (!answer.ok && isUnanswered(answer.error)) {\n        handed = []\n        continue\n      }' }],
+  },
+  {
+    name: 'only the first message after the cursor is not asked for',
+    edits: [{ file: 'core/receiving.ts', find: '  if (messages[0]?.offset !== cursor.offset + 1) return ask(turn, channel, known)\n', put: '  if (messages[0] && messages[0].offset > cursor.offset + 2) return ask(turn, channel, known)\n' },
+      { file: 'server/outbound.ts', find: 'receiver.place = chunk.end\n        if', put: 'receiver.place = chunk.end\n        if (chunk.end.offset % 7 === 0 && chunk.end.offset + 1 < shared.log.head) receiver.place = shared.log.headCursor()\n        if' },
+    ],
+  },
+  {
+    name: 'a stored channel with a hole is given out',
+    seeds: 2000,
+    edits: [
+      { file: 'storage/memory-store.ts', find: 'if (!isWhole(messages, cursor.offset)) contents', put: 'if (!isWhole(messages, cursor.offset) && messages.length < 0) contents' },
+      { file: 'hub/cache-writer.ts', find: '        for (const cache of caches) cache.takeBack()\n', put: '' },
+    ],
+  },
+  {
+    name: 'an end is told before it is stored',
+    seeds: 4000,
+    edits: [
+      {
+        file: 'core/runtime.ts',
+        find: "    dispatch({ type: 'burying', client, numbers })\n",
+        put: "    dispatch({ type: 'burying', client, numbers })\n    notify({ type: 'fates', fates: entries.map((entry) => buriedFate(entry, why)) })\n",
+      },
+    ],
+  },
+  {
+    name: 'a channel wanted between hello and its answer is not asked for',
+    edits: [{ file: 'core/transition.ts', find: "if (phase.name === 'greeting') receiving.catchUp", put: "if (phase.name === 'greeting' && phase.asked.length < 0) receiving.catchUp" }],
+    seeds: 2000,
+  },
+  {
+    name: 'a tab whose lock was taken goes on as if it had it',
+    edits: [{ file: 'bridge/liveness.ts', find: '        if (held) taken()\n', put: '        if (held) resolve({ name, isHeld: () => held, release: () => {} })\n' }],
+    seeds: 2000,
+  },
+  {
+    name: 'a hub whose lease was taken over holds on',
+    edits: [{ file: 'hub/hub.ts', find: 'createOwnership(platform, wanted, tabs, retire)', put: 'createOwnership(platform, wanted, tabs, () => {})' }],
+    seeds: 4000,
+  },
+  {
+    name: 'an attach that was overtaken ends its successor',
+    edits: [{ file: 'hub/hub.ts', find: 'if (before && before.attempt > request.attempt) throw', put: 'if (before && before.attempt > request.attempt + 1e6) throw' }],
+    seeds: 4000,
+  },
+  {
+    name: 'the tab of a steady hub forgets the state it was told',
+    edits: [{ file: 'page/connection.ts', find: '      if (!isStateNew) forgetState()\n', put: '      forgetState()\n' }],
+  },
+  {
+    name: 'a hidden or slow tab loses what it has no credit for',
+    edits: [{ file: 'hub/tab-session.ts', find: '    if (this.suspended || !this.#credit) return\n    if (this.visible)', put: '    if (this.suspended || !this.#credit) return this.#forget()\n    if (this.visible)' }],
+  },
+  {
+    name: 'a lost store is forgotten, and what waited in it',
+    edits: [{ file: 'hub/ownership.ts', find: '      if (again.length > 0) runtime.send(again).catch(fail)\n', put: '      if (again.length < 0) runtime.send(again).catch(fail)\n' },
+      { file: 'hub/ownership.ts', find: '      fates.tell(ended)\n', put: '      if (ended.length < 0) fates.tell(ended)\n' }],
+  },
+]
+
+/** Deliberate bugs of the list whose subject does not exist yet, and what they wait for. */
+export const WAITING = [{ number: 15, name: 'a service worker sends without the lease', waitsFor: 'sending with no tab open' }]

@@ -1,0 +1,105 @@
+import { planActivity, publish } from './activity.ts'
+import { openTab } from './faults/fault.ts'
+import { planFaults } from './faults/plan-faults.ts'
+import { checkAtEnd, isQuiet, whatIsStuck } from './check/at-end.ts'
+import { Violation } from './check/violation.ts'
+import { World } from './world/world.ts'
+
+/** Within this time everything must be well again once nothing is broken any more. */
+const CONVERGENCE_MS = 400_000
+/** What happened last may take so long to show everywhere. */
+const SETTLING_MS = 3_000
+/** How often the app tries again where it was refused. */
+const RETRY_MS = 5_000
+/** After the healing every channel gets messages, and everybody must have them within this time. */
+const MARKERS_MS = 120_000
+const MARKER_MS = 10_000
+
+/** What came of one simulation. */
+export interface Outcome {
+  readonly seed: number
+  readonly violation: { readonly rule: string; readonly message: string } | null
+  readonly simulatedMs: number
+  readonly steps: number
+  readonly checks: number
+  readonly counts: Readonly<Record<string, number>>
+  /** The last lines of what happened. */
+  readonly trace: readonly string[]
+}
+
+/** Runs one simulation: people and server at work while things go wrong, then everything heals, and then everything must be as promised. */
+export function simulate(seed: number, keepsTrace: boolean = false): Outcome {
+  const world = new World(seed)
+  world.keepsTrace = keepsTrace
+  try {
+    run(world)
+  } catch (error) {
+    if (!world.violation) world.violate(error instanceof Violation ? error : new Violation('I29', error instanceof Error ? (error.stack ?? '') : String(error)))
+  }
+  const { violation, schedule, check, totals } = world
+  return {
+    seed,
+    violation: violation && { rule: violation.rule, message: violation.message },
+    simulatedMs: schedule.nowMs,
+    steps: schedule.steps,
+    checks: check.evaluated,
+    counts: totals.counts,
+    trace: violation || keepsTrace ? world.lines.map((line) => line.join(' ')) : [],
+  }
+}
+
+function run(world: World): void {
+  const { schedule, settings, people } = world
+  const isOver = (): boolean => world.violation !== null
+  world.server.start()
+  people.lifeMs = settings.credentialMs
+  for (const user of settings.users) {
+    const profile = world.addProfile(user)
+    openTab(world, profile)
+    openTab(world, profile)
+  }
+  planActivity(world)
+  planFaults(world)
+  schedule.runUntil(settings.busyMs, isOver)
+  if (isOver()) return
+
+  world.heal()
+  const healedMs = schedule.nowMs
+  // Who was refused may be admitted now, and the app, which knows that, tries again.
+  for (let atMs = 0; atMs < CONVERGENCE_MS / 2; atMs += RETRY_MS) schedule.at(atMs, () => retryRefused(world))
+  schedule.runUntil(healedMs + SETTLING_MS, isOver)
+  schedule.runUntil(healedMs + CONVERGENCE_MS, everyHalfSecond(world, () => isOver() || isQuiet(world)))
+  if (isOver()) return
+  world.check.holds(isQuiet(world), 'I32', () => `${CONVERGENCE_MS} ms after everything was healed: ${whatIsStuck(world)}`)
+  world.trace('quiet', schedule.nowMs - healedMs)
+  // More than once: a client may still be about to notice that its connection has died.
+  for (let atMs = 0; atMs < MARKERS_MS / 2; atMs += MARKER_MS) {
+    for (const channel of settings.channels) schedule.at(atMs, () => publish(world, 1, channel))
+  }
+  schedule.runUntil(schedule.nowMs + MARKER_MS / 10, isOver)
+  schedule.runUntil(schedule.nowMs + MARKERS_MS, everyHalfSecond(world, () => isOver() || isCaughtUp(world)))
+  if (isOver()) return
+  checkAtEnd(world)
+}
+
+function retryRefused(world: World): void {
+  for (const tab of world.liveTabs) {
+    const { connection } = tab
+    if (connection.state.current.status === 'refused') tab.do(() => tab.retryNow())
+  }
+}
+
+function isCaughtUp(world: World): boolean {
+  return world.liveTabs.every((tab) => [...tab.streams.values()].every((stream) => stream.isAtHead()))
+}
+
+/** Asked often, looked at rarely: looking takes time. */
+function everyHalfSecond(world: World, isDone: () => boolean): () => boolean {
+  let nextMs = 0
+  return () => {
+    if (world.violation) return true
+    if (world.schedule.nowMs < nextMs) return false
+    nextMs = world.schedule.nowMs + 500
+    return isDone()
+  }
+}

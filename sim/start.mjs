@@ -1,0 +1,85 @@
+// npm run sim -- --seeds 20000            many simulations, new ones each day
+// npm run sim -- --seed 1234              one of them again, with its trace
+// npm run sim -- --sabotage [words]       deliberate bugs: each must be caught
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+import { bundle } from './bundle.mjs'
+import { runBundle } from './run-bundle.mjs'
+import { SABOTAGES, WAITING } from './sabotage/sabotages.mjs'
+import { printTotals } from './print-totals.mjs'
+
+/** Seeds of one day. */
+const SEEDS_A_DAY = 1_000_000
+/** Simulations within which a deliberate bug must be caught, unless its entry says otherwise. */
+const SABOTAGE_SEEDS = 200
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '200' },
+    seed: { type: 'string' },
+    from: { type: 'string' },
+    processes: { type: 'string', default: String(Math.min(2, availableParallelism())) },
+    sabotage: { type: 'boolean', default: false },
+  },
+  allowPositionals: true,
+  strict: true,
+})
+const words = process.argv.slice(2).filter((word) => !word.startsWith('--') && !Object.values(values).includes(word))
+const today = Math.floor(Date.now() / 86_400_000) * SEEDS_A_DAY
+
+/**
+ * @param {string} name
+ * @param {string} text
+ */
+function whole(name, text) {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`--${name} must be a whole number, not ${text}`)
+  return value
+}
+
+async function replay(/** @type {number} */ seed) {
+  const { report, lines } = await runBundle(await bundle(), seed, 1, 'trace')
+  console.log(lines.join('\n'))
+  const [failure] = report.failures
+  console.log(failure ? `\nseed ${seed} breaks ${failure.message}` : `\nseed ${seed} passes ${report.checks} checks`)
+  return report.failures.length
+}
+
+async function many(/** @type {number} */ from, /** @type {number} */ count) {
+  const script = await bundle()
+  const processes = Math.max(1, Math.min(whole('processes', values.processes), count))
+  console.log(`${count} seeds from ${from} on, in ${processes} processes`)
+  const share = Math.ceil(count / processes)
+  const shares = Array.from({ length: processes }, (_, at) => Math.min(share, count - at * share)).filter((size) => size > 0)
+  const startedAt = performance.now()
+  const runs = await Promise.all(shares.map((size, at) => runBundle(script, from + at * share, size, 'all')))
+  const reports = runs.map(({ report }) => report)
+  printTotals(reports, performance.now() - startedAt)
+  const failures = reports.flatMap((report) => report.failures)
+  for (const { seed, message, trace } of failures.slice(0, 3)) console.log(`\n${trace.join('\n')}\nseed ${seed} breaks ${message}`)
+  for (const { seed, message } of failures) console.log(`failed: seed ${seed}: ${message.slice(0, 200)}`)
+  return failures.length
+}
+
+async function sabotage() {
+  let missed = 0
+  const chosen = SABOTAGES.filter(({ name }) => words.every((word) => name.includes(word)))
+  for (const { number, name, edits, seeds = SABOTAGE_SEEDS } of chosen) {
+    const { report } = await runBundle(await bundle(edits), 0, seeds, 'until-caught')
+    const [failure] = report.failures
+    if (!failure) missed++
+    const result = failure ? `caught by seed ${failure.seed}: ${failure.message.slice(0, 110)}` : `NOT caught in ${seeds} seeds`
+    console.log(`${String(number ?? '').padStart(3)} ${name}: ${result}`)
+  }
+  for (const { number, name, waitsFor } of WAITING) console.log(`${String(number).padStart(3)} ${name}: waits for ${waitsFor}`)
+  console.log(`${chosen.length - missed} of ${chosen.length} caught`)
+  return missed
+}
+
+const failed =
+  values.seed !== undefined
+    ? await replay(whole('seed', values.seed))
+    : values.sabotage
+      ? await sabotage()
+      : await many(values.from === undefined ? today : whole('from', values.from), whole('seeds', values.seeds))
+process.exit(failed === 0 ? 0 : 1)

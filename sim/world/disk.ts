@@ -1,0 +1,156 @@
+import type { OutboxLimits, Store } from '../../src/core/ports.ts'
+import { HoldfastError } from '../../src/protocol/errors.ts'
+import { createMemoryStore, emptyMemoryContents, type MemoryContents } from '../../src/storage/memory-store.ts'
+import type { Process } from './process.ts'
+import type { World } from './world.ts'
+
+/** What is the matter with a database. `hangs`: nothing is answered, `fails`: every write, `full`: every write that adds. */
+export type DiskTrouble = 'hangs' | 'fails' | 'full' | 'will-not-open'
+
+/** How long the durable store tries to open. */
+const OPEN_DEADLINE_MS = 5_000
+/** Copies kept of what the database held. */
+const BACKUPS = 8
+
+/** One database of one browser. Its transactions are those of the product's memory store; when they happen, and whether, is decided here. */
+export class Disk {
+  contents: MemoryContents = emptyMemoryContents()
+  trouble: DiskTrouble | null = null
+  /** Ends the worker at its next transaction, before or after it has happened. */
+  trap: 'before' | 'after' | null = null
+  readonly #world: World
+  readonly #backups: MemoryContents[] = []
+  #stuck: (() => void)[] = []
+  #lose: ((why: string) => void)[] = []
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  /** Whether the database knows the message, waiting or ended. */
+  knows(id: string): boolean {
+    const { stored } = this.contents
+    return stored !== null && (stored.numbers.has(id) || stored.fates.has(id) || stored.parked.has(id))
+  }
+
+  /** Puts back what was there `transactions` ago, or as far back as copies reach. */
+  rollBack(transactions: number): void {
+    const backup = this.#backups.at(-transactions) ?? this.#backups[0]
+    if (backup) this.contents = copyOf(backup)
+    this.#backups.length = 0
+  }
+
+  /** Throws everything away, under the feet of whoever uses it. */
+  clear(): void {
+    this.contents = emptyMemoryContents()
+    this.#backups.length = 0
+    for (const lose of this.#lose.splice(0)) lose('the site was cleared')
+  }
+
+  /** A database with the same contents. */
+  clone(): Disk {
+    const clone = new Disk(this.#world)
+    clone.contents = copyOf(this.contents)
+    return clone
+  }
+
+  /** All is well again. */
+  heal(): void {
+    this.trouble = null
+    this.trap = null
+    for (const go of this.#stuck.splice(0)) go()
+  }
+
+  /** The store as a worker opens it. */
+  store(process: Process, nowMs: () => number, limits: OutboxLimits): Store {
+    const { random, schedule, check } = this.#world
+    const { contents } = this
+    const clock = { nowMs, setTimer: (delayMs: number, run: () => void) => process.after(delayMs, run) }
+    const inner = createMemoryStore({ clock, random: this.#world.ids, limits, contents })
+    let lastMs = 0
+
+    /** One transaction: at some time after the call it happens, and at some time after that the worker hears of it. Calls keep their order. */
+    const call = <T>(name: keyof Store, work: () => Promise<T>, adds = false): Promise<T> =>
+      new Promise((resolve, reject) => {
+        const fail = (code: 'storage-failed' | 'storage-full'): void =>
+          process.post(() => reject(new HoldfastError(code, `the disk: ${name}`)))
+        const happen = (): void => {
+          if (this.contents !== contents) return fail('storage-failed')
+          if (this.trouble === 'hangs') return void this.#stuck.push(happen)
+          if (this.trouble === 'fails') return fail('storage-failed')
+          if (this.trouble === 'full' && adds) return fail('storage-full')
+          if (this.trap === 'before') return this.#spring(process)
+          // A transaction that was under way when its worker ended happens, or does not.
+          if (!process.isAlive && random.next() < 0.5) return
+          if (this.#world.keepsBackups) this.#keep()
+          if (name === 'open') this.#world.trace('disk', process.name, process.isAlive ? 'opens' : 'opens, dead')
+          work().then(
+            (value) => {
+              check.stored(this, name)
+              if (this.trap === 'after') return this.#spring(process)
+              answer(() => resolve(value))
+            },
+            (error: Error) => answer(() => reject(error)),
+          )
+        }
+        const answer = (run: () => void): void => {
+          lastMs = Math.max(lastMs, schedule.nowMs + random.next() * 2)
+          process.after(lastMs - schedule.nowMs, run)
+        }
+        lastMs = Math.max(lastMs, schedule.nowMs + random.next() * 3)
+        schedule.at(lastMs - schedule.nowMs, happen)
+      })
+
+    return {
+      ...inner,
+      durable: true,
+      open: () => {
+        if (this.trouble !== 'will-not-open') return call('open', () => inner.open())
+        return new Promise((_resolve, reject) => {
+          process.after(OPEN_DEADLINE_MS, () => reject(new HoldfastError('storage-failed', 'the disk does not open')))
+        })
+      },
+      saveIdentity: (identity) => call('saveIdentity', () => inner.saveIdentity(identity)),
+      append: (messages, sent) => call('append', () => inner.append(messages, sent), true),
+      raiseSentThrough: (n) => call('raiseSentThrough', () => inner.raiseSentThrough(n)),
+      bury: (numbers, why) => call('bury', () => inner.bury(numbers, why)),
+      settle: (through, id, fates) =>
+        call('settle', () => {
+          check.settles(this, through, id)
+          return inner.settle(through, id, fates)
+        }),
+      recalled: (client, asked, fates, hold) => call('recalled', () => inner.recalled(client, asked, fates, hold)),
+      restart: (client, ask) => call('restart', () => inner.restart(client, ask)),
+      unpark: (id) => call('unpark', () => inner.unpark(id)),
+      fatesOf: (ids) => call('fatesOf', () => inner.fatesOf(ids)),
+      appliedSince: (sinceMs) => call('appliedSince', () => inner.appliedSince(sinceMs)),
+      saveCache: (changes) => call('saveCache', () => inner.saveCache(changes), true),
+      dropCache: (channels) => call('dropCache', () => inner.dropCache(channels)),
+      onLost: (listener) => {
+        this.#lose.push((why) => process.post(() => listener(why)))
+      },
+      onFenced: (listener) => inner.onFenced(() => process.post(listener)),
+      close: () => inner.close(),
+    }
+  }
+
+  #spring(process: Process): void {
+    this.trap = null
+    this.#world.trace('trap', process.name)
+    process.kill()
+  }
+
+  #keep(): void {
+    this.#backups.push(copyOf(this.contents))
+    if (this.#backups.length > BACKUPS) this.#backups.shift()
+  }
+}
+
+/** A copy that shares what is never changed in place. */
+function copyOf({ lease, stored, channels }: MemoryContents): MemoryContents {
+  return {
+    lease,
+    stored: stored && { ...stored, numbers: new Map(stored.numbers), fates: new Map(stored.fates), parked: new Map(stored.parked) },
+    channels: new Map(channels),
+  }
+}

@@ -1,0 +1,99 @@
+import type { Locks } from '../../src/bridge/liveness.ts'
+import type { Process } from './process.ts'
+import type { Schedule } from './schedule.ts'
+
+interface Request {
+  readonly process: Process
+  readonly name: string
+  readonly isShared: boolean
+  readonly grant: () => void
+  readonly lose: () => void
+}
+
+/** The Web Locks of one browser. */
+export class LockTable {
+  readonly #schedule: Schedule
+  readonly #delayMs: () => number
+  #held: Request[] = []
+  #waiting: Request[] = []
+
+  /** @param delayMs how long the browser takes to tell that a lock was granted */
+  constructor(schedule: Schedule, delayMs: () => number) {
+    this.#schedule = schedule
+    this.#delayMs = delayMs
+  }
+
+  /** The locks as one process sees them; they are free when it ends. */
+  of(process: Process): Locks {
+    process.onEnd(() => {
+      this.#held = this.#held.filter((request) => request.process !== process)
+      this.#waiting = this.#waiting.filter((request) => request.process !== process)
+      this.#grant()
+    })
+    return {
+      request: ((name: string, ...rest: unknown[]) => this.#request(process, name, rest)) as LockManager['request'],
+      query: () => Promise.resolve({ held: this.#held.map(({ name }) => ({ name, mode: 'exclusive' as const })), pending: [] }),
+    }
+  }
+
+  /** Takes what a process holds away from it, as WebKit does when a page enters the back–forward cache. */
+  takeFrom(process: Process): void {
+    for (const held of this.#held.filter((request) => request.process === process)) held.lose()
+  }
+
+  #request(process: Process, name: string, rest: readonly unknown[]): Promise<unknown> {
+    const run = rest.at(-1) as (lock: { name: string }) => unknown
+    const { mode = 'exclusive', signal, steal = false } = (rest.length > 1 ? rest[0] : {}) as LockOptions
+    return new Promise((resolve, reject) => {
+      const free = (): void => {
+        this.#held = this.#held.filter((other) => other !== request)
+        this.#grant()
+      }
+      const request: Request = {
+        process,
+        name,
+        isShared: mode === 'shared',
+        grant: () =>
+          void process.after(this.#delayMs(), () => {
+            Promise.resolve(run({ name })).then(
+              (value) => {
+                free()
+                resolve(value)
+              },
+              (error: unknown) => {
+                free()
+                reject(error as Error)
+              },
+            )
+          }),
+        lose: () => {
+          process.post(() => reject(new DOMException('the lock was taken away', 'AbortError')))
+          free()
+        },
+      }
+      signal?.addEventListener('abort', () => {
+        this.#waiting = this.#waiting.filter((other) => other !== request)
+        reject(signal.reason as Error)
+      })
+      if (!steal) {
+        this.#waiting.push(request)
+        return void this.#schedule.at(0, () => this.#grant())
+      }
+      // Before all others that wait.
+      const robbed = this.#held.filter((other) => other.name === name)
+      this.#held = [...this.#held.filter((other) => other.name !== name), request]
+      for (const held of robbed) held.lose()
+      request.grant()
+    })
+  }
+
+  #grant(): void {
+    for (const request of this.#waiting) {
+      const others = this.#held.filter(({ name }) => name === request.name)
+      if (others.length > 0 && !(request.isShared && others.every(({ isShared }) => isShared))) continue
+      this.#waiting = this.#waiting.filter((other) => other !== request)
+      this.#held.push(request)
+      request.grant()
+    }
+  }
+}

@@ -1,0 +1,155 @@
+import { memoryEngine } from '../../src/server/engines/memory.ts'
+import type {
+  Admittance,
+  Admitted,
+  Awaitable,
+  Commit,
+  Engine,
+  EngineCounts,
+  EngineHost,
+  Publication,
+} from '../../src/server/engine.ts'
+import type { ChannelLog } from '../../src/server/channel-log.ts'
+import type { ClientRecord } from '../../src/server/client-record.ts'
+import type { Cursor, Id } from '../../src/protocol/index.ts'
+import type { Process } from './process.ts'
+import type { World } from './world.ts'
+
+/** What is the matter with an engine apart from the server. `loses-answers`: what was asked has happened, and nobody hears of it. */
+export type EngineTrouble = 'fails' | 'loses-answers' | 'slow'
+
+/**
+ * The product's memory engine, watched. As `durable` it stands for one that lives apart: it outlives the server's process, answers later, and can fail.
+ */
+export class SimEngine implements Engine {
+  readonly isDurable: boolean
+  trouble: EngineTrouble | null = null
+  /** Ends the server at its next commit. */
+  trap: 'before-commit' | 'after-commit' | null = null
+  readonly #world: World
+  readonly #inner: Engine = memoryEngine()
+  readonly #logs = new Map<string, ChannelLog>()
+  #host: EngineHost | null = null
+  #process: Process | null = null
+  #lastMs = 0
+
+  constructor(world: World, isDurable: boolean) {
+    this.#world = world
+    this.isDurable = isDurable
+  }
+
+  start(host: EngineHost): void {
+    const isFirst = this.#host === null
+    this.#host = host
+    this.#process = this.#world.server.process
+    if (!isFirst) return
+    void this.#inner.start({
+      ...host,
+      clock: { ...host.clock, nowMs: () => this.#world.schedule.nowMs },
+      changed: (key) => {
+        const log = this.#logs.get(key)
+        if (log) this.#world.check.published(key, log)
+        this.#host?.changed(key)
+      },
+      fenced: (session, connection) => this.#host?.fenced(session, connection),
+      count: (name) => this.#host?.count(name),
+    })
+  }
+
+  get ledger(): Id {
+    return this.#inner.ledger
+  }
+
+  open(key: string): Awaitable<ChannelLog | null> {
+    return this.#ask(() => {
+      const log = this.#inner.open(key) as ChannelLog | null
+      if (log) {
+        this.#logs.set(key, log)
+        this.#world.check.published(key, log)
+      }
+      return log
+    })
+  }
+
+  release(key: string): void {
+    this.#inner.release(key)
+  }
+
+  accepts(key: string): boolean {
+    return this.#inner.accepts(key)
+  }
+
+  publish(publication: Publication): Awaitable<Cursor> {
+    return this.#ask(() => this.#inner.publish(publication) as Cursor)
+  }
+
+  loadClient(client: Id): Awaitable<ClientRecord | null> {
+    return this.#ask(() => this.#inner.loadClient(client) as ClientRecord | null)
+  }
+
+  commit(client: Id, user: string | null, commits: readonly Commit[]): Awaitable<ClientRecord | null> {
+    return this.#ask(() => {
+      if (this.trap === 'before-commit') return this.#spring()
+      const record = this.#inner.commit(client, user, commits) as ClientRecord | null
+      if (record) for (const one of commits) this.#world.check.committed(this.ledger, client, user, one)
+      if (this.trap === 'after-commit') return this.#spring()
+      return record
+    })
+  }
+
+  confirm(client: Id, n: number): void {
+    this.#inner.confirm(client, n)
+  }
+
+  admit(admittance: Admittance): Awaitable<Admitted | null> {
+    return this.#ask(() => this.#inner.admit(admittance) as Admitted | null)
+  }
+
+  touch(sessions: readonly Id[], clients: readonly Id[]): void {
+    this.#inner.touch(sessions, clients)
+  }
+
+  sweep(): void {
+    this.#inner.sweep()
+  }
+
+  counts(): EngineCounts {
+    return this.#inner.counts()
+  }
+
+  close(): void {
+    // It lives on.
+  }
+
+  /** The highest committed number and its id, or what is known instead. */
+  recordOf(client: Id): ClientRecord | null {
+    return this.#inner.loadClient(client) as ClientRecord | null
+  }
+
+  #spring(): null {
+    this.trap = null
+    this.#world.trace('trap', 'server')
+    this.#world.server.kill()
+    return null
+  }
+
+  #ask<T>(work: () => T): Awaitable<T> {
+    if (!this.isDurable) return work()
+    const process = this.#process
+    const { schedule, random } = this.#world
+    return new Promise((resolve, reject) => {
+      const fail = (): void => process?.post(() => reject(new Error('the engine failed')))
+      const slowMs = this.trouble === 'slow' ? 500 + random.next() * 4_000 : 0
+      this.#lastMs = Math.max(this.#lastMs, schedule.nowMs + slowMs + random.next() * 2)
+      schedule.at(this.#lastMs - schedule.nowMs, () => {
+        // What a server that has ended asked for may be under way, or not.
+        if (process?.isAlive !== true && random.next() < 0.5) return
+        if (this.trouble === 'fails') return fail()
+        const value = work()
+        if (this.trouble === 'loses-answers') return fail()
+        this.#lastMs = Math.max(this.#lastMs, schedule.nowMs + random.next() * 2)
+        process?.after(this.#lastMs - schedule.nowMs, () => resolve(value))
+      })
+    })
+  }
+}

@@ -1,0 +1,156 @@
+import { createConnection, type Connection } from '../../src/page/connection.ts'
+import { checkOptions } from '../../src/page/options.ts'
+import type { PageEvent, Platform } from '../../src/page/platform.ts'
+import type { SentMessage } from '../../src/page/sent-message.ts'
+import { Stream } from '../check/stream.ts'
+import { Process } from './process.ts'
+import type { Profile } from './profile.ts'
+import type { World } from './world.ts'
+
+/** What a simulated message says. */
+export interface Payload {
+  readonly kind: 'plain' | 'refused' | 'poison' | 'slow' | 'once-failing'
+  readonly tab: number
+  readonly order: number
+}
+
+/** A page of the app, and the app in it. */
+export class SimTab {
+  readonly number: number
+  readonly process: Process
+  readonly profile: Profile
+  readonly user: string
+  /** Names what this page shares with others of its browser. */
+  readonly scope: string
+  readonly connection: Connection
+  /** What it hears, by channel. */
+  readonly streams: Map<string, Stream> = new Map()
+  isVisible = true
+  /** In the back–forward cache, or frozen with notice. */
+  isSuspended = false
+  readonly #world: World
+  readonly #stops = new Map<string, () => void>()
+  #tell: (event: PageEvent) => void = () => {}
+  #order = 0
+
+  constructor(world: World, profile: Profile) {
+    this.#world = world
+    this.profile = profile
+    this.user = profile.user
+    this.number = world.nextTab++
+    this.process = new Process(world.schedule, `${profile.name}/tab${this.number}`)
+    this.process.onEnd(() => profile.reap())
+    const { process } = this
+    const platform: Platform = {
+      baseUrl: 'https://app.test/',
+      isSecure: true,
+      hasSharedWorker: true,
+      locks: profile.locks.of(process),
+      clock: { nowMs: () => profile.nowMs(), setTimer: (delayMs, run) => process.after(delayMs, run) },
+      newId: () => world.ids.id(),
+      hash: (text) => Promise.resolve(world.scopeOf(text)),
+      startHub: (name) => profile.startHub(this, name),
+      isVisible: () => this.isVisible,
+      watchPage: (listener) => (this.#tell = (event) => process.post(() => listener(event))),
+      report: (error) => world.check.reported(this, error),
+    }
+    const token = (): Promise<string | null> =>
+      new Promise((resolve, reject) => {
+        process.after(world.random.next() * 50, () => {
+          const credential = world.people.credentialOf(this.user)
+          if (credential === null) reject(new Error('signed out'))
+          else resolve(credential)
+        })
+      })
+    const options = checkOptions({ ...world.settings.connect, url: '/live', user: this.user, token }, platform.baseUrl)
+    this.scope = world.scopeOf(options.scopeKey)
+    this.connection = createConnection(options, platform, { release: () => true, ended: () => {} })
+    this.connection.state.subscribe(() => {
+      const state = this.connection.state.current
+      if (state.status === 'waiting') world.check.waits(this, state.attempt, state.retryAtMs)
+    })
+    this.connection.on('error', (error) => world.check.errorTold(this, error))
+    this.connection.on('outboxRestarted', (restart) => world.check.restartTold(this, restart))
+    world.trace('tab', process.name, 'opens', this.user)
+  }
+
+  /** Does something in this page, now or when it runs again. */
+  do(run: () => void): void {
+    this.process.post(run)
+  }
+
+  /** The app wants a try now. */
+  retryNow(): void {
+    this.#world.check.mayBeginAnew(this.profile)
+    this.connection.retryNow()
+  }
+
+  send(channel: string, kind: Payload['kind']): SentMessage {
+    const payload: Payload = { kind, tab: this.number, order: ++this.#order }
+    const message = this.connection.channel(channel).send<{ id: string }>(payload)
+    this.#world.check.sent(this, message, channel, payload)
+    return message
+  }
+
+  /** Sends something that is worth nothing later. */
+  sendVolatile(): void {
+    const payload: Payload = { kind: 'plain', tab: this.number, order: 0 }
+    this.connection.channel('list').send(payload, { durable: false })
+  }
+
+  /** Sends a parked message once more. */
+  retry(id: string): void {
+    const view = this.connection.outbox.current.parked.find((parked) => parked.id === id)
+    if (!view) return
+    const payload: Payload = { ...(view.data as Payload), tab: this.number, order: ++this.#order }
+    this.#world.check.sent(this, this.connection.outbox.retry(id), view.channel, payload)
+  }
+
+  subscribe(channel: string): void {
+    if (this.#stops.has(channel)) return
+    const stream = new Stream(this.#world, this, channel)
+    const source = channel === '@user' ? this.connection.user : this.connection.channel(channel)
+    this.streams.set(channel, stream)
+    this.#stops.set(channel, source.subscribe(stream.handlers))
+  }
+
+  unsubscribe(channel: string): void {
+    this.#stops.get(channel)?.()
+    this.#stops.delete(channel)
+    this.streams.delete(channel)
+  }
+
+  show(isVisible: boolean): void {
+    if (this.isVisible === isVisible) return
+    this.isVisible = isVisible
+    this.#tell(isVisible ? 'visible' : 'hidden')
+  }
+
+  tell(event: PageEvent): void {
+    this.#tell(event)
+  }
+
+  /** Frozen, or put into the back–forward cache: told first, then stopped. */
+  suspend(): void {
+    if (this.isSuspended) return
+    this.#tell('suspended')
+    this.isSuspended = true
+    this.process.pause()
+  }
+
+  /** Runs again, whatever stopped it. */
+  goOn(): void {
+    this.process.resume()
+    if (!this.isSuspended) return
+    this.isSuspended = false
+    // After what had been told before it stood still.
+    this.#world.schedule.at(0, () => this.#tell('resumed'))
+  }
+
+  /** The person closes it. Browsers do not wait for anything. */
+  close(): void {
+    this.connection.close()
+    this.#world.schedule.settle()
+    this.process.kill()
+  }
+}
