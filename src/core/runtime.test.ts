@@ -424,6 +424,30 @@ describe('cancel and expiry', () => {
     expect(host.told('fates')).toEqual([])
   })
 
+  it('[OB13] [I32] a settlement the store could not take is stored with the next one, or within a minute', async () => {
+    const host = await connected()
+    await host.runtime.send([message('a'), message('b')])
+    const rejected = { n: 1, rejected: 'rejected', message: 'no' } as const
+    host.store.failing.add('settle')
+    host.sockets.last().send({ type: 'ack', hi: 1, stable: 1, id: id('a'), outcomes: [rejected] })
+    await host.settle()
+    expect(host.store.outbox.entries).toHaveLength(2)
+    host.store.failing.clear()
+    host.sockets.last().send({ type: 'ack', hi: 2, stable: 2, id: id('b'), outcomes: [] })
+    await host.settle()
+    expect([...host.store.fates.values()].map(({ fate }) => fate)).toEqual(['rejected', 'applied'])
+
+    await host.runtime.send([message('c')])
+    host.store.failing.add('settle')
+    host.sockets.last().send({ type: 'ack', hi: 3, stable: 3, id: id('c'), outcomes: [] })
+    await host.settle()
+    host.store.failing.clear()
+    host.clock.advance(60_000)
+    await host.settle()
+    expect(host.store.outbox).toMatchObject({ acked: 3, entries: [] })
+    expect(host.store.fates.get(id('c'))).toMatchObject({ fate: 'applied' })
+  })
+
   it('[OB14] what may have left is `already-sent`: sent, being marked, to be asked about, or resent', async () => {
     const host = createHost()
     await host.runtime.send([message('a')])

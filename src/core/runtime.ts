@@ -19,6 +19,14 @@ const MAY_BE_LOST_MS = 600_000
 /** A store call the protocol waits for has failed when it took this long: some browsers' storage stops answering for ever. */
 const STORE_DEADLINE_MS = 30_000
 
+/** Numbers that a stable ack covers, and what became of them. */
+interface Settlement {
+  readonly client: Id
+  readonly through: number
+  readonly id: Id
+  readonly fates: readonly Fate[]
+}
+
 /** The session machine at work on real or simulated parts. */
 export interface Runtime {
   readonly state: CoreState
@@ -43,6 +51,8 @@ export function createRuntime(ports: RuntimePorts): Runtime {
   )
     ? { reason: 'interrupted', mayBeLost: [] }
     : null
+  /** The settlement that the store could not take: stored with the next one, or with the next look at the outbox. */
+  let unsettled: Settlement | null = null
   /** While it is there, memory and store number the outbox differently. */
   let restarting: Promise<void> | null = null
   const timers = new Map<TimerName, () => void>()
@@ -113,9 +123,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
         return void needed(store.raiseSentThrough(effect.n), () => dispatch({ type: 'sent-through', client, n: effect.n }))
       case 'settle':
         park(effect.fates.map((fate) => rejectedCopy(fate, (id) => before.outbox.entries.find((entry) => entry.id === id))))
-        return wanted(store.settle(effect.through, effect.id, effect.fates), () =>
-          dispatch({ type: 'settled', client, through: effect.through }),
-        )
+        return settle({ client, through: effect.through, id: effect.id, fates: effect.fates })
       case 'store-recalled': {
         const hold = state.settings.outbox.mayRepeat === 'hold'
         const { client: earlier, asked, fates, link } = effect
@@ -178,6 +186,20 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     call.then(answered, (error: unknown) => notify({ type: 'error', error: dataOf(error) }))
   }
 
+  /** Stores what is settled, with what could not be stored before. */
+  const settle = ({ client, through, id, fates }: Settlement): void => {
+    const owed = unsettled?.client === client ? unsettled.fates : []
+    unsettled = null
+    const all = [...owed, ...fates]
+    store.settle(through, id, all).then(
+      () => dispatch({ type: 'settled', client, through }),
+      (error: unknown) => {
+        unsettled = { client, through, id, fates: all }
+        notify({ type: 'error', error: dataOf(error) })
+      },
+    )
+  }
+
   const beginRestart = (reason: Disagreement, ask: 'possibly-sent' | 'all'): Promise<void> => {
     const begin = (mayBeLost: readonly Id[]): Promise<void> =>
       needed(store.restart(random.id(), ask), (outbox) => {
@@ -228,6 +250,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     stopExpiry = clock.setTimer(EXPIRY_CHECK_MS, expire)
     // Numbers are about to change; the next check is soon enough.
     if (restarting) return
+    if (unsettled?.client === state.outbox.client) settle({ ...unsettled, fates: [] })
     const oldestMs = clock.nowMs() - ports.settings.outbox.maxAgeMs
     const old = state.outbox.entries.filter(({ n, atMs, skip }) => !skip && !state.burying.has(n) && atMs < oldestMs)
     if (old.length > 0) wanted(bury(old, 'expired'))
