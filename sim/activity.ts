@@ -43,7 +43,9 @@ function send(world: World, size: number): void {
       const isOdd = world.random.next() < 0.12
       const message = tab.send(world.pick(world.settings.channels) ?? '', isOdd ? (world.pick(KINDS) ?? 'plain') : 'plain')
       if (world.random.next() < 0.06) {
-        world.schedule.at(world.random.next() * 3_000, () => tab.do(() => void message.cancel().catch(() => world.totals.count('not cancelled'))))
+        world.schedule.at(world.random.next() * 3_000, () =>
+          tab.do(() => void message.cancel().catch(() => world.totals.count('not cancelled'))),
+        )
       }
     }
   })

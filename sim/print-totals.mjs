@@ -23,7 +23,9 @@ export function printTotals(reports, elapsedMs) {
   const fewest = Math.min(...faults.map((name) => counts[name] ?? 0))
   console.log(`\n${seeds} seeds, ${sum((report) => report.failures.length)} failed`)
   console.log(`${(sum((report) => report.simulatedMs) / 3_600_000).toFixed(1)} simulated hours, ${sum((report) => report.steps)} steps`)
-  console.log(`${faults.reduce((total, name) => total + (counts[name] ?? 0), 0)} faults of ${faults.length} kinds, each at least ${fewest} times`)
+  console.log(
+    `${faults.reduce((total, name) => total + (counts[name] ?? 0), 0)} faults of ${faults.length} kinds, each at least ${fewest} times`,
+  )
   console.log(`${sum((report) => report.checks)} checks evaluated`)
   console.log(`${((1_000 * seeds) / busyMs).toFixed(1)} seeds a second on each core, ${(elapsedMs / 1_000).toFixed(0)} s in all`)
 }

@@ -5,7 +5,12 @@ import { Violation } from './check/violation.ts'
 /** What one process of the simulator says in the end. */
 export interface Report {
   readonly seeds: number
-  readonly failures: readonly { readonly seed: number; readonly rule: string; readonly message: string; readonly trace: readonly string[] }[]
+  readonly failures: readonly {
+    readonly seed: number
+    readonly rule: string
+    readonly message: string
+    readonly trace: readonly string[]
+  }[]
   readonly simulatedMs: number
   readonly steps: number
   readonly checks: number

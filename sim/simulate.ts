@@ -34,7 +34,8 @@ export function simulate(seed: number, keepsTrace: boolean = false): Outcome {
   try {
     run(world)
   } catch (error) {
-    if (!world.violation) world.violate(error instanceof Violation ? error : new Violation('I29', error instanceof Error ? (error.stack ?? '') : String(error)))
+    if (!world.violation)
+      world.violate(error instanceof Violation ? error : new Violation('I29', error instanceof Error ? (error.stack ?? '') : String(error)))
   }
   const { violation, schedule, check, totals } = world
   return {
@@ -68,7 +69,10 @@ function run(world: World): void {
   // Who was refused may be admitted now, and the app, which knows that, tries again.
   for (let atMs = 0; atMs < CONVERGENCE_MS / 2; atMs += RETRY_MS) schedule.at(atMs, () => retryRefused(world))
   schedule.runUntil(healedMs + SETTLING_MS, isOver)
-  schedule.runUntil(healedMs + CONVERGENCE_MS, everyHalfSecond(world, () => isOver() || isQuiet(world)))
+  schedule.runUntil(
+    healedMs + CONVERGENCE_MS,
+    everyHalfSecond(world, () => isOver() || isQuiet(world)),
+  )
   if (isOver()) return
   world.check.holds(isQuiet(world), 'I32', () => `${CONVERGENCE_MS} ms after everything was healed: ${whatIsStuck(world)}`)
   world.trace('quiet', schedule.nowMs - healedMs)
@@ -77,7 +81,10 @@ function run(world: World): void {
     for (const channel of settings.channels) schedule.at(atMs, () => publish(world, 1, channel))
   }
   schedule.runUntil(schedule.nowMs + MARKER_MS / 10, isOver)
-  schedule.runUntil(schedule.nowMs + MARKERS_MS, everyHalfSecond(world, () => isOver() || isCaughtUp(world)))
+  schedule.runUntil(
+    schedule.nowMs + MARKERS_MS,
+    everyHalfSecond(world, () => isOver() || isCaughtUp(world)),
+  )
   if (isOver()) return
   checkAtEnd(world)
 }

@@ -37,7 +37,11 @@ export function checkAtEnd(world: World): void {
   const { check, server } = world
   for (const tab of world.liveTabs) {
     for (const stream of tab.streams.values()) {
-      check.holds(stream.isAtHead(), 'I32', () => `${tab.process.name} ${stream.channel} is at ${stream.place?.offset}, the log at ${stream.head()?.offset}`)
+      check.holds(
+        stream.isAtHead(),
+        'I32',
+        () => `${tab.process.name} ${stream.channel} is at ${stream.place?.offset}, the log at ${stream.head()?.offset}`,
+      )
     }
   }
   const { sockets } = server.core.metrics()

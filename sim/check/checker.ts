@@ -75,19 +75,26 @@ export class Checker {
 
   /** A connection of a user in a browser is answered. */
   welcomed(profileName: string, user: string | null): void {
-    this.#welcomes.set(`${profileName} ${user}`, this.#world.schedule.nowMs)
+    const key = `${profileName} ${user}`
+    this.#forgetFailures(key)
+    this.#welcomes.set(key, this.#world.schedule.nowMs)
   }
 
   /** A page is shown that it waits, after so many failures in a row. */
   waits(tab: SimTab, attempt: number, retryAtMs: number): void {
     const key = `${tab.profile.name} ${tab.user}`
-    const { schedule, settings } = this.#world
-    const heldMs = schedule.nowMs - (this.#welcomes.get(key) ?? Infinity)
-    if (heldMs >= (settings.connect.reconnect?.stableAfterMs ?? 0)) this.#failures.delete(key)
+    this.#forgetFailures(key)
     const known = this.#failures.get(key)
     const isBack = known !== undefined && attempt < known.attempt && retryAtMs > known.retryAtMs
     this.holds(!isBack, 'I34', () => `${tab.process.name} waits after ${attempt} failures, and waited after ${known?.attempt}`)
     if (!known || attempt > known.attempt) this.#failures.set(key, { attempt, retryAtMs })
+  }
+
+  /** The last connection may have held for so long that the delays begin anew. */
+  #forgetFailures(key: string): void {
+    const { schedule, settings } = this.#world
+    const heldMs = schedule.nowMs - (this.#welcomes.get(key) ?? Infinity)
+    if (heldMs >= (settings.connect.reconnect?.stableAfterMs ?? 0)) this.#failures.delete(key)
   }
 
   /** The peer of these connections is silent from now on: those who listen must have noticed within `withinMs`. */
@@ -120,8 +127,10 @@ export class Checker {
     return this.#logs.entryOf(id)
   }
 
-  announcedTo(tab: SimTab, channel: string): Place | undefined {
-    return this.#tap.announced.get(`${tab.profile.name} ${tab.user} ${channel}`)
+  /** The lowest head up to which a replay of the channel was announced to the tab's hub after `sinceMs`; of the newest replay, when there was none since. */
+  announcedTo(tab: SimTab, channel: string, sinceMs: number): Place | undefined {
+    const all = this.#tap.announced.get(`${tab.profile.name} ${tab.user} ${channel}`) ?? []
+    return all.find(({ atMs }) => atMs > sinceMs) ?? all.at(-1)
   }
 
   committed(ledger: string, client: string, user: string | null, commit: Commit): void {

@@ -16,6 +16,7 @@ export class Stream {
   isRefused = false
   /** The furthest the tab was since the last value: after a reset messages do not begin below that again. */
   #furthest: Place | null = null
+  #recoveredMs = -1
   /** Nothing is promised about the next message: the stream began, or was reset. */
   #mayJump = true
   readonly #world: World
@@ -91,7 +92,8 @@ export class Stream {
     const { check } = this.#world
     this.#world.trace('recovered', this.#name, count)
     this.#world.totals.count('recoveries told')
-    const announced = check.announcedTo(this.#tab, this.channel)
+    const announced = check.announcedTo(this.#tab, this.channel, this.#recoveredMs)
+    this.#recoveredMs = this.#world.schedule.nowMs
     const isThere =
       announced === undefined || this.place === null || announced.epoch !== this.place.epoch || this.place.offset >= announced.offset
     check.holds(isThere && count >= 0, 'I17', () => `${this.#name}: recovered ${count} at ${this.place?.offset}, of ${announced?.offset}`)

@@ -16,7 +16,7 @@ export interface SentFacts {
   isQueued: boolean
   /** How often it took effect. */
   applied: number
-  /** The client ids it took effect under. */
+  /** The server memories and client ids it took effect under. */
   readonly clients: Set<string>
   rejected: number
   /** It was parked, or ended on its own side, in the store. */
@@ -81,7 +81,8 @@ export class UpwardBook {
         this.#world.trace('ended', tab.process.name, id, fate, error.code)
         totals.count(`ended: ${fate}`)
         // Who closes the connection does not learn what becomes of what is on its way.
-        if ((fate === 'cancelled' || fate === 'failed') && error.code !== 'closed') check.holds(facts.applied === 0 || facts.excuses.size > 0, 'I6', () => `${id} is ${fate} and was applied`)
+        if ((fate === 'cancelled' || fate === 'failed') && error.code !== 'closed')
+          check.holds(facts.applied === 0 || facts.excuses.size > 0, 'I6', () => `${id} is ${fate} and was applied`)
         const isHonest = fate !== 'rejected' || facts.applied === 0 || facts.isMarked || error.code === 'may-repeat'
         check.holds(isHonest, 'I6', () => `${id} is rejected as ${error.code} and was applied`)
       },
@@ -116,9 +117,9 @@ export class UpwardBook {
     if (facts.applied > 1 && facts.isMarked) totals.count('repeated, and marked')
     check.holds(user === facts.tab.user, 'I25', () => `${id} of ${facts.tab.user} took effect as ${user}`)
     // The server lost its memory, and the store went back to before it learnt of that: neither knows the client id in between.
-    const isForgotten = facts.excuses.has('rolled back') && this.#ledgers.size > 1 && !facts.clients.has(client)
+    const isForgotten = facts.excuses.has('rolled back') && this.#ledgers.size > 1 && !facts.clients.has(`${ledger} ${client}`)
     if (facts.applied > 1 && !facts.isMarked && isForgotten) totals.count('repeated after both sides lost their memory')
-    facts.clients.add(client)
+    facts.clients.add(`${ledger} ${client}`)
     const isAnnounced = facts.isMarked || facts.excuses.has('copied') || isForgotten
     check.holds(facts.applied === 1 || isAnnounced, 'I7', () => `${id} took effect ${facts.applied} times`)
     const { tab, payload } = facts
@@ -146,7 +147,8 @@ export class UpwardBook {
   /** A fault has changed what is stored of a scope. */
   excuse(profile: Profile, scope: string, why: Excuse): void {
     for (const facts of this.all.values()) {
-      if (facts.tab.profile === profile && facts.tab.scope === scope && (facts.applied === 0 || why === 'copied' || why === 'rolled back')) facts.excuses.add(why)
+      if (facts.tab.profile === profile && facts.tab.scope === scope && (facts.applied === 0 || why === 'copied' || why === 'rolled back'))
+        facts.excuses.add(why)
     }
   }
 

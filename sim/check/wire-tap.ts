@@ -35,8 +35,8 @@ export class WireTap {
   /** Highest connection number that was accepted, by session. */
   readonly #newest = new Map<string, number>()
   readonly #sessions = new Map<string, Remembered>()
-  /** Where the last replay of a channel ends, by browser, user and channel. */
-  readonly announced: Map<string, Place> = new Map()
+  /** Where replays of a channel end, the newest last, by browser, user and channel. */
+  readonly announced: Map<string, (Place & { readonly atMs: number })[]> = new Map()
 
   constructor(world: World) {
     this.#world = world
@@ -102,7 +102,11 @@ export class WireTap {
   }
 
   /** Between replay and live there is neither hole nor overlap. */
-  #messages(wire: Wire, { offsets, channels }: Seen, { sub, messages }: { readonly sub: number; readonly messages: readonly { readonly offset: number }[] }): void {
+  #messages(
+    wire: Wire,
+    { offsets, channels }: Seen,
+    { sub, messages }: { readonly sub: number; readonly messages: readonly { readonly offset: number }[] },
+  ): void {
     for (const { offset } of messages) {
       const last = offsets.get(sub)
       const what = (): string => `wire ${wire.id}, ${channels.get(sub)?.channel}: ${offset} after ${last}`
@@ -131,7 +135,9 @@ export class WireTap {
     // After a reset the subscription goes on from another place.
     if (message.verdict !== 'recovered' && !(message.verdict === 'snapshot' && !message.follows)) offsets.delete(message.sub)
     this.#world.trace('subscribed', wire.id, channel, message.verdict, offset)
-    if (message.verdict === 'recovered') this.announced.set(`${wire.link.name} ${user} ${channel}`, { epoch, offset })
-    else this.announced.delete(`${wire.link.name} ${user} ${channel}`)
+    const key = `${wire.link.name} ${user} ${channel}`
+    if (message.verdict === 'recovered')
+      this.announced.set(key, [...(this.announced.get(key) ?? []), { epoch, offset, atMs: schedule.nowMs }])
+    else this.announced.delete(key)
   }
 }

@@ -1,3 +1,4 @@
+import type { Disk } from '../world/disk.ts'
 import type { Profile } from '../world/profile.ts'
 import type { SimTab } from '../world/sim-tab.ts'
 import type { SimWorker } from '../world/sim-worker.ts'
@@ -20,7 +21,8 @@ export function someTimeMs({ random }: World, mostMs: number): number {
 export function openTab(world: World, profile: Profile): SimTab {
   const tab = profile.openTab()
   tab.do(() => {
-    for (const channel of ['list', '@user', ...world.settings.channels]) if (channel === 'list' || world.random.next() < 0.7) tab.subscribe(channel)
+    for (const channel of ['list', '@user', ...world.settings.channels])
+      if (channel === 'list' || world.random.next() < 0.7) tab.subscribe(channel)
   })
   return tab
 }
@@ -45,6 +47,6 @@ export function restartBrowser(world: World, profile: Profile, meanwhile: () => 
 }
 
 /** Everything a browser has stored, with the scope it belongs to. */
-export function disksOf(profile: Profile): [scope: string, disk: import('../world/disk.ts').Disk][] {
+export function disksOf(profile: Profile): [scope: string, disk: Disk][] {
   return [...profile.disks]
 }

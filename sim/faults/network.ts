@@ -34,8 +34,7 @@ export const NETWORK_FAULTS: readonly Fault[] = [
   },
   {
     kind: 'N2 answers are lost, then a reset',
-    inject: (world, profile) =>
-      isConnected(profile) && worsen(world, profile, { holdsDown: true }, 3_000, () => profile.link.cut(0, 0)),
+    inject: (world, profile) => isConnected(profile) && worsen(world, profile, { holdsDown: true }, 3_000, () => profile.link.cut(0, 0)),
   },
   {
     kind: 'N3 silent both ways',
@@ -47,8 +46,7 @@ export const NETWORK_FAULTS: readonly Fault[] = [
   },
   {
     kind: 'N5 link down, connections die without a sign',
-    inject: (world, profile) =>
-      worsen(world, profile, { holdsUp: true, holdsDown: true }, 20_000, () => profile.link.cut(null, null)),
+    inject: (world, profile) => worsen(world, profile, { holdsUp: true, holdsDown: true }, 20_000, () => profile.link.cut(null, null)),
   },
   {
     kind: 'N6 the system ends the connection',

@@ -35,7 +35,8 @@ function inject(world: World, fault: Fault, tries: number): void {
     world.injected.add(fault.kind)
     world.faults++
   } else if (tries > 0) {
-    const another = tries % 5 === 0 && !NEEDS_BACKUPS.has(fault.kind) ? world.pick(FAULTS.filter(({ kind }) => !NEEDS_BACKUPS.has(kind))) : fault
+    const another =
+      tries % 5 === 0 && !NEEDS_BACKUPS.has(fault.kind) ? world.pick(FAULTS.filter(({ kind }) => !NEEDS_BACKUPS.has(kind))) : fault
     world.schedule.at(200, () => inject(world, another ?? fault, tries - 1))
   }
 }

@@ -59,4 +59,6 @@ export const STORAGE_FAULTS: readonly Fault[] = [
 ]
 
 /** The faults that need copies of what was stored before. */
-export const NEEDS_BACKUPS: ReadonlySet<string> = new Set(STORAGE_FAULTS.filter(({ kind }) => kind.startsWith('D9')).map(({ kind }) => kind))
+export const NEEDS_BACKUPS: ReadonlySet<string> = new Set(
+  STORAGE_FAULTS.filter(({ kind }) => kind.startsWith('D9')).map(({ kind }) => kind),
+)

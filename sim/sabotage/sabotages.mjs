@@ -17,7 +17,7 @@ export const SABOTAGES = [
     edits: [
       {
         file: 'core/sending.ts',
-        find: '  if (ids.length > 0) tell(turn, { type: \'sent\', ids })\n',
+        find: "  if (ids.length > 0) tell(turn, { type: 'sent', ids })\n",
         put: `  if (sent > outbox.acked) {
     const id = idAt(outbox, sent) ?? ''
     turn.effects.push({ type: 'settle', through: sent, id, fates: [] })
@@ -33,7 +33,11 @@ export const SABOTAGES = [
     number: 2,
     seeds: 2000,
     edits: [
-      { file: 'core/sending.ts', find: "  if (stable > outbox.acked && idAt(outbox, stable) !== id) return restartOutbox(turn, 'other-id')\n", put: '' },
+      {
+        file: 'core/sending.ts',
+        find: "  if (stable > outbox.acked && idAt(outbox, stable) !== id) return restartOutbox(turn, 'other-id')\n",
+        put: '',
+      },
       { file: 'core/outbox.ts', find: "return idAt(outbox, hi) === id ? null : 'other-id'", put: 'return id === undefined ? null : null' },
       { file: 'storage/outbox-methods.ts', find: 'if (through > outbox.acked && idAt(outbox, through) !== id)', put: 'if (through < 0)' },
     ],
@@ -71,16 +75,28 @@ export const SABOTAGES = [
     seeds: 2000,
     edits: [
       { file: 'server/client-record.ts', find: 'const KEPT_NUMBERS = 32', put: 'const KEPT_NUMBERS = 1' },
-      { file: 'server/client-record.ts', find: 'Math.min(this.#confirmed + 1, this.#hi - KEPT_NUMBERS + 1)', put: 'this.#hi - KEPT_NUMBERS + 1' },
+      {
+        file: 'server/client-record.ts',
+        find: 'Math.min(this.#confirmed + 1, this.#hi - KEPT_NUMBERS + 1)',
+        put: 'this.#hi - KEPT_NUMBERS + 1',
+      },
       { file: 'server/client-record.ts', find: 'if (this.#ids.length > 4 * KEPT_NUMBERS) this.#forget()', put: 'this.#forget()' },
-      { file: 'server/client-lane.ts', find: '    } else if (known !== undefined && known !== id) {', put: '    } else if (known !== id) {' },
+      {
+        file: 'server/client-lane.ts',
+        find: '    } else if (known !== undefined && known !== id) {',
+        put: '    } else if (known !== id) {',
+      },
     ],
   },
   {
     name: 'another memory of the server is not noticed',
     number: 6,
     edits: [
-      { file: 'core/outbox.ts', find: "  if (outbox.ledger !== null && outbox.ledger !== answer.ledger && everSent) return 'ledger'\n", put: '  if (everSent === null) return null\n' },
+      {
+        file: 'core/outbox.ts',
+        find: "  if (outbox.ledger !== null && outbox.ledger !== answer.ledger && everSent) return 'ledger'\n",
+        put: '  if (everSent === null) return null\n',
+      },
     ],
   },
   {
@@ -138,7 +154,11 @@ export const SABOTAGES = [
     name: 'hello forgets the places',
     number: 11,
     edits: [
-      { file: 'core/connecting.ts', find: 'subscriptions.push({ sub, channel, cursor: receiving.cursor })', put: 'subscriptions.push({ sub, channel, cursor: null })' },
+      {
+        file: 'core/connecting.ts',
+        find: 'subscriptions.push({ sub, channel, cursor: receiving.cursor })',
+        put: 'subscriptions.push({ sub, channel, cursor: null })',
+      },
     ],
   },
   {
@@ -157,9 +177,17 @@ export const SABOTAGES = [
     name: 'a session can be resumed once',
     number: 13,
     edits: [
-      { file: 'server/engines/memory.ts', find: '      fenced(resume.id, named.connection)\n', put: '      fenced(resume.id, named.connection)\n      named.seenMs = -Infinity\n' },
+      {
+        file: 'server/engines/memory.ts',
+        find: '      fenced(resume.id, named.connection)\n',
+        put: '      fenced(resume.id, named.connection)\n      named.seenMs = -Infinity\n',
+      },
       { file: 'server/engines/memory.ts', find: '      see(this.#sessions, resume.id, nowMs)\n', put: '' },
-      { file: 'server/engines/memory.ts', find: '    for (const id of sessions) see(this.#sessions, id, nowMs)\n', put: '    if (sessions.length < 0) return\n' },
+      {
+        file: 'server/engines/memory.ts',
+        find: '    for (const id of sessions) see(this.#sessions, id, nowMs)\n',
+        put: '    if (sessions.length < 0) return\n',
+      },
     ],
   },
   {
@@ -183,18 +211,34 @@ export const SABOTAGES = [
   {
     name: 'the outbox is not kept by user',
     number: 17,
-    edits: [{ file: 'page/options.ts', find: 'JSON.stringify([url.origin + url.pathname, user])', put: 'JSON.stringify([url.origin + url.pathname])' }],
+    edits: [
+      {
+        file: 'page/options.ts',
+        find: 'JSON.stringify([url.origin + url.pathname, user])',
+        put: 'JSON.stringify([url.origin + url.pathname])',
+      },
+    ],
   },
   {
     name: 'a replay asks nobody for permission',
     number: 18,
-    edits: [{ file: 'server/live-core.ts', find: "return this.#ask({ user, channel, action: 'subscribe' })", put: "return user !== '' || this.#ask({ user, channel, action: 'subscribe' })" }],
+    edits: [
+      {
+        file: 'server/live-core.ts',
+        find: "return this.#ask({ user, channel, action: 'subscribe' })",
+        put: "return user !== '' || this.#ask({ user, channel, action: 'subscribe' })",
+      },
+    ],
   },
   {
     name: 'the delays begin anew when a socket opens',
     number: 19,
     edits: [
-      { file: 'core/connecting.ts', find: "  change(turn, { phase: { name: 'greeting', asked", put: "  change(turn, { attempt: 0, phase: { name: 'greeting', asked" },
+      {
+        file: 'core/connecting.ts',
+        find: "  change(turn, { phase: { name: 'greeting', asked",
+        put: "  change(turn, { attempt: 0, phase: { name: 'greeting', asked",
+      },
     ],
   },
   {
@@ -225,7 +269,11 @@ export const SABOTAGES = [
     name: 'a place beyond the head counts as up to date',
     number: 22,
     edits: [
-      { file: 'server/channel-log.ts', find: "    if (place.offset > this.#head) return { reason: 'diverged' }\n", put: '    if (place.offset > this.#head) return null\n' },
+      {
+        file: 'server/channel-log.ts',
+        find: "    if (place.offset > this.#head) return { reason: 'diverged' }\n",
+        put: '    if (place.offset > this.#head) return null\n',
+      },
       {
         file: 'server/engines/memory.ts',
         find: 'new ChannelLog(this.#running.random.id(), this.#running.history',
@@ -237,15 +285,33 @@ export const SABOTAGES = [
     name: 'silence is reckoned from the timer and not over a sleep',
     number: 23,
     seeds: 2000,
-    edits: [{ file: 'core/heartbeat.ts', find: '  const silentMs = turn.at.nowMs - link.lastHeardMs\n', put: '  const silentMs = Math.min(turn.at.nowMs - link.lastHeardMs, 0.9 * silenceMs(turn, link))\n' }],
+    edits: [
+      {
+        file: 'core/heartbeat.ts',
+        find: '  const silentMs = turn.at.nowMs - link.lastHeardMs\n',
+        put: '  const silentMs = Math.min(turn.at.nowMs - link.lastHeardMs, 0.9 * silenceMs(turn, link))\n',
+      },
+    ],
   },
   {
     name: 'an ack beyond everything sent is believed',
     number: 24,
     edits: [
-      { file: 'core/sending.ts', find: 'if (!link || hi > outbox.sentThrough) return breakProtocol(turn)', put: 'if (!link) return breakProtocol(turn)' },
-      { file: 'core/sending.ts', find: "  if (stable > outbox.acked && idAt(outbox, stable) !== id) return restartOutbox(turn, 'other-id')\n", put: '' },
-      { file: 'core/sending.ts', find: '    if (!entry) return breakProtocol(turn)\n    news.push', put: '    if (!entry) break\n    news.push' },
+      {
+        file: 'core/sending.ts',
+        find: 'if (!link || hi > outbox.sentThrough) return breakProtocol(turn)',
+        put: 'if (!link) return breakProtocol(turn)',
+      },
+      {
+        file: 'core/sending.ts',
+        find: "  if (stable > outbox.acked && idAt(outbox, stable) !== id) return restartOutbox(turn, 'other-id')\n",
+        put: '',
+      },
+      {
+        file: 'core/sending.ts',
+        find: '    if (!entry) return breakProtocol(turn)\n    news.push',
+        put: '    if (!entry) break\n    news.push',
+      },
       { file: 'storage/outbox-methods.ts', find: 'if (through > outbox.acked && idAt(outbox, through) !== id)', put: 'if (through < 0)' },
     ],
   },
@@ -254,16 +320,26 @@ export const SABOTAGES = [
     number: 25,
     seeds: 2000,
     edits: [
-      { file: 'server/client-lane.ts', find: '    } else if (known !== undefined && known !== id) {', put: '    } else if (known === null) {' },
+      {
+        file: 'server/client-lane.ts',
+        find: '    } else if (known !== undefined && known !== id) {',
+        put: '    } else if (known === null) {',
+      },
       { file: 'core/outbox.ts', find: "return idAt(outbox, hi) === id ? null : 'other-id'", put: 'return id === undefined ? null : null' },
       { file: 'core/outbox.ts', find: "  if (hi >= outbox.next) return 'store-went-back'\n", put: '' },
-      { file: 'core/sending.ts', find: "  if (stable > outbox.acked && idAt(outbox, stable) !== id) return restartOutbox(turn, 'other-id')\n", put: '' },
+      {
+        file: 'core/sending.ts',
+        find: "  if (stable > outbox.acked && idAt(outbox, stable) !== id) return restartOutbox(turn, 'other-id')\n",
+        put: '',
+      },
       { file: 'storage/outbox-methods.ts', find: 'if (through > outbox.acked && idAt(outbox, through) !== id)', put: 'if (through < 0)' },
     ],
   },
   {
     name: 'what may repeat is sent unmarked',
-    edits: [{ file: 'core/sending.ts', find: "mayRepeat ? ',\"mayRepeat\":true' : ''", put: "mayRepeat === null ? ',\"mayRepeat\":true' : ''" }],
+    edits: [
+      { file: 'core/sending.ts', find: "mayRepeat ? ',\"mayRepeat\":true' : ''", put: "mayRepeat === null ? ',\"mayRepeat\":true' : ''" },
+    ],
   },
   {
     name: 'messages to be asked about are sent without asking',
@@ -275,7 +351,11 @@ export const SABOTAGES = [
     edits: [
       { file: 'core/sending.ts', find: "    turn.effects.push({ type: 'raise-sent-through', n: last })\n", put: '' },
       { file: 'core/sending.ts', find: '  sendEntries(turn, Math.min(last, outbox.sentThrough))', put: '  sendEntries(turn, last)' },
-      { file: 'core/sending.ts', find: 'if (!link || hi > outbox.sentThrough) return breakProtocol(turn)', put: 'if (!link) return breakProtocol(turn)' },
+      {
+        file: 'core/sending.ts',
+        find: 'if (!link || hi > outbox.sentThrough) return breakProtocol(turn)',
+        put: 'if (!link) return breakProtocol(turn)',
+      },
     ],
   },
   {
@@ -284,19 +364,38 @@ export const SABOTAGES = [
   },
   {
     name: 'a tab does not offer again what a dead hub did not answer',
-    edits: [{ file: 'page/sender.ts', find: 'if (!answer.ok && isUnanswered(answer.error)) continue', put: 'if (!answer.ok && isUnanswered(answer.error)) {\n        handed = []\n        continue\n      }' }],
+    edits: [
+      {
+        file: 'page/sender.ts',
+        find: 'if (!answer.ok && isUnanswered(answer.error)) continue',
+        put: 'if (!answer.ok && isUnanswered(answer.error)) {\n        handed = []\n        continue\n      }',
+      },
+    ],
   },
   {
     name: 'only the first message after the cursor is not asked for',
-    edits: [{ file: 'core/receiving.ts', find: '  if (messages[0]?.offset !== cursor.offset + 1) return ask(turn, channel, known)\n', put: '  if (messages[0] && messages[0].offset > cursor.offset + 2) return ask(turn, channel, known)\n' },
-      { file: 'server/outbound.ts', find: 'receiver.place = chunk.end\n        if', put: 'receiver.place = chunk.end\n        if (chunk.end.offset % 7 === 0 && chunk.end.offset + 1 < shared.log.head) receiver.place = shared.log.headCursor()\n        if' },
+    edits: [
+      {
+        file: 'core/receiving.ts',
+        find: '  if (messages[0]?.offset !== cursor.offset + 1) return ask(turn, channel, known)\n',
+        put: '  if (messages[0] && messages[0].offset > cursor.offset + 2) return ask(turn, channel, known)\n',
+      },
+      {
+        file: 'server/outbound.ts',
+        find: 'receiver.place = chunk.end\n        if',
+        put: 'receiver.place = chunk.end\n        if (chunk.end.offset % 7 === 0 && chunk.end.offset + 1 < shared.log.head) receiver.place = shared.log.headCursor()\n        if',
+      },
     ],
   },
   {
     name: 'a stored channel with a hole is given out',
     seeds: 2000,
     edits: [
-      { file: 'storage/memory-store.ts', find: 'if (!isWhole(messages, cursor.offset)) contents', put: 'if (!isWhole(messages, cursor.offset) && messages.length < 0) contents' },
+      {
+        file: 'storage/memory-store.ts',
+        find: 'if (!isWhole(messages, cursor.offset)) contents',
+        put: 'if (!isWhole(messages, cursor.offset) && messages.length < 0) contents',
+      },
       { file: 'hub/cache-writer.ts', find: '        for (const cache of caches) cache.takeBack()\n', put: '' },
     ],
   },
@@ -313,22 +412,46 @@ export const SABOTAGES = [
   },
   {
     name: 'a channel wanted between hello and its answer is not asked for',
-    edits: [{ file: 'core/transition.ts', find: "if (phase.name === 'greeting') receiving.catchUp", put: "if (phase.name === 'greeting' && phase.asked.length < 0) receiving.catchUp" }],
+    edits: [
+      {
+        file: 'core/transition.ts',
+        find: "if (phase.name === 'greeting') receiving.catchUp",
+        put: "if (phase.name === 'greeting' && phase.asked.length < 0) receiving.catchUp",
+      },
+    ],
     seeds: 2000,
   },
   {
     name: 'a tab whose lock was taken goes on as if it had it',
-    edits: [{ file: 'bridge/liveness.ts', find: '        if (held) taken()\n', put: '        if (held) resolve({ name, isHeld: () => held, release: () => {} })\n' }],
+    edits: [
+      {
+        file: 'bridge/liveness.ts',
+        find: '        if (held) taken()\n',
+        put: '        if (held) resolve({ name, isHeld: () => held, release: () => {} })\n',
+      },
+    ],
     seeds: 2000,
   },
   {
     name: 'a hub whose lease was taken over holds on',
-    edits: [{ file: 'hub/hub.ts', find: 'createOwnership(platform, wanted, tabs, retire)', put: 'createOwnership(platform, wanted, tabs, () => {})' }],
+    edits: [
+      {
+        file: 'hub/hub.ts',
+        find: 'createOwnership(platform, wanted, tabs, retire)',
+        put: 'createOwnership(platform, wanted, tabs, () => {})',
+      },
+    ],
     seeds: 4000,
   },
   {
     name: 'an attach that was overtaken ends its successor',
-    edits: [{ file: 'hub/hub.ts', find: 'if (before && before.attempt > request.attempt) throw', put: 'if (before && before.attempt > request.attempt + 1e6) throw' }],
+    edits: [
+      {
+        file: 'hub/hub.ts',
+        find: 'if (before && before.attempt > request.attempt) throw',
+        put: 'if (before && before.attempt > request.attempt + 1e6) throw',
+      },
+    ],
     seeds: 4000,
   },
   {
@@ -337,12 +460,24 @@ export const SABOTAGES = [
   },
   {
     name: 'a hidden or slow tab loses what it has no credit for',
-    edits: [{ file: 'hub/tab-session.ts', find: '    if (this.suspended || !this.#credit) return\n    if (this.visible)', put: '    if (this.suspended || !this.#credit) return this.#forget()\n    if (this.visible)' }],
+    edits: [
+      {
+        file: 'hub/tab-session.ts',
+        find: '    if (this.suspended || !this.#credit) return\n    if (this.visible)',
+        put: '    if (this.suspended || !this.#credit) return this.#forget()\n    if (this.visible)',
+      },
+    ],
   },
   {
     name: 'a lost store is forgotten, and what waited in it',
-    edits: [{ file: 'hub/ownership.ts', find: '      if (again.length > 0) runtime.send(again).catch(fail)\n', put: '      if (again.length < 0) runtime.send(again).catch(fail)\n' },
-      { file: 'hub/ownership.ts', find: '      fates.tell(ended)\n', put: '      if (ended.length < 0) fates.tell(ended)\n' }],
+    edits: [
+      {
+        file: 'hub/ownership.ts',
+        find: '      if (again.length > 0) runtime.send(again).catch(fail)\n',
+        put: '      if (again.length < 0) runtime.send(again).catch(fail)\n',
+      },
+      { file: 'hub/ownership.ts', find: '      fates.tell(ended)\n', put: '      if (ended.length < 0) fates.tell(ended)\n' },
+    ],
   },
 ]
 

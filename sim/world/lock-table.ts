@@ -31,7 +31,7 @@ export class LockTable {
       this.#grant()
     })
     return {
-      request: ((name: string, ...rest: unknown[]) => this.#request(process, name, rest)) as LockManager['request'],
+      request: (name: string, ...rest: unknown[]) => this.#request(process, name, rest),
       query: () => Promise.resolve({ held: this.#held.map(({ name }) => ({ name, mode: 'exclusive' as const })), pending: [] }),
     }
   }
@@ -62,7 +62,7 @@ export class LockTable {
               },
               (error: unknown) => {
                 free()
-                reject(error as Error)
+                reject(error)
               },
             )
           }),

@@ -1,5 +1,5 @@
+import { EPOCH_MS } from './epoch.ts'
 import type { World } from './world.ts'
-import { EPOCH_MS } from './world.ts'
 
 /** Who may do what, and since when. */
 export class People {

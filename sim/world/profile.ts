@@ -6,7 +6,8 @@ import { LockTable } from './lock-table.ts'
 import { createPorts } from './port.ts'
 import { SimTab } from './sim-tab.ts'
 import { SimWorker } from './sim-worker.ts'
-import { EPOCH_MS, type World } from './world.ts'
+import { EPOCH_MS } from './epoch.ts'
+import type { World } from './world.ts'
 
 /** How long a worker may outlive its last tab. */
 const EXTENDED_LIFETIME_MS = 5_000

@@ -6,6 +6,8 @@ export interface Task {
 }
 
 /** Runs microtasks that are due, all of them, before it returns. Only there when Node was started with `--allow-natives-syntax`. */
+// The only way there is to run microtasks without waiting for a turn of the event loop, ten times as slow.
+// oxlint-disable-next-line typescript/no-implied-eval
 const drainMicrotasks = new Function('%PerformMicrotaskCheckpoint()') as () => void
 
 /**

@@ -1,14 +1,5 @@
 import { memoryEngine } from '../../src/server/engines/memory.ts'
-import type {
-  Admittance,
-  Admitted,
-  Awaitable,
-  Commit,
-  Engine,
-  EngineCounts,
-  EngineHost,
-  Publication,
-} from '../../src/server/engine.ts'
+import type { Admittance, Admitted, Awaitable, Commit, Engine, EngineCounts, EngineHost, Publication } from '../../src/server/engine.ts'
 import type { ChannelLog } from '../../src/server/channel-log.ts'
 import type { ClientRecord } from '../../src/server/client-record.ts'
 import type { Cursor, Id } from '../../src/protocol/index.ts'

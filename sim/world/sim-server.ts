@@ -3,7 +3,8 @@ import { LiveCore } from '../../src/server/live-core.ts'
 import { resolveOptions } from '../../src/server/resolve-options.ts'
 import { Process } from './process.ts'
 import { SimEngine } from './sim-engine.ts'
-import { EPOCH_MS, type World } from './world.ts'
+import { EPOCH_MS } from './epoch.ts'
+import type { World } from './world.ts'
 
 /** The server's process and its engine. */
 export class SimServer {
@@ -32,7 +33,7 @@ export class SimServer {
       resolveOptions({
         ...this.#options,
         engine: this.engine,
-        random: { id: ids.id, token: () => ids.id() + ids.id().slice(1) },
+        random: { id: () => ids.id(), token: () => ids.id() + ids.id().slice(1) },
         clock: {
           nowMs: () => schedule.nowMs - bootMs,
           wallMs: () => EPOCH_MS + schedule.nowMs,

@@ -1,3 +1,4 @@
+import type { ChannelHandlers } from '../../src/page/channel-feed.ts'
 import { createConnection, type Connection } from '../../src/page/connection.ts'
 import { checkOptions } from '../../src/page/options.ts'
 import type { PageEvent, Platform } from '../../src/page/platform.ts'
@@ -111,7 +112,7 @@ export class SimTab {
     const stream = new Stream(this.#world, this, channel)
     const source = channel === '@user' ? this.connection.user : this.connection.channel(channel)
     this.streams.set(channel, stream)
-    this.#stops.set(channel, source.subscribe(stream.handlers))
+    this.#stops.set(channel, source.subscribe(stream.handlers as ChannelHandlers))
   }
 
   unsubscribe(channel: string): void {

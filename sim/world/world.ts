@@ -13,8 +13,6 @@ import { serverOptions, type AppTrouble } from './app.ts'
 import { openTab } from '../faults/fault.ts'
 import { drawSettings, type Settings } from './settings.ts'
 
-/** Wall-clock time when a simulation begins. */
-export const EPOCH_MS = 1_800_000_000_000
 /** Lines of a trace that are kept. */
 const TRACE_LINES = 400
 
@@ -107,4 +105,3 @@ export class World {
     return choices[Math.floor(this.random.next() * choices.length)]
   }
 }
-

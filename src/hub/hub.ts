@@ -72,7 +72,7 @@ export function createHub(platform: HubPlatform): Hub {
     ownership = null
     for (const { end } of attached.values()) end()
     // A hub that was late in learning that it owns nothing may have taken the store from the one that does: neither goes on.
-    void ownerLock?.then((lock) => lock.release())
+    void ownerLock?.then((owned) => owned.release())
     void held.then((alive) => alive.release())
   }
 
