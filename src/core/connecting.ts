@@ -7,17 +7,23 @@ import { startHeartbeat } from './heartbeat.ts'
 import { compareMemories, storeWentBack, type Disagreement } from './outbox.ts'
 import type { RefusalReason, WaitReason } from './public-state.ts'
 import type { ChannelState, Phase } from './state.ts'
-import { change, clearTimer, log, setTimer } from './turn.ts'
+import { change, changeLink, clearTimer, liveLink, log, setTimer } from './turn.ts'
 
 /** The life of the socket: tries, waits, refusals, and the answer to `hello`. Knows nothing of what flows once it is live. */
 
 /** No answer to `hello` within this time of a try: the next one. */
 const HANDSHAKE_TIMEOUT_MS = 10_000
 
+/**
+ * How often it is looked at what the server owes: longer than a server may take for one message, with five tries of a handler at 30 s each and a
+ * question for permission before.
+ */
+const ANSWERS_MS = 240_000
+
 /** Close code for "this side gives the socket up": not in the server's table, since no server sends it. */
 const GIVEN_UP = 4000
 
-const SOCKET_TIMERS: readonly TimerName[] = ['handshake', 'stable', 'heartbeat', 'pong', 'pace', 'resubscribe']
+const SOCKET_TIMERS: readonly TimerName[] = ['handshake', 'stable', 'heartbeat', 'pong', 'pace', 'resubscribe', 'answers']
 
 /** Whether there is a socket, open or opening. */
 export function hasSocket(phase: Phase): boolean {
@@ -52,7 +58,7 @@ export function greet(turn: Turn): void {
   let sub = turn.state.nextSub
   for (const [channel, receiving] of turn.state.channels) {
     subscriptions.push({ sub, channel, cursor: receiving.cursor })
-    channels.set(channel, { ...receiving, sub: sub++, stage: 'asked', failures: 0 })
+    channels.set(channel, { ...receiving, sub: sub++, stage: 'asked', failures: 0, misplaced: 0 })
   }
   turn.effects.push({
     type: 'hello',
@@ -105,10 +111,12 @@ export function welcome(turn: Turn, answer: SessionInit | SessionRestored): void
         tokensAtMs: turn.at.nowMs,
         lastHeardMs: turn.at.nowMs,
         pinging: false,
+        looked: null,
       },
     },
   })
   startHeartbeat(turn)
+  setTimer(turn, 'answers', ANSWERS_MS)
 }
 
 /** The socket was closed by the other side or the network. */
@@ -130,6 +138,22 @@ export function lost(turn: Turn, code: number): void {
 export function giveUp(turn: Turn, reason: WaitReason, code: number = GIVEN_UP): void {
   closeSocket(turn, code, reason)
   fail(turn, reason)
+}
+
+/** Gives the socket up when something is owed on it that was owed at the last look, and nothing of it has come: a peer that only answers pings is dead. */
+export function lookForAnswers(turn: Turn): void {
+  const link = liveLink(turn)
+  if (!link) return
+  const { looked, recalling, sent, hi } = link
+  const { channels } = turn.state
+  const isOwed = ([name, channel]: [string, ChannelState]): boolean =>
+    channel.stage !== 'live' && channel.stage !== 'refused' && channel.stage !== 'pausing' && looked?.channels.get(name) === channel
+  if (looked && ((recalling && recalling === looked.recalling) || (looked.sent > hi && hi === looked.hi) || [...channels].some(isOwed))) {
+    log(turn, { level: 'info', event: 'answer-timeout' })
+    return giveUp(turn, 'unreachable')
+  }
+  changeLink(turn, { looked: { recalling, sent, hi, channels } })
+  setTimer(turn, 'answers', ANSWERS_MS)
 }
 
 /** The other side broke the protocol. Trying again later is all that can be done; a hub must survive any server. */
@@ -161,7 +185,13 @@ export function restartOutbox(turn: Turn, why: Disagreement): void {
   closeSocket(turn, GIVEN_UP, 'restart')
   turn.effects.push({ type: 'restart', why, ask: storeWentBack(why) ? 'all' : 'possibly-sent' })
   log(turn, { level: 'info', event: 'outbox-restart', why })
-  change(turn, { phase: { name: 'restarting' } })
+  change(turn, { phase: { name: 'restarting' }, restarts: turn.state.restarts + 1 })
+}
+
+/** The outbox has its new client id. A server that goes on disagreeing is tried like one that cannot be reached. */
+export function outboxRestarted(turn: Turn): void {
+  if (turn.state.restarts > 1) fail(turn, 'protocol')
+  else beginAttempt(turn)
 }
 
 function refuse(turn: Turn, reason: RefusalReason): void {

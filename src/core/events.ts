@@ -13,6 +13,8 @@ export type TimerName =
   | 'stable'
   | 'heartbeat'
   | 'pong'
+  /** What the server owes is looked at. */
+  | 'answers'
   /** Frames may be sent again. */
   | 'pace'
   /** Channels that could not get a value are asked for again. */

@@ -6,6 +6,12 @@ import type { BurialReason, Fate, NewMessage, OutboxEntry, OutboxState, ParkedMe
  * on its copy, so that memory and disk cannot follow different rules. Knows nothing of sockets or storage.
  */
 
+/**
+ * Earlier client ids that an entry is asked about. After more restarts without an answer the oldest are left out: what nobody knows under the others is
+ * marked as a possible repeat in any case.
+ */
+const MAX_EARLIER_CLIENTS = 16
+
 const TOO_LARGE = 'the message is larger than the server takes'
 
 /** The outbox of a browser that has never sent anything. */
@@ -77,7 +83,8 @@ export function buryNumbers(outbox: OutboxState, numbers: readonly number[], why
   }
 }
 
-function tombstone({ n, id, channel, atMs }: OutboxEntry, why: NonNullable<OutboxEntry['skip']>): OutboxEntry {
+/** What is left of an entry whose message has ended. */
+export function tombstone({ n, id, channel, atMs }: OutboxEntry, why: NonNullable<OutboxEntry['skip']>): OutboxEntry {
   return { n, id, channel, json: '', atMs, skip: why }
 }
 
@@ -91,7 +98,11 @@ export function restartOutbox(outbox: OutboxState, newClient: Id, ask: 'possibly
     .filter((entry) => !entry.skip)
     .map((entry, at): OutboxEntry => {
       const mayBeKnown = ask === 'all' || entry.n <= outbox.sentThrough
-      return { ...entry, n: at + 1, ...(mayBeKnown ? { recall: [...(entry.recall ?? []), outbox.client] } : {}) }
+      return {
+        ...entry,
+        n: at + 1,
+        ...(mayBeKnown ? { recall: [...(entry.recall ?? []), outbox.client].slice(-MAX_EARLIER_CLIENTS) } : {}),
+      }
     })
   return { client: newClient, ledger: null, next: entries.length + 1, acked: 0, ackedId: '', sentThrough: 0, entries }
 }

@@ -63,6 +63,7 @@ describe('receiving', () => {
         for (const [from, more] of pieces) {
           const sub = channel(machine)?.sub ?? 0
           machine.frame({ type: 'messages', batches: [{ sub, messages: published(from, from + more) }] })
+          if (channel(machine)?.stage === 'pausing') machine.feed({ type: 'timer', timer: 'resubscribe' })
           const at = channel(machine)
           if (at?.stage === 'asked') {
             machine.frame({ type: 'subscribed', sub: at.sub, head: place(at.cursor?.offset ?? 0), verdict: 'recovered', missed: 0 })

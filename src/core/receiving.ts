@@ -7,7 +7,7 @@ import { change, liveLink, send, setTimer, tell } from './turn.ts'
 
 /** The downward half: subscriptions, places, replay and verdicts. Nothing is handed on that is not the next message of its channel. */
 
-const EMPTY_CHANNEL: Omit<ChannelState, 'sub' | 'cursor'> = { stage: 'asked', head: 0, recovered: 0, missed: 0, failures: 0 }
+const EMPTY_CHANNEL: Omit<ChannelState, 'sub' | 'cursor'> = { stage: 'asked', head: 0, recovered: 0, missed: 0, failures: 0, misplaced: 0 }
 
 /** A channel is wanted, from `cursor` on. Wanting it again changes nothing. */
 export function subscribe(turn: Turn, channel: string, cursor: Cursor | null): void {
@@ -43,7 +43,7 @@ export function wantSnapshot(turn: Turn, channel: string, from: number): void {
     send(turn, { type: 'snapshot_request', sub: known.sub, from })
 }
 
-/** Asks again for the channels whose value the server could not give. */
+/** Asks again for the channels that pause. */
 export function resubscribePaused(turn: Turn): void {
   for (const [channel, known] of turn.state.channels) if (known.stage === 'pausing') ask(turn, channel, { ...known, stage: 'asked' })
 }
@@ -93,14 +93,14 @@ function subscribed(turn: Turn, message: Subscribed): void {
       }
       if (known.cursor !== null) return breakProtocol(turn)
       tell(turn, { type: 'snapshot', channel, value: message.value, cursor: head, continues: false })
-      return put(turn, channel, { ...EMPTY_CHANNEL, sub: known.sub, cursor: head, stage: 'live' })
+      return put(turn, channel, liveAt(known, head))
     case 'start': {
       // The answer to a question for a value, of a channel that has none: the subscription goes on.
       const continues = known.stage === 'live' || known.stage === 'replaying'
       if (!continues && known.cursor !== null) return breakProtocol(turn)
       tell(turn, { type: 'started', channel, cursor: head, continues })
       if (continues) return
-      return put(turn, channel, { ...EMPTY_CHANNEL, sub: known.sub, cursor: head, stage: 'live' })
+      return put(turn, channel, liveAt(known, head))
     }
   }
 }
@@ -111,7 +111,7 @@ function advance(turn: Turn, sub: number, messages: readonly PublishedMessage[])
   if (!known || last === undefined) return
   const { cursor, stage } = known
   if (cursor === null || (stage !== 'live' && stage !== 'replaying')) return breakProtocol(turn)
-  if (messages[0]?.offset !== cursor.offset + 1) return ask(turn, channel, known)
+  if (messages[0]?.offset !== cursor.offset + 1) return doesNotFollow(turn, channel, known)
   const moved = { epoch: cursor.epoch, offset: last.offset, id: last.id }
   tell(turn, { type: 'messages', channel, messages, cursor: moved })
   const recovered = stage === 'replaying' ? known.recovered + messages.length : 0
@@ -121,21 +121,40 @@ function advance(turn: Turn, sub: number, messages: readonly PublishedMessage[])
 /** Ends the outage of a channel that has everything up to the announced head. */
 function arrived(channel: ChannelState): ChannelState {
   if (channel.stage !== 'replaying' || (channel.cursor?.offset ?? 0) < channel.head) return channel
-  return { ...EMPTY_CHANNEL, sub: channel.sub, cursor: channel.cursor, stage: 'live' }
+  return liveAt(channel, channel.cursor)
+}
+
+function liveAt({ sub, misplaced }: ChannelState, cursor: Cursor | null): ChannelState {
+  return { ...EMPTY_CHANNEL, sub, cursor, stage: 'live', misplaced }
+}
+
+/** What came does not follow. The first time on a link it is asked for at once; a server that goes on like that is asked with pauses. */
+function doesNotFollow(turn: Turn, channel: string, known: ChannelState): void {
+  const next = { ...known, misplaced: known.misplaced + 1 }
+  if (known.misplaced === 0) return ask(turn, channel, next)
+  send(turn, { type: 'unsubscribe', subs: [known.sub] })
+  // What is still on its way under the old number is ignored.
+  const sub = turn.state.nextSub
+  change(turn, { nextSub: sub + 1 })
+  pause(turn, channel, { ...next, sub }, known.misplaced - 1)
+}
+
+function pause(turn: Turn, channel: string, next: ChannelState, failures: number): void {
+  setTimer(turn, 'resubscribe', backoffDelayMs(turn.state.settings.reconnect, failures, turn.at.fraction))
+  put(turn, channel, { ...next, stage: 'pausing' })
 }
 
 /** The place is lost, and given up: the channel is asked for as by a newcomer until a value came, so that the same loss is not told twice. */
 function reset(turn: Turn, { sub, reason, from, to }: Reset): void {
   const [channel, known] = bySub(turn, sub)
   if (!known) return
-  const { failures } = known
+  const { failures, misplaced: times } = known
   if (known.cursor !== null) {
     tell(turn, { type: 'reset', channel, reason, ...(from === undefined || to === undefined ? {} : { from, to }) })
   }
-  const lost: ChannelState = { ...EMPTY_CHANNEL, sub, cursor: null, failures }
+  const lost: ChannelState = { ...EMPTY_CHANNEL, sub, cursor: null, failures, misplaced: times }
   if (reason !== 'too-slow' && reason !== 'hook-failed') return put(turn, channel, { ...lost, stage: 'resetting' })
-  setTimer(turn, 'resubscribe', backoffDelayMs(turn.state.settings.reconnect, failures, turn.at.fraction))
-  put(turn, channel, { ...lost, stage: 'pausing', failures: failures + 1 })
+  pause(turn, channel, { ...lost, failures: failures + 1 }, failures)
 }
 
 /** Subscribes with the channel's own cursor under a new number; with the next `hello` when there is no link. */

@@ -394,7 +394,7 @@ describe('cancel and expiry', () => {
     await expect(host.runtime.cancel(id('x'))).rejects.toMatchObject({ code: 'not-found' })
   })
 
-  it('[OB20] [I6] what is cancelled is told when it is stored, and not before: a hub that dies in between has promised nothing', async () => {
+  it('[OB22] [I6] what is cancelled is told when it is stored, and not before: a hub that dies in between has promised nothing', async () => {
     const host = createHost()
     await host.runtime.send([message('a')])
     const release = host.store.hold('bury')
@@ -407,7 +407,7 @@ describe('cancel and expiry', () => {
     expect(host.told('fates')).toHaveLength(1)
   })
 
-  it('[OB20] [I6] a message whose burial could not be stored goes on, and what was behind it too', async () => {
+  it('[OB22] [I6] a message whose burial could not be stored goes on, and what was behind it too', async () => {
     const host = await connected()
     host.sockets.last().listener.closed(1006)
     await host.runtime.send([message('a'), message('b')])

@@ -336,7 +336,7 @@ describe('sending', () => {
     expect(machine.sent()).toEqual([{ type: 'recall', client: CLIENT, ids: range(1_001, 1_500).map(id) }])
   })
 
-  it('[OB20] [I10] a number the server skipped is never told as applied: an earlier hub buried it and ended before that was stored', () => {
+  it('[OB22] [I10] a number the server skipped is never told as applied: an earlier hub buried it and ended before that was stored', () => {
     const machine = sending(1, 2).raised()
     machine.frame(ack(2, 2, { outcomes: [{ n: 1, skipped: true }] }))
     expect(machine.told()).toMatchObject([

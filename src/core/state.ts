@@ -49,6 +49,13 @@ export interface Link {
   readonly lastHeardMs: number
   /** A ping waits for its answer. */
   readonly pinging: boolean
+  /** What the server owed when that was looked at last; `null` before the first look. */
+  readonly looked: Looked | null
+}
+
+/** What can be owed on a link, as it was at one moment. */
+export interface Looked extends Pick<Link, 'sent' | 'hi' | 'recalling'> {
+  readonly channels: CoreState['channels']
 }
 
 /** How one channel is received. */
@@ -64,7 +71,7 @@ export interface ChannelState {
     | 'replaying'
     /** The place was lost; a value is on its way. */
     | 'resetting'
-    /** The server could not give a value; asked again when the timer fires. */
+    /** The server could not give a value, or sent what does not follow; asked again when the timer fires. */
     | 'pausing'
     | 'live'
     /** The server will not give it. Asked again with the next `hello`. */
@@ -77,6 +84,8 @@ export interface ChannelState {
   readonly missed: number
   /** Failed values in a row, for the pause. */
   readonly failures: number
+  /** How often on this link something came that does not follow. */
+  readonly misplaced: number
 }
 
 /** Everything the session machine knows. Plain immutable data; {@link transition} gives the next one. */
@@ -97,6 +106,8 @@ export interface CoreState {
   /** Failures in a row since a connection last held. */
   readonly attempt: number
   readonly attemptTimes: readonly number[]
+  /** Restarts of the outbox since a connection last held. */
+  readonly restarts: number
   /** When a server that said goodbye wants this client back. Used once. */
   readonly comeBack: { readonly minMs: number; readonly maxMs: number } | null
   readonly visible: boolean
@@ -118,6 +129,7 @@ export function initialState(settings: HubSettings, session: SessionKey | null, 
     links: 0,
     attempt: 0,
     attemptTimes: [],
+    restarts: 0,
     comeBack: null,
     visible: true,
     online: true,

@@ -294,7 +294,7 @@ describe('ends of a socket', () => {
     const effects = machine.take()
     expect(effects[0]).toEqual({ type: 'close', code: 1000, reason: 'closed' })
     const cleared = effects.flatMap((effect) => (effect.type === 'clear-timer' ? [effect.timer] : []))
-    expect(cleared.toSorted()).toEqual(['handshake', 'heartbeat', 'pace', 'pong', 'resubscribe', 'retry', 'stable'])
+    expect(cleared.toSorted()).toEqual(['answers', 'handshake', 'heartbeat', 'pace', 'pong', 'resubscribe', 'retry', 'stable'])
     machine.feed({ type: 'wake' }, { type: 'retry' }, retryTimer, credential, closed(1006), {
       type: 'restarted',
       outbox: machine.state.outbox,

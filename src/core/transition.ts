@@ -105,7 +105,7 @@ function handle(turn: Turn, event: CoreEvent): void {
     }
     case 'restarted':
       change(turn, { outbox: event.outbox, confirmed: 0, decided: [], burying: new Set() })
-      if (phase.name === 'restarting') connecting.beginAttempt(turn)
+      if (phase.name === 'restarting') connecting.outboxRestarted(turn)
       // The store answered after it had been given up: this socket said hello under the old client id.
       else if (connecting.hasSocket(phase)) connecting.giveUp(turn, 'unreachable')
       return
@@ -167,13 +167,15 @@ function timer(turn: Turn, name: TimerName): void {
       if (turn.state.phase.name === 'waiting') connecting.beginAttempt(turn)
       return
     case 'stable':
-      change(turn, { attempt: 0 })
+      change(turn, { attempt: 0, restarts: 0 })
       return
     case 'heartbeat':
       return checkSilence(turn)
     case 'pong':
       log(turn, { level: 'info', event: 'heartbeat-timeout' })
       return connecting.giveUp(turn, 'unreachable')
+    case 'answers':
+      return connecting.lookForAnswers(turn)
     case 'pace':
       return sending.pump(turn)
     case 'resubscribe':
