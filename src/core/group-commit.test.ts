@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { createGroupCommit, type Submitted } from './group-commit.ts'
+import { createFakeClock, type FakeClock } from './testing/fake-clock.ts'
 import { id, message } from './testing/frames.ts'
 import { createStoreDouble, type StoreDouble } from './testing/store-double.ts'
 
 interface Desk {
+  readonly clock: FakeClock
   readonly store: StoreDouble
   readonly events: unknown[]
   submit(...names: readonly string[]): Promise<void>
@@ -12,11 +14,23 @@ interface Desk {
 /** Records commits and answers in the order in which they happen. */
 function createDesk(store: StoreDouble, sends = (): boolean => false): Desk {
   const events: unknown[] = []
-  const submit = createGroupCommit(store, sends, (_client, entries, sent) => {
-    events.push(['stored', ...entries.map(({ n }) => n), ...(sent ? ['sent'] : [])])
+  const clock = createFakeClock()
+  const submit = createGroupCommit({
+    store,
+    clock,
+    sendsAtOnce: sends,
+    held: (wanted) => store.outbox.entries.find((entry) => entry.id === wanted),
+    appended(_client, entries, sent, refused) {
+      const late = entries.filter((entry) => refused.has(entry.id)).map(({ n }) => `late ${n}`)
+      events.push(['stored', ...entries.map(({ n }) => n), ...(sent ? ['sent'] : []), ...late])
+    },
   })
-  const word = (submitted: Submitted): string | number => ('queued' in submitted ? submitted.queued.n : submitted.ended.fate)
+  const word = (submitted: Submitted): string | number => {
+    if ('queued' in submitted) return submitted.queued.n
+    return 'ended' in submitted ? submitted.ended.fate : submitted.failed.code
+  }
   return {
+    clock,
     store,
     events,
     submit: (...names) =>
@@ -96,7 +110,7 @@ describe('group commit', () => {
     ])
   })
 
-  it('[OB16] a fate that cannot be read is the trouble of its own caller only', async () => {
+  it('[OB16] a fate that cannot be read is the trouble of its own message only', async () => {
     const { store, events, submit } = createDesk(createStoreDouble())
     store.fates.set(id('b'), { id: id('b'), fate: 'applied' })
     store.failing.add('fatesOf')
@@ -104,8 +118,53 @@ describe('group commit', () => {
     expect(events.slice(2)).toEqual([
       ['stored', 2, 3],
       ['a', 2],
-      ['b', 'fatesOf failed'],
+      ['b', 'storage-failed'],
       ['c', 3],
+    ])
+  })
+
+  it('[OB21] [I5] [I32] a store that does not answer in 30 s fails everybody who waits, and whoever comes, at once; what is held already stays queued', async () => {
+    const { clock, store, events, submit } = createDesk(createStoreDouble())
+    await submit('held')
+    const release = store.hold('append')
+    const answers = [submit('a', 'held')]
+    while (store.calls.length < 2) await Promise.resolve()
+    answers.push(submit('b'))
+    clock.advance(29_999)
+    await Promise.resolve()
+    expect(events.slice(2)).toEqual([])
+    clock.advance(1)
+    await Promise.all(answers)
+    await submit('c')
+    expect(events.slice(2)).toEqual([
+      ['a,held', 'storage-failed', 1],
+      ['b', 'storage-failed'],
+      ['c', 'storage-failed'],
+    ])
+    expect(store.calls).toEqual(['append', 'append'])
+    release()
+    for (let turn = 0; turn < 50; turn++) await Promise.resolve()
+    expect(events[5]).toEqual(['stored', 2, 1, 'late 2'])
+    await submit('d')
+    expect(events.slice(6)).toEqual([
+      ['stored', 3],
+      ['d', 3],
+    ])
+    expect(clock.running).toBe(0)
+  })
+
+  it('[OB21] [I32] a fate that is not told in 30 s holds up nobody', async () => {
+    const { clock, store, events, submit } = createDesk(createStoreDouble())
+    store.fates.set(id('b'), { id: id('b'), fate: 'applied' })
+    store.hold('fatesOf')
+    const answers = [submit('a', 'b'), submit('c')]
+    while (!store.calls.includes('fatesOf')) await Promise.resolve()
+    clock.advance(30_000)
+    await Promise.all(answers)
+    expect(events).toEqual([
+      ['stored', 1],
+      ['a,b', 1, 'storage-failed'],
+      ['c', 'storage-failed'],
     ])
   })
 })

@@ -1,8 +1,22 @@
-import type { Fate, NewMessage, OutboxEntry, Store } from './ports.ts'
-import { HoldfastError } from '../protocol/errors.ts'
+import type { Clock, Fate, NewMessage, OutboxEntry, Store } from './ports.ts'
+import { STORE_DEADLINE_MS } from './store-deadline.ts'
+import { HoldfastError, type ErrorData } from '../protocol/errors.ts'
+import type { Id } from '../protocol/messages.ts'
 
 /** What became of one message handed to the store. */
-export type Submitted = { readonly queued: OutboxEntry } | { readonly ended: Fate }
+export type Submitted = { readonly queued: OutboxEntry } | { readonly ended: Fate } | { readonly failed: ErrorData }
+
+/** What group commit needs of the machine it serves. */
+export interface CommitHost {
+  readonly store: Store
+  readonly clock: Clock
+  /** Whether messages appended now count as sent from the start. */
+  sendsAtOnce(): boolean
+  /** The entry that is held under this id. */
+  held(id: Id): OutboxEntry | undefined
+  /** Told of every commit before its callers are. Callers of `refused` ids have long been told that their messages are not queued. */
+  appended(client: string, entries: readonly OutboxEntry[], sent: boolean, refused: ReadonlySet<Id>): void
+}
 
 interface Waiting {
   readonly messages: readonly NewMessage[]
@@ -10,61 +24,90 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
+const SILENT: ErrorData = { code: 'storage-failed', message: 'the store did not answer in time' }
+
 /**
  * Brings messages into the store in groups: while one transaction is under way the next group gathers, so that a burst costs a few commits and a single
  * message none of the waiting. Callers are answered in the order they called. Knows nothing of numbers or sockets.
- * @param sendsAtOnce whether messages appended now count as sent from the start
- * @param appended told of every commit before its callers are
+ *
+ * When the store does not answer within {@link STORE_DEADLINE_MS}, everybody who waits, and everybody who comes until it does, is told so at once.
  */
-export function createGroupCommit(
-  store: Store,
-  sendsAtOnce: () => boolean,
-  appended: (client: string, entries: readonly OutboxEntry[], sent: boolean) => void,
-): (messages: readonly NewMessage[]) => Promise<readonly Submitted[]> {
+export function createGroupCommit(host: CommitHost): (messages: readonly NewMessage[]) => Promise<readonly Submitted[]> {
+  const { store, clock } = host
   let gathering: Waiting[] = []
   let committing = false
+  /** Not answered yet, in the order they called. */
+  const unanswered = new Set<Waiting>()
+  let isSilent = false
+  /** Told as failed while the store may still take them in. */
+  let refused = new Set<Id>()
 
   const commit = async (group: readonly Waiting[]): Promise<void> => {
+    const stopDeadline = clock.setTimer(STORE_DEADLINE_MS, giveUp)
+    let failure: unknown = null
     try {
       const entries = await append(group.flatMap(({ messages }) => messages))
       let at = 0
       for (const waiting of group) await answer(waiting, entries.slice(at, (at += waiting.messages.length)))
     } catch (error) {
-      // One caller too many must not cost the others their place.
-      if (group.length > 1 && error instanceof HoldfastError && error.code === 'outbox-full') {
-        for (const waiting of group) await commit([waiting])
-      } else {
-        for (const { reject } of group) reject(error)
-      }
+      failure = error
+    }
+    stopDeadline()
+    isSilent = false
+    refused = new Set()
+    const left = group.filter((waiting) => unanswered.has(waiting))
+    // One caller too many must not cost the others their place.
+    if (group.length > 1 && failure instanceof HoldfastError && failure.code === 'outbox-full') {
+      for (const waiting of left) if (unanswered.has(waiting)) await commit([waiting])
+    } else {
+      for (const waiting of left) settle(waiting, () => waiting.reject(failure))
     }
   }
 
   const append = async (messages: readonly NewMessage[]): Promise<readonly (OutboxEntry | null)[]> => {
-    const sent = sendsAtOnce()
+    const sent = host.sendsAtOnce()
     const { client, entries } = await store.append(messages, sent)
-    appended(
-      client,
-      entries.filter((entry) => entry !== null),
-      sent,
-    )
+    const stored = entries.filter((entry) => entry !== null)
+    host.appended(client, stored, sent, refused)
     return entries
   }
 
-  /** The messages are stored whatever comes of this: a fate that cannot be read is the trouble of its own caller only. */
-  const answer = async ({ messages, resolve, reject }: Waiting, entries: readonly (OutboxEntry | null)[]): Promise<void> => {
-    try {
-      const ended = entries.includes(null) ? await store.fatesOf(messages.map(({ id }) => id)) : []
-      const submitted = entries.map((entry, at): Submitted => {
-        if (entry) return { queued: entry }
-        const id = messages[at]?.id
-        const fate = ended.find((candidate) => candidate.id === id)
-        if (!fate) throw new HoldfastError('storage-corrupt', 'the store knows the message as ended but not how')
-        return { ended: fate }
-      })
-      resolve(submitted)
-    } catch (error) {
-      reject(error)
+  /** The messages are stored whatever comes of this: a fate that cannot be read is the trouble of its own message only. */
+  const answer = async (waiting: Waiting, entries: readonly (OutboxEntry | null)[]): Promise<void> => {
+    const ids = waiting.messages.map(({ id }) => id)
+    const failed: { error: ErrorData } = { error: { code: 'storage-corrupt', message: 'the store knows the message as ended but not how' } }
+    const ended = !entries.includes(null)
+      ? []
+      : await store.fatesOf(ids).catch((error: unknown): readonly Fate[] => {
+          failed.error = error instanceof HoldfastError ? error.toData() : SILENT
+          return []
+        })
+    const submitted = entries.map((entry, at): Submitted => {
+      if (entry) return { queued: entry }
+      const fate = ended.find(({ id }) => id === ids[at])
+      return fate ? { ended: fate } : { failed: failed.error }
+    })
+    settle(waiting, () => waiting.resolve(submitted))
+  }
+
+  const settle = (waiting: Waiting, tell: () => void): void => {
+    if (unanswered.delete(waiting)) tell()
+  }
+
+  const giveUp = (): void => {
+    isSilent = true
+    gathering = []
+    for (const waiting of unanswered) {
+      const submitted = waiting.messages.map(unlessHeld)
+      submitted.forEach((one, at) => 'failed' in one && refused.add(waiting.messages[at]?.id ?? ''))
+      settle(waiting, () => waiting.resolve(submitted))
     }
+  }
+
+  /** What was queued before and is offered again stays queued, whatever the store says now. */
+  const unlessHeld = ({ id }: NewMessage): Submitted => {
+    const queued = host.held(id)
+    return queued ? { queued } : { failed: SILENT }
   }
 
   const work = async (): Promise<void> => {
@@ -79,7 +122,10 @@ export function createGroupCommit(
 
   return (messages) =>
     new Promise((resolve, reject) => {
-      gathering.push({ messages, resolve, reject })
+      if (isSilent) return resolve(messages.map(unlessHeld))
+      const waiting = { messages, resolve, reject }
+      unanswered.add(waiting)
+      gathering.push(waiting)
       if (!committing) void work()
     })
 }

@@ -3,11 +3,13 @@ import type { Id } from '../protocol/messages.ts'
 import { createCurrentSocket } from './current-socket.ts'
 import type { CoreEvent, Effect, TimerName } from './events.ts'
 import { createGroupCommit, type Submitted } from './group-commit.ts'
-import { applyRecalled, buriedCopy, buriedFate, mayRepeatFate, nextRecall, rejectedCopy, type Disagreement } from './outbox.ts'
+import { applyRecalled, buriedCopy, buriedFate, mayRepeatFate, nextRecall, rejectedCopy, tombstone, type Disagreement } from './outbox.ts'
 import type { BurialReason, Fate, NewMessage, OutboxEntry, ParkedMessage } from './ports.ts'
 import type { RuntimePorts } from './runtime-ports.ts'
 import { possiblySentThrough, sendsAtOnce } from './sending.ts'
+import { createSettlements } from './settlements.ts'
 import { initialState, type CoreState } from './state.ts'
+import { STORE_DEADLINE_MS } from './store-deadline.ts'
 import { transition } from './transition.ts'
 
 /** How often the outbox is searched for messages that are too old. */
@@ -16,23 +18,12 @@ const EXPIRY_CHECK_MS = 60_000
 /** Confirmed messages this young may be lost with a server's memory. */
 const MAY_BE_LOST_MS = 600_000
 
-/** A store call the protocol waits for has failed when it took this long: some browsers' storage stops answering for ever. */
-const STORE_DEADLINE_MS = 30_000
-
-/** Numbers that a stable ack covers, and what became of them. */
-interface Settlement {
-  readonly client: Id
-  readonly through: number
-  readonly id: Id
-  readonly fates: readonly Fate[]
-}
-
 /** The session machine at work on real or simulated parts. */
 export interface Runtime {
   readonly state: CoreState
   readonly parked: ReadonlyMap<Id, ParkedMessage>
   dispatch(event: CoreEvent): void
-  /** Resolves when the messages are stored; throws a `HoldfastError` when they are not. */
+  /** Resolves when it is known of each message whether it is stored; throws a `HoldfastError` when none of them is. */
   send(messages: readonly NewMessage[]): Promise<readonly Submitted[]>
   /** Makes a tombstone. Throws `already-sent` or `not-found`. */
   cancel(id: Id): Promise<void>
@@ -51,8 +42,6 @@ export function createRuntime(ports: RuntimePorts): Runtime {
   )
     ? { reason: 'interrupted', mayBeLost: [] }
     : null
-  /** The settlement that the store could not take: stored with the next one, or with the next look at the outbox. */
-  let unsettled: Settlement | null = null
   /** While it is there, memory and store number the outbox differently. */
   let restarting: Promise<void> | null = null
   const timers = new Map<TimerName, () => void>()
@@ -123,7 +112,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
         return void needed(store.raiseSentThrough(effect.n), () => dispatch({ type: 'sent-through', client, n: effect.n }))
       case 'settle':
         park(effect.fates.map((fate) => rejectedCopy(fate, (id) => before.outbox.entries.find((entry) => entry.id === id))))
-        return settle({ client, through: effect.through, id: effect.id, fates: effect.fates })
+        return settlements.settle({ client, through: effect.through, id: effect.id, fates: effect.fates })
       case 'store-recalled': {
         const hold = state.settings.outbox.mayRepeat === 'hold'
         const { client: earlier, asked, fates, link } = effect
@@ -186,24 +175,16 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     call.then(answered, (error: unknown) => notify({ type: 'error', error: dataOf(error) }))
   }
 
-  /** Stores what is settled, with what could not be stored before. */
-  const settle = ({ client, through, id, fates }: Settlement): void => {
-    const owed = unsettled?.client === client ? unsettled.fates : []
-    unsettled = null
-    const all = [...owed, ...fates]
-    store.settle(through, id, all).then(
-      () => dispatch({ type: 'settled', client, through }),
-      (error: unknown) => {
-        unsettled = { client, through, id, fates: all }
-        notify({ type: 'error', error: dataOf(error) })
-      },
-    )
-  }
+  const settlements = createSettlements(
+    store,
+    (client, through) => dispatch({ type: 'settled', client, through }),
+    (error) => notify({ type: 'error', error: dataOf(error) }),
+  )
 
   const beginRestart = (reason: Disagreement, ask: 'possibly-sent' | 'all'): Promise<void> => {
     const begin = (mayBeLost: readonly Id[]): Promise<void> =>
       needed(store.restart(random.id(), ask), (outbox) => {
-        restart = { reason, mayBeLost: [...(restart?.mayBeLost ?? []), ...mayBeLost] }
+        restart = { reason, mayBeLost: [...new Set([...(restart?.mayBeLost ?? []), ...mayBeLost])] }
         dispatch({ type: 'restarted', outbox })
       })
     return reason === 'ledger' ? needed(store.appliedSince(clock.nowMs() - MAY_BE_LOST_MS), begin) : begin([])
@@ -250,19 +231,33 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     stopExpiry = clock.setTimer(EXPIRY_CHECK_MS, expire)
     // Numbers are about to change; the next check is soon enough.
     if (restarting) return
-    if (unsettled?.client === state.outbox.client) settle({ ...unsettled, fates: [] })
+    settlements.retry(state.outbox.client)
     const oldestMs = clock.nowMs() - ports.settings.outbox.maxAgeMs
     const old = state.outbox.entries.filter(({ n, atMs, skip }) => !skip && !state.burying.has(n) && atMs < oldestMs)
     if (old.length > 0) wanted(bury(old, 'expired'))
   }
 
-  const submit = createGroupCommit(
+  const submit = createGroupCommit({
     store,
-    () => sendsAtOnce(state),
-    (client, entries, sent) => {
-      if (entries.length > 0) dispatch({ type: 'appended', client, entries, sent })
+    clock,
+    sendsAtOnce: () => sendsAtOnce(state),
+    held: (id) => state.outbox.entries.find((entry) => entry.id === id),
+    appended(client, added, sent, refused) {
+      if (added.length === 0) return
+      const entries = added.map((entry) => (refused.has(entry.id) ? tombstone(entry, 'cancelled') : entry))
+      dispatch({ type: 'appended', client, entries, sent })
+      if (refused.size > 0) wanted(takeBack(refused))
     },
-  )
+  })
+
+  /** The store took messages in after it was told that it did not: they keep their numbers and are not sent. */
+  const takeBack = async (ids: ReadonlySet<Id>): Promise<void> => {
+    // What numbers are meant can be said only afterwards.
+    if (restarting) await restarting
+    const numbers = state.outbox.entries.filter(({ id }) => ids.has(id)).map(({ n }) => n)
+    dispatch({ type: 'buried', client: state.outbox.client, numbers, why: 'cancelled' })
+    await store.bury(numbers, 'cancelled')
+  }
 
   return {
     get state() {

@@ -180,7 +180,7 @@ function isFate(fate: Fate | null): fate is Fate {
 function fateOf({ id, skip }: OutboxEntry, outcome: Outcome | undefined): Fate | null {
   if (skip) return null
   if (outcome && 'rejected' in outcome) return { id, fate: 'rejected', reason: outcome.rejected, message: outcome.message }
-  // An earlier hub buried the message and sent the skip, and ended before the burial was stored.
+  // Buried by an earlier hub that ended before its store knew.
   if (outcome && 'skipped' in outcome) return { id, fate: 'cancelled' }
   return outcome && 'reply' in outcome ? { id, fate: 'applied', replyJson: JSON.stringify(outcome.reply) } : { id, fate: 'applied' }
 }

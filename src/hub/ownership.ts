@@ -17,11 +17,12 @@ import { createFateDesk } from './fate-desk.ts'
 import { openStore } from './open-store.ts'
 import { outboxView } from './outbox-view.ts'
 import type { HubPlatform } from './platform.ts'
-import { rescue } from './rescue.ts'
+import { requeue, rescue } from './rescue.ts'
 import { createStateBoard } from './state-board.ts'
 import { TabChannel } from './tab-channel.ts'
 import type { TabSession, TabSource } from './tab-session.ts'
 import { unsettledFates } from './unsettled-fates.ts'
+import { volatileFrame } from './volatile-frame.ts'
 
 /** The session machine, its store and its channels on behalf of the attached tabs: before this hub owns them, while, and after they were lost. */
 export interface Ownership {
@@ -120,7 +121,7 @@ export function createOwnership(
       const { again, fates: ended } = rescue(lost)
       fates.tell(ended)
       // Before whatever has waited for the store since.
-      if (again.length > 0) runtime.send(again).catch(fail)
+      if (again.length > 0) requeue(runtime, again).then((left) => fates.tell(left), fail)
     }
     opened(now)
     board.update()
@@ -209,6 +210,10 @@ export function createOwnership(
       throw error
     })
     fates.close(submitted.flatMap((one) => ('ended' in one ? [one.ended.id] : [])))
+    fates.release(
+      tab,
+      ids.filter((_, at) => 'failed' in (submitted[at] ?? {})),
+    )
     return submitted
   }
 
@@ -250,8 +255,7 @@ export function createOwnership(
     sendVolatile(messages) {
       const runtime = running?.runtime
       if (runtime?.state.phase.name !== 'live') throw new HoldfastError('not-connected', 'there is no connection')
-      const list = messages.map(({ id, channel, json }) => `{"id":"${id}","channel":${JSON.stringify(channel)},"data":${json}}`)
-      runtime.dispatch({ type: 'volatile', frame: `{"type":"volatile","messages":[${list.join(',')}]}` })
+      runtime.dispatch({ type: 'volatile', frame: volatileFrame(messages) })
     },
     cancel: async (id) => (await ready).runtime.cancel(id),
     async retry(tab, id, newId) {
@@ -259,7 +263,8 @@ export function createOwnership(
       const message = runtime.parked.get(id)
       if (!message) throw new HoldfastError('not-found', 'no such message is parked')
       // Queued before it is forgotten: a crash in between shows it twice, and never loses it.
-      await submit(tab, runtime, [{ id: newId, channel: message.channel, json: message.json, atMs: clock.nowMs() }])
+      const [again] = await submit(tab, runtime, [{ id: newId, channel: message.channel, json: message.json, atMs: clock.nowMs() }])
+      if (again && 'failed' in again) throw HoldfastError.from(again.failed)
       await runtime.unpark(id)
     },
     async discard(id) {
@@ -293,5 +298,6 @@ export function createOwnership(
 }
 
 function answerOf(submitted: Submitted): SendAnswer {
-  return 'ended' in submitted ? { ended: submitted.ended } : { queued: true }
+  if ('queued' in submitted) return { queued: true }
+  return 'failed' in submitted ? { error: submitted.failed } : submitted
 }

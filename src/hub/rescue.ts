@@ -1,5 +1,6 @@
 import { mayRepeatFate } from '../core/outbox.ts'
 import type { Fate, NewMessage } from '../core/ports.ts'
+import type { Runtime } from '../core/runtime.ts'
 import { possiblySentThrough } from '../core/sending.ts'
 import type { CoreState } from '../core/state.ts'
 
@@ -17,4 +18,10 @@ export function rescue(state: CoreState): { readonly again: readonly NewMessage[
     else fates.push(mayRepeatFate(id))
   }
   return { again, fates }
+}
+
+/** Queues them in the new store. Gives the fates of those that it did not take. */
+export async function requeue(runtime: Pick<Runtime, 'send'>, messages: readonly NewMessage[]): Promise<readonly Fate[]> {
+  const submitted = await runtime.send(messages)
+  return messages.filter((_, at) => !('queued' in (submitted[at] ?? {}))).map(({ id }) => mayRepeatFate(id))
 }
