@@ -19,6 +19,8 @@ const CREDENTIAL_NOTICE_MS = 60_000
 function noticeMs(endsAtMs: number, nowMs: number): number {
   return Math.min(CREDENTIAL_NOTICE_MS, (endsAtMs - nowMs) / 2)
 }
+/** What may be asked at a time that takes the server long: a client asks such things one after the other. */
+const MAX_QUESTIONS = 16
 const PONG = '{"type":"pong"}'
 
 /** Who was admitted, and over which socket it is reached. */
@@ -51,6 +53,7 @@ export class AdmittedConnection {
   #wasCredentialAskedFor = false
   #credentialRound = 0
   #hasEnded = false
+  #questions = 0
 
   constructor(host: ConnectionHost, admission: Admission) {
     this.#host = host
@@ -58,11 +61,15 @@ export class AdmittedConnection {
     this.#credentialEndsAtMs = admission.credentialEndsAtMs
     this.#noticeMs = noticeMs(admission.credentialEndsAtMs, host.settings.clock.nowMs())
     const { settings, engine, flusher, handler, channels, snapshots } = host
-    const { frameBytes, messageBytes, messagesPerSecond, messageBurst, sendWindow } = settings.limits
+    const { frameBytes, messageBytes, messagesPerSecond, messageBurst, sendWindow, replyBytes } = settings.limits
     const { user, client, confirmed, lane, outbound, close, guard } = admission
     const count = (name: string, times?: number): void => host.count(name, times)
     this.#messages = new RateBucket(messagesPerSecond, messageBurst, settings.clock.nowMs())
-    this.#upstream = new Upstream({ user, outbound, flusher, engine, frameBytes, messageBytes, sendWindow, count, close }, lane, confirmed)
+    this.#upstream = new Upstream(
+      { user, outbound, flusher, engine, frameBytes, messageBytes, sendWindow, replyBytes, count, close },
+      lane,
+      confirmed,
+    )
     this.#subscriptions = new Subscriptions({
       clock: settings.clock,
       user,
@@ -103,7 +110,7 @@ export class AdmittedConnection {
         if (this.#mayTake(message.messages.length)) this.#volatile.take(message.messages)
         break
       case 'subscribe':
-        this.#subscribe(message.subscriptions)
+        if (this.#mayTake(message.subscriptions.length)) this.#subscribe(message.subscriptions)
         break
       case 'unsubscribe':
         this.#subscriptions.close(message.subs)
@@ -113,12 +120,12 @@ export class AdmittedConnection {
         break
       case 'recall': {
         const { engine, lanes, settings } = this.#host
-        const answering = answerRecall({ engine, lanes, frameBytes: settings.limits.frameBytes }, this.#admission.user, message)
-        this.#admission.guard(answering.then((text) => this.#admission.outbound.sendText(text)))
+        const host = { engine, lanes, frameBytes: settings.limits.frameBytes }
+        this.#ask(async () => this.#admission.outbound.sendText(await answerRecall(host, this.#admission.user, message)))
         break
       }
       case 'authenticate':
-        this.#admission.guard(this.#authenticateAgain(message.credential))
+        this.#ask(() => this.#authenticateAgain(message.credential))
         break
       case 'ping':
         this.#admission.outbound.sendText(PONG)
@@ -160,6 +167,12 @@ export class AdmittedConnection {
 
   #subscribe(requests: readonly SubscribeRequest[]): void {
     if (!this.#subscriptions.open(requests)) this.#admission.close('badMessage')
+  }
+
+  #ask(answer: () => Promise<void>): void {
+    if (this.#questions >= MAX_QUESTIONS) return this.#admission.close('rate')
+    this.#questions++
+    this.#admission.guard(answer().finally(() => this.#questions--))
   }
 
   #mayTake(count: number): boolean {

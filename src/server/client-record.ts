@@ -27,6 +27,7 @@ export class ClientRecord {
   #fates: Map<number, NonNullable<Fate>> | undefined
   #hi = 0
   #confirmed = 0
+  #unconfirmedUnits = 0
 
   constructor(user: string | null) {
     this.user = user
@@ -40,6 +41,11 @@ export class ClientRecord {
   /** Numbers above what the client confirmed. */
   get unconfirmed(): number {
     return this.#hi - this.#confirmed
+  }
+
+  /** JSON text of the replies above what the client confirmed, in UTF-16 units. */
+  get unconfirmedUnits(): number {
+    return this.#unconfirmedUnits
   }
 
   /** The message id at a number, when it is still known. */
@@ -68,6 +74,7 @@ export class ClientRecord {
     this.#hi++
     this.#known.push(id)
     if (fate !== undefined) (this.#fates ??= new Map()).set(this.#hi, fate)
+    this.#unconfirmedUnits += unitsOf(fate)
     // Trimming in bulk keeps a long burst linear; what is kept stays bounded by twice the promise.
     if (this.#ids.length > 4 * KEPT_NUMBERS) this.#forget()
   }
@@ -76,6 +83,7 @@ export class ClientRecord {
   confirm(n: number): void {
     const confirmed = Math.min(n, this.#hi)
     if (confirmed <= this.#confirmed) return
+    for (let number = this.#confirmed + 1; number <= confirmed; number++) this.#unconfirmedUnits -= unitsOf(this.fateAt(number))
     this.#confirmed = confirmed
     this.#forget()
   }
@@ -106,6 +114,10 @@ export class ClientRecord {
     this.#ids = this.#known.slice(keepFrom - oldest)
     if (this.#fates?.size === 0) this.#fates = undefined
   }
+}
+
+function unitsOf(fate: Fate): number {
+  return fate?.kind === 'applied' ? fate.reply.length : fate?.kind === 'rejected' ? fate.message.length : 0
 }
 
 /** The fate as an `ack` tells it, as JSON text; `undefined` when there is nothing to tell. */

@@ -1,6 +1,7 @@
 import type { Channels } from './channels.ts'
 import type { Awaitable, Engine } from './engine.ts'
 import type { Flusher } from './flusher.ts'
+import type { KeyedRate } from './keyed-rate.ts'
 import type { Lanes } from './lanes.ts'
 import type { MessageHandler } from './message-handler.ts'
 import type { Settings } from './options.ts'
@@ -31,6 +32,8 @@ export interface ConnectionHost {
   readonly snapshots: Snapshots
   readonly handler: MessageHandler
   readonly lanes: Lanes
+  /** How often sessions are resumed, by token hash. */
+  readonly resumes: KeyedRate
   /** Resolves when the engine has started. */
   readonly started: Awaitable<void>
   mayRead(user: string | null, channel: string): Awaitable<boolean>

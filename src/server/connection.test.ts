@@ -126,7 +126,7 @@ describe('opening', () => {
   })
 
   it('[P7] has one live socket when a session is resumed many times at once', async () => {
-    const { open, peer, clock } = fakeServer()
+    const { open, peer, clock } = fakeServer({ limits: { resumesPerMinute: 1_000 } })
     const { session } = (await open()).last('session_init')
     const storm = Array.from({ length: 100 }, () => peer())
     for (const each of storm) each.hello({ session })
@@ -205,7 +205,7 @@ describe('staying alive', () => {
     expect([lively.closedWith?.code, dead.closedWith?.code]).toEqual([undefined, 1001])
   })
 
-  it('[P32] asks for a fresh credential a minute before the end, and takes it', async () => {
+  it('(SEC8) [P32] asks for a fresh credential a minute before the end, and takes it', async () => {
     let expiresAtMs = 0
     const { open, clock } = fakeServer({ authenticate: ({ credential }) => (credential === 'bad' ? null : { user: 'ada', expiresAtMs }) })
     const alive = async (peer: Awaited<ReturnType<typeof open>>, ms: number): Promise<void> => {
@@ -262,7 +262,7 @@ describe('staying alive', () => {
 })
 
 describe('the log', () => {
-  it('[I29] disturbs nothing when it throws, and never holds a payload, a credential or a token', async () => {
+  it('(SEC22) [I29] disturbs nothing when it throws, and never holds a payload, a credential or a token', async () => {
     const lines: unknown[] = []
     const { open, clock } = fakeServer({
       authenticate: ({ credential }) => ({ user: credential ?? '' }),

@@ -144,7 +144,7 @@ export class Connection implements SocketEvents {
   }
 
   async #enter(hello: Hello): Promise<void> {
-    const { settings, engine, lanes, started } = this.#host
+    const { settings, engine, lanes, resumes, started } = this.#host
     const { hooks, clock, random, log } = settings
     if (hello.protocol !== PROTOCOL_VERSION) return this.close('version')
     const verdict = await checkCredential(hooks.authenticate, clock, log, hello.credential, this.#request)
@@ -154,6 +154,8 @@ export class Connection implements SocketEvents {
     if (this.#isClosed()) return
     const { user } = verdict
     const resume = hello.session === null ? null : { id: hello.session.id, tokenHash: hashToken(hello.session.token) }
+    // Only who has the token can spend its rate: it is counted before anything is fenced, and forgotten when it resumes nothing.
+    if (resume !== null && !resumes.take(resume.tokenHash, clock.nowMs())) return this.close('rate')
     const fresh = { id: random.id(), token: random.token() }
     const admitted = await engine.admit({ resume, user, fresh: { id: fresh.id, tokenHash: hashToken(fresh.token) } })
     if (admitted === null) {
@@ -161,7 +163,10 @@ export class Connection implements SocketEvents {
       return this.close('internal')
     }
     if (this.#isClosed()) return
-    if (resume !== null && !admitted.resumed) this.#host.count('refused.resume')
+    if (resume !== null && !admitted.resumed) {
+      resumes.forget(resume.tokenHash)
+      this.#host.count('refused.resume')
+    }
     this.session = admitted.session
     this.number = admitted.connection
     if (!this.#host.entered(this)) return this.replace()

@@ -45,7 +45,7 @@ describe('subscriptions', () => {
     expect([peer.messagesOf(1), server.core.metrics().channelsRead]).toEqual([[], 0])
   })
 
-  it('[P29] [I28] refuses what the app does not allow, at every subscription, replays too, and the connection goes on', async () => {
+  it('(SEC9) [P29] [I28] refuses what the app does not allow, at every subscription, replays too, and the connection goes on', async () => {
     let isAllowed = true
     const server = fakeServer({ authorize: ({ channel }) => channel !== 'secret' && (isAllowed || Promise.reject(new Error('db'))) })
     const peer = await server.open({

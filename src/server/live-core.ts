@@ -6,7 +6,9 @@ import { HOOK_MS, isPromise, kindOf, within } from './deadline.ts'
 import { encodeData } from './encode-data.ts'
 import type { Awaitable, Engine } from './engine.ts'
 import { Flusher } from './flusher.ts'
+import { Gate } from './gate.ts'
 import { publicationKey, userKey } from './handler-run.ts'
+import { KeyedRate } from './keyed-rate.ts'
 import { Lanes } from './lanes.ts'
 import { MessageHandler } from './message-handler.ts'
 import type { Permission, Settings } from './options.ts'
@@ -17,6 +19,10 @@ import { HoldfastError, type Cursor, type Id } from '../protocol/index.ts'
 /** Gauges and totals of a server, as plain data. */
 export interface Metrics {
   readonly sockets: number
+  /** Sockets whose `hello` was not answered. */
+  readonly waiting: number
+  /** Addresses that the limits per address remember. */
+  readonly addresses: number
   readonly sessions: number
   readonly clients: number
   /** Channels kept by the engine, and those that somebody reads. */
@@ -48,6 +54,9 @@ export class LiveCore implements ConnectionHost {
   readonly snapshots: Snapshots
   readonly handler: MessageHandler
   readonly lanes: Lanes
+  /** Who may open a socket. */
+  readonly gate: Gate
+  readonly resumes: KeyedRate
   readonly started: Awaitable<void>
   readonly #counters = new Counters()
   readonly #connections = new Set<HostedConnection>()
@@ -74,6 +83,8 @@ export class LiveCore implements ConnectionHost {
       count,
     })
     this.lanes = new Lanes({ engine, handler: this.handler, count, failed: (error) => this.#engineFailed(error) })
+    this.gate = new Gate(settings, this)
+    this.resumes = new KeyedRate(limits.resumesPerMinute, count)
     this.started = engine.start({
       clock,
       random,
@@ -98,9 +109,9 @@ export class LiveCore implements ConnectionHost {
     return this.#closing !== undefined
   }
 
-  /** Sockets there are now. */
-  get sockets(): number {
-    return this.#connections.size
+  /** Accepted sockets whose `hello` was not answered. */
+  get waiting(): number {
+    return this.#connections.size - this.#bySession.size
   }
 
   /** Takes an accepted socket; the host tells what it hears on it. */
@@ -131,6 +142,8 @@ export class LiveCore implements ConnectionHost {
   metrics(): Metrics {
     return {
       sockets: this.#connections.size,
+      waiting: this.waiting,
+      addresses: this.gate.addresses,
       channelsRead: this.channels.size,
       lanes: this.lanes.clients().length,
       queued: this.lanes.waiting(),
@@ -221,6 +234,8 @@ export class LiveCore implements ConnectionHost {
     this.engine.touch([...this.#bySession.keys()], this.lanes.clients())
     this.engine.sweep()
     this.channels.recheck()
+    this.gate.sweep()
+    this.resumes.sweep(this.settings.clock.nowMs())
   }
 
   #every(intervalMs: number, run: () => void): void {

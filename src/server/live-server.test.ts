@@ -90,7 +90,7 @@ describe("the first version's faults", () => {
 })
 
 describe('upgrades', () => {
-  it('takes a listed origin, and a program without one unless it sends cookies', async () => {
+  it('(SEC1) (SEC2) takes a listed origin, and a program without one unless it sends cookies', async () => {
     const server = await start({ allowedOrigins: ['https://app.example.com'] })
     expect(await upgradeStatus(server, { Origin: 'https://app.example.com' })).toBe(101)
     expect(await upgradeStatus(server, {})).toBe(101)

@@ -59,6 +59,16 @@ export interface ServerLimits extends Omit<AnnouncedLimits, 'history'> {
   readonly helloMs: number
   /** Time a socket may stay over `outboundBytes`. Default 30 s. */
   readonly slowConsumerMs: number
+  /** Sockets whose `hello` was not answered yet; a further upgrade is refused with 503. Default 10,000. */
+  readonly waitingSockets: number
+  /** Sockets of one address, where `addressOf` names it; a further upgrade is refused with 429. Default 200. */
+  readonly addressSockets: number
+  /** New sockets of one address, at once and per minute; a further upgrade is refused with 429. Default 600. */
+  readonly addressSocketsPerMinute: number
+  /** Times one session may be resumed, at once and per minute; then its newcomers are closed, and the live connection goes on. Default 60. */
+  readonly resumesPerMinute: number
+  /** Replies kept for a client that has not confirmed them, in UTF-16 units of JSON text. Default 16 Mi. */
+  readonly replyBytes: number
 }
 
 /** How long sessions and client records are kept, and how many. */
@@ -83,6 +93,11 @@ export interface LiveServerOptions {
     readonly credential: string | null
     readonly request: UpgradeRequest
   }) => Awaitable<Authenticated | null>
+  /**
+   * The address a request comes from, for the limits per address; `undefined` when it cannot be told, and then none applies. Without this hook there are
+   * none: behind a proxy only the app knows which header to believe. Give one string for a whole IPv6 /64. Throwing refuses (503).
+   */
+  readonly addressOf?: (request: UpgradeRequest) => string | undefined
   /** Says what a user may do. Asked at each subscription and for each message sent. Throwing refuses. Default: everything. */
   readonly authorize?: (permission: Permission) => Awaitable<boolean>
   /**
@@ -111,7 +126,7 @@ export interface LiveServerOptions {
 
 /** The options with every default filled in. */
 export interface Settings {
-  readonly hooks: Pick<LiveServerOptions, 'authenticate' | 'authorize' | 'snapshot' | 'onMessage'>
+  readonly hooks: Pick<LiveServerOptions, 'authenticate' | 'addressOf' | 'authorize' | 'snapshot' | 'onMessage'>
   readonly allowedOrigins: readonly string[] | '*' | undefined
   readonly history: (channel: string) => HistoryLimits
   readonly announced: AnnouncedLimits

@@ -12,6 +12,11 @@ export class RateBucket {
     this.#filledAtMs = nowMs
   }
 
+  /** Whether nothing was taken for so long that it is as if it were new. */
+  isFull(nowMs: number): boolean {
+    return this.take(0, nowMs) && this.#tokens >= this.#burst
+  }
+
   /** Takes `count` tokens when there are as many; otherwise takes none and says so. */
   take(count: number, nowMs: number): boolean {
     this.#tokens = Math.min(this.#burst, this.#tokens + (nowMs - this.#filledAtMs) * this.#perMs)

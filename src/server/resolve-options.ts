@@ -17,6 +17,11 @@ const LIMITS: ServerLimits = {
   outboundBytes: 2 ** 20,
   helloMs: 10_000,
   slowConsumerMs: 30_000,
+  waitingSockets: 10_000,
+  addressSockets: 200,
+  addressSocketsPerMinute: 600,
+  resumesPerMinute: 60,
+  replyBytes: 16 * 2 ** 20,
 }
 const SESSIONS: SessionOptions = { ttlMs: DAY_MS, clientTtlMs: 30 * DAY_MS, sweepMs: 60_000, max: 100_000 }
 
@@ -33,6 +38,12 @@ const LIMIT_RANGES: { readonly [Name in keyof ServerLimits]: Range } = {
   outboundBytes: [65_536, 2 ** 30],
   helloMs: [10, MAX_TIMER_MS],
   slowConsumerMs: [10, MAX_TIMER_MS],
+  waitingSockets: [1, 100_000_000],
+  addressSockets: [1, 100_000_000],
+  addressSocketsPerMinute: [1, 10_000_000],
+  // A client makes up to 20 tries a minute.
+  resumesPerMinute: [20, 10_000_000],
+  replyBytes: [1_024, 2 ** 32],
 }
 const HISTORY_RANGES: { readonly [Name in keyof HistoryLimits]: Range } = {
   messages: [1, 1_000_000],
@@ -49,6 +60,7 @@ const HEARTBEAT_RANGES = { pingMs: [100, 3_600_000], hiddenPingMs: [100, 3_600_0
 
 const KNOWN: readonly string[] = [
   'authenticate',
+  'addressOf',
   'authorize',
   'snapshot',
   'onMessage',
@@ -70,7 +82,7 @@ const KNOWN: readonly string[] = [
  */
 export function resolveOptions(options: LiveServerOptions): Settings {
   for (const key of Object.keys(options)) if (!KNOWN.includes(key)) refuse(`${key} is no option of createLiveServer`)
-  for (const key of ['authenticate', 'authorize', 'snapshot', 'onMessage', 'log'] as const) {
+  for (const key of ['authenticate', 'addressOf', 'authorize', 'snapshot', 'onMessage', 'log'] as const) {
     if (options[key] !== undefined && typeof options[key] !== 'function') refuse(`${key} must be a function`)
   }
   for (const key of ['engine', 'clock', 'random'] as const) {

@@ -13,6 +13,9 @@ import type { Cursor, RefusedReason, ResetReason, SubscribeRequest } from '../pr
 const FIRST_RETRY_MS = 1_000
 const MAX_RETRY_MS = 30_000
 
+/** Subscriptions that wait for permission, in multiples of the channels a session may have: a channel may be given up and asked for again meanwhile. */
+const ENTERING = 4
+
 /** What the subscriptions of a connection need of it. */
 export interface SubscriptionsHost {
   readonly clock: Clock
@@ -34,6 +37,7 @@ export class Subscriptions {
   readonly #bySub = new Map<number, Receiver>()
   readonly #byChannel = new Map<string, Receiver>()
   #lastSub = 0
+  #entering = 0
 
   constructor(host: SubscriptionsHost) {
     this.#host = host
@@ -46,14 +50,15 @@ export class Subscriptions {
       this.#lastSub = sub
       const before = this.#byChannel.get(channel)
       if (before !== undefined) this.#end(before)
-      if (this.#byChannel.size >= this.#host.maxChannels) {
+      if (this.#byChannel.size >= this.#host.maxChannels || this.#entering >= ENTERING * this.#host.maxChannels) {
         this.#refuse(sub, 'limit', 'too many channels at a time')
         continue
       }
       const receiver = new Receiver(sub, channel, this.#host.outbound)
       this.#bySub.set(sub, receiver)
       this.#byChannel.set(channel, receiver)
-      this.#host.guard(this.#enter(receiver, cursor))
+      this.#entering++
+      this.#host.guard(this.#enter(receiver, cursor).finally(() => this.#entering--))
     }
     return true
   }

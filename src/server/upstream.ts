@@ -15,6 +15,7 @@ export interface UpstreamHost {
   readonly frameBytes: number
   readonly messageBytes: number
   readonly sendWindow: number
+  readonly replyBytes: number
   count(name: string, count?: number): void
   close(name: CloseName): void
 }
@@ -74,6 +75,11 @@ export class Upstream implements LaneSource, Flushable {
   committed(): void {
     this.#isAckDue = true
     this.#host.flusher.mark(this)
+    if (this.isGone || (this.#lane.record?.unconfirmedUnits ?? 0) <= this.#host.replyBytes) return
+    // What is told now can be confirmed with the next `hello`.
+    this.flush()
+    this.isRefusing = true
+    this.#host.close('rate')
   }
 
   again(n: number): void {

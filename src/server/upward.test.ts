@@ -171,7 +171,7 @@ describe('numbers', () => {
     expect([peer.all('unknown_client').length, calls, core.metrics().clients]).toEqual([1, 0, 0])
   })
 
-  it('[P9] is unknown to every user but the first', async () => {
+  it('(SEC5) [P9] is unknown to every user but the first', async () => {
     const { open, clock } = fakeServer({ ...users, onMessage: () => undefined })
     const ada = await open({ user: 'ada', credential: 'ada' })
     send(ada, numbered(1, 1))

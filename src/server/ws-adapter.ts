@@ -3,8 +3,7 @@ import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws'
 import type { LiveCore } from './live-core.ts'
-import { isOriginAllowed } from './origin.ts'
-import type { Frame, ServerSocket } from './ports.ts'
+import type { Frame, ServerSocket, UpgradeRequest } from './ports.ts'
 import { CLOSE, type CloseName } from '../protocol/index.ts'
 
 /** Fragments and chunks of one message; a browser sends a message in one piece. */
@@ -12,7 +11,9 @@ const MAX_FRAGMENTS = 64
 const MAX_BUFFERED_CHUNKS = 1_024
 /** Time for the peer's half of the closing handshake, then the socket is cut. */
 const CLOSE_TIMEOUT_MS = 5_000
-const RETRY_AFTER_SECONDS = 1
+/** What an HTTP server of the app should give a request at most: slower headers are an attack, or a network nobody can use. */
+const HEADERS_TIMEOUT_MS = 10_000
+const REQUEST_TIMEOUT_MS = 15_000
 
 /** Puts a {@link LiveCore} on WebSockets. The only file that knows `ws`. */
 export class WsAdapter {
@@ -37,6 +38,9 @@ export class WsAdapter {
   /** Answers the upgrades of one path of an HTTP server; returns how to stop that. */
   attach(server: Server, path: string): () => void {
     this.#detach.get(server)?.()
+    const { headersTimeout, requestTimeout } = server
+    if (!isWithin(headersTimeout, HEADERS_TIMEOUT_MS) || !isWithin(requestTimeout, REQUEST_TIMEOUT_MS))
+      this.#core.log({ level: 'info', event: 'http_timeouts_long', headersTimeout, requestTimeout })
     const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
       if (pathOf(request) === path) this.#upgrade(request, socket, head)
       // Nobody else is there to answer, and an upgrade without an answer is a socket that stays.
@@ -57,28 +61,19 @@ export class WsAdapter {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const { settings } = this.#core
-    const status =
-      this.#core.isClosing || this.#core.sockets >= settings.sessions.max
-        ? 503
-        : isOriginAllowed(request.headers, settings.allowedOrigins)
-          ? 0
-          : 403
-    if (status !== 0) {
-      this.#core.count(status === 503 ? 'refused.unavailable' : 'refused.origin')
-      refuse(socket, status)
+    const { headers } = request
+    const from: UpgradeRequest = { headers, origin: headers.origin, remoteAddress: request.socket.remoteAddress }
+    const passage = this.#core.gate.enter(from)
+    if (!passage.isAllowed) {
+      refuse(socket, passage.status, passage.retryAfterSeconds)
       return
     }
-    this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, socket, request))
+    socket.once('close', passage.leave)
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, socket, from))
   }
 
-  #accept(webSocket: WebSocket, socket: Duplex, request: IncomingMessage): void {
-    const { headers } = request
-    const events = this.#core.accept(new WsSocket(webSocket, socket), {
-      headers,
-      origin: headers.origin,
-      remoteAddress: request.socket.remoteAddress,
-    })
+  #accept(webSocket: WebSocket, socket: Duplex, request: UpgradeRequest): void {
+    const events = this.#core.accept(new WsSocket(webSocket, socket), request)
     webSocket.on('message', (data, isBinary) => {
       // With the default `binaryType` a message is one buffer.
       if (isBinary || !Buffer.isBuffer(data)) events.binary()
@@ -146,9 +141,13 @@ function pathOf({ url }: IncomingMessage): string {
   return query === -1 ? path : path.slice(0, query)
 }
 
-function refuse(socket: Duplex, status: number): void {
+function isWithin(timeoutMs: number, mostMs: number): boolean {
+  return timeoutMs > 0 && timeoutMs <= mostMs
+}
+
+function refuse(socket: Duplex, status: number, retryAfterSeconds: number = 0): void {
   socket.on('error', () => socket.destroy())
-  const retry = status === 503 ? `Retry-After: ${RETRY_AFTER_SECONDS}\r\n` : ''
+  const retry = retryAfterSeconds > 0 ? `Retry-After: ${retryAfterSeconds}\r\n` : ''
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${retry}Connection: close\r\nContent-Length: 0\r\n\r\n`, () =>
     socket.destroy(),
   )

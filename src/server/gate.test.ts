@@ -1,0 +1,154 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { connect } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { KeyedRate } from './keyed-rate.ts'
+import type { LiveServerOptions } from './options.ts'
+import { fakeServer } from './testing/fake-peer.ts'
+import { rawClient, upgrade, UPGRADE } from './testing/raw-request.ts'
+import { startWireServer, type WireServer } from './testing/wire-server.ts'
+
+const ends: (() => unknown)[] = []
+
+async function start(options: LiveServerOptions = {}): Promise<WireServer> {
+  const server = await startWireServer(options)
+  ends.push(server.stop)
+  return server
+}
+
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end()
+})
+
+const addressOf: NonNullable<LiveServerOptions['addressOf']> = ({ headers }) => {
+  const given = headers['x-address']
+  return typeof given === 'string' ? given : undefined
+}
+const statusOf = async (port: number, ...headers: string[]): Promise<string> => (await upgrade(port, ...headers)).head.slice(9, 12)
+
+describe('the gate', () => {
+  it('(SEC12) [P35] [I30] refuses with 429 the sockets of an address that has too many, and lets everybody else in', async () => {
+    const { port, live } = await start({ addressOf, limits: { addressSockets: 2 } })
+    const first = await upgrade(port, 'X-Address: a')
+    expect([await statusOf(port, 'X-Address: a'), await statusOf(port, 'X-Address: b'), await statusOf(port)]).toEqual([
+      '101',
+      '101',
+      '101',
+    ])
+    const { head, client } = await upgrade(port, 'X-Address: a')
+    expect(head).toContain('429 Too Many Requests')
+    expect(head).toContain('Retry-After: 10')
+    await client.gone
+    expect(live.metrics()).toMatchObject({ sockets: 4, totals: { 'refused.address': 1 } })
+    first.client.socket.destroy()
+    await expect.poll(() => statusOf(port, 'X-Address: a')).toBe('101')
+  })
+
+  it('(SEC12) [P35] [I30] refuses with 429 an address that opens sockets too fast, until its minute has refilled', () => {
+    const { core, clock } = fakeServer({ addressOf, limits: { addressSocketsPerMinute: 60 } })
+    const from = (address: string): object | undefined => {
+      const passage = core.gate.enter({ headers: { 'x-address': address }, origin: undefined, remoteAddress: undefined })
+      if (passage.isAllowed) passage.leave()
+      return passage.isAllowed ? undefined : passage
+    }
+    const storm = Array.from({ length: 100 }, () => from('a'))
+    expect(storm.filter((refused) => refused === undefined)).toHaveLength(60)
+    expect(storm.at(-1)).toEqual({ isAllowed: false, status: 429, retryAfterSeconds: 1 })
+    expect(from('b')).toBeUndefined()
+    expect(core.metrics().totals['refused.address']).toBe(40)
+    return clock.pass(1_000).then(() => expect([from('a'), from('a')]).toEqual([undefined, storm.at(-1)]))
+  })
+
+  it('[P35] [I24] [I30] remembers an address no longer than its sockets and its rate need, and never more than 100,000', async () => {
+    const { core, clock } = fakeServer({ addressOf })
+    const passage = core.gate.enter({ headers: { 'x-address': 'a' }, origin: undefined, remoteAddress: undefined })
+    if (passage.isAllowed) passage.leave()
+    expect(core.metrics().addresses).toBe(1)
+    await clock.pass(120_000)
+    expect(core.metrics().addresses).toBe(0)
+    const dropped: string[] = []
+    const rate = new KeyedRate(60, (name) => dropped.push(name))
+    for (let key = 0; key < 100_002; key++) rate.take(String(key), 0)
+    expect([rate.size, dropped]).toEqual([100_000, ['dropped.rates', 'dropped.rates']])
+    rate.sweep(500)
+    expect(rate.size).toBe(100_000)
+    rate.sweep(1_000)
+    expect(rate.size).toBe(0)
+  })
+
+  it('refuses with 503 when the app cannot tell the address', async () => {
+    const { port } = await start({
+      addressOf: () => {
+        throw new Error('no')
+      },
+    })
+    expect(await statusOf(port)).toBe('503')
+  })
+
+  it('(SEC12) [P35] [I30] refuses with 503 while too many sockets wait for their hello', async () => {
+    const { port, live } = await start({ limits: { waitingSockets: 2, helloMs: 100 } })
+    expect([await statusOf(port), await statusOf(port)]).toEqual(['101', '101'])
+    const { head } = await upgrade(port)
+    expect(head).toContain('503 Service Unavailable')
+    expect(head).toContain('Retry-After: 1')
+    expect(live.metrics().totals['refused.waiting']).toBe(1)
+    await expect.poll(() => statusOf(port)).toBe('101')
+  })
+
+  it('(SEC12) [I30] counts a socket until it is really gone, also one that was closed and stays', async () => {
+    const { port, live } = await start({ sessions: { max: 1 } })
+    const { client } = await upgrade(port)
+    // A masked frame that is no message: closed with 4400, but this client does not answer the close.
+    client.socket.write(Buffer.from([0x81, 0x80, 0, 0, 0, 0]))
+    await expect.poll(() => live.metrics().totals['closes.badMessage']).toBe(1)
+    expect(live.metrics().sockets).toBe(0)
+    expect(await statusOf(port)).toBe('503')
+    client.socket.destroy()
+    await expect.poll(() => statusOf(port)).toBe('101')
+  })
+})
+
+describe('the HTTP server of the app', () => {
+  it('(SEC12) (SEC14) with the recommended timeouts drops slow and huge headers, and others notice nothing', async () => {
+    const lines: unknown[] = []
+    const { live } = await start({ log: (line) => lines.push(line) })
+    const http = createServer({ headersTimeout: 300, requestTimeout: 400, connectionsCheckingInterval: 50 })
+    http.listen(0, '127.0.0.1')
+    await once(http, 'listening')
+    ends.unshift(() => {
+      http.closeAllConnections()
+      http.close()
+    })
+    live.attach(http)
+    const address = http.address()
+    const port = typeof address === 'object' && address !== null ? address.port : 0
+    const slow = await rawClient(port)
+    slow.socket.write(`${UPGRADE.join('\r\n')}\r\n`)
+    const trickle = setInterval(() => slow.socket.write('X-Slow: 1\r\n'), 30)
+    const huge = await rawClient(port)
+    huge.socket.write(`${UPGRADE.join('\r\n')}\r\n${'X-Many: 1234567890\r\n'.repeat(3_000)}\r\n`)
+    await Promise.all([slow.gone, huge.gone])
+    clearInterval(trickle)
+    expect([slow.heard().slice(9, 12), huge.heard().slice(9, 12)]).toEqual(['408', '431'])
+    expect(await statusOf(port)).toBe('101')
+    expect(lines).toEqual([expect.objectContaining({ event: 'http_timeouts_long', headersTimeout: 60_000 })])
+  })
+
+  it('(SEC14) [I29] lives on when sockets are cut in the middle of an upgrade, a refusal or a frame', async () => {
+    const { port, live } = await start({ allowedOrigins: ['https://app.example.com'] })
+    const refused = await rawClient(port)
+    refused.socket.write(`${[...UPGRADE, 'Origin: https://evil.example'].join('\r\n')}\r\n\r\n`)
+    refused.socket.resetAndDestroy()
+    const half = await rawClient(port)
+    half.socket.write(UPGRADE.join('\r\n'))
+    half.socket.resetAndDestroy()
+    const { client } = await upgrade(port)
+    client.socket.write(Buffer.from([0x81, 0xfe, 0x40, 0x00, 1, 2, 3, 4, 5]))
+    client.socket.resetAndDestroy()
+    await expect.poll(() => live.metrics().sockets).toBe(0)
+    expect(await statusOf(port)).toBe('101')
+    const plain = connect(port, '127.0.0.1')
+    await once(plain, 'connect')
+    plain.destroy()
+  })
+})
