@@ -42,7 +42,7 @@ describe('a frame', () => {
     ],
     ['(F6) over the limit in one piece closes 1009 [P2] [I30]', clientFrame(FIN | TEXT, 'x'.repeat(9_000)), 1009],
     ['(F6) over the limit in fragments closes 1009 [P2] [I30]', pieces(3, 'x'.repeat(4_000)), 1009],
-    ['(F7) in 65 fragments closes 1008 [I30]', pieces(65, 'x'), 1008],
+    ['(F7) (SEC10) in 65 fragments closes 1008 [I30]', pieces(65, 'x'), 1008],
     ['(F7) in 65 empty fragments closes 1008 [I30]', pieces(65, ''), 1008],
     ['(F8) that is compressed though nothing was agreed closes 1002 [I29]', clientFrame(FIN | 0x40 | TEXT, 'a'), 1002],
     ['(F11) of a close with code 999 closes 1002 [I29]', closing(999), 1002],

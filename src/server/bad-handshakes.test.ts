@@ -29,7 +29,7 @@ describe('an upgrade', () => {
   const upgrade = (lines: readonly string[], path?: string): Promise<string> => answerTo(server.port, upgradeRequest(lines, path))
 
   it.each<[string, string[]]>([
-    ['(HS1) of an origin that is not listed', ['Origin: https://evil.example']],
+    ['(HS1) (SEC1) of an origin that is not listed', ['Origin: https://evil.example']],
     ['(HS2) of the origin null', ['Origin: null']],
     ['(HS2) without an origin but with a cookie', ['Cookie: session=1']],
     ['(HS2) with an empty origin and a cookie', ['Origin: ', 'Cookie: session=1']],

@@ -20,7 +20,7 @@ describe('a connection', () => {
   )
 
   it.each<[string, () => Partial<Hello>]>([
-    ['(order P1) proposes a session of its own', () => ({ ...MALLORY, session: { id: freshId(), token: token() } })],
+    ['(order P1) (SEC5) proposes a session of its own', () => ({ ...MALLORY, session: { id: freshId(), token: token() } })],
     ['(order P1) guesses the token of a live session', () => ({ ...ADA, session: { id: idOf(server.witness), token: token() } })],
     [
       '(order P3) resumes a live session with the token of another',
@@ -37,7 +37,7 @@ describe('a connection', () => {
     expect(answer.session.id).not.toBe(fields().session?.id)
   })
 
-  it('that (order P3) resumes its own session with a wrong token gets a new one, the failure is counted, and the live one goes on [P6] [I27]', async () => {
+  it('that (order P3) (SEC4) (SEC6) resumes its own session with a wrong token gets a new one, the failure is counted, and the live one goes on [P6] [I27]', async () => {
     const first = await server.open(MALLORY)
     const { session } = first.received[0] as SessionInit
     const before = server.live.metrics().totals['refused.resume'] ?? 0

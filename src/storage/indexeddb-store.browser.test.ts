@@ -12,6 +12,7 @@ import {
   type StoreWorld,
 } from './store-contract.ts'
 import { registerStoreModel } from './store-model.ts'
+import { MAX_FATE_UNITS } from './stored-outbox.ts'
 
 /** Chromium's way to a small quota; not in the types of TypeScript yet. */
 interface StorageBuckets {
@@ -129,6 +130,23 @@ describe('an IndexedDB store', () => {
     store.close()
     const { channels, corrupt, outbox } = await profile.store().open()
     expect([channels, corrupt, outbox.entries.length]).toEqual([[], false, 1])
+  })
+
+  it('[ST15] [I30] deletes fates that were given up because there were too many', async () => {
+    const profile = newProfile()
+    const store = profile.store()
+    await store.open()
+    const replyJson = JSON.stringify('r'.repeat(MAX_FATE_UNITS / 2))
+    for (const n of [1, 2, 3]) {
+      profile.clock.advance(1)
+      await store.append(newMessages(n), true)
+      await store.settle(n, idOf(n), [{ id: idOf(n), fate: 'applied', ...(n < 3 ? { replyJson } : {}) }])
+    }
+    profile.clock.advance(1)
+    await store.append(newMessages(4), false)
+    await store.bury([4], 'cancelled')
+    const rows = (await profile.rows('fates')) as { readonly fates: readonly { readonly id: string }[] }[]
+    expect(rows.flatMap(({ fates }) => fates.map(({ id }) => id))).toEqual([2, 3, 4].map(idOf))
   })
 
   it('[ST9] a cached channel with a hole is deleted', async () => {

@@ -109,7 +109,7 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
         const held = whileOpen()
         const nowMs = clock.nowMs()
         const change = plan(held.stored, nowMs)
-        await transact(storesOf(change), (tx) => writeChange(tx, held.own, held.stored.outbox, change, nowMs))
+        await transact(storesOf(change), (tx) => writeChange(tx, held.own, held.stored, change, nowMs))
         applyChange(held.stored, change, nowMs)
         return change.result
       }, reconnect),

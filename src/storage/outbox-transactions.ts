@@ -73,11 +73,11 @@ export function storesOf({ outbox, fates, parked, unparked, session }: OutboxCha
   ]
 }
 
-/** Writes one planned change. `before` is the outbox as the database holds it. */
+/** Writes one planned change. What comes before it is what the database holds. */
 export async function writeChange(
   tx: WriteTransaction,
   own: Ownership,
-  before: OutboxState,
+  { outbox: before, fatesFromMs }: StoredOutbox,
   change: OutboxChange<unknown>,
   nowMs: number,
 ): Promise<Writes> {
@@ -91,7 +91,7 @@ export async function writeChange(
   if (first) {
     const store = tx.objectStore('fates')
     writes.push(
-      store.delete(IDBKeyRange.upperBound([nowMs - FATES_KEPT_MS + 1], true)),
+      store.delete(IDBKeyRange.upperBound([Math.max(nowMs - FATES_KEPT_MS + 1, fatesFromMs)], true)),
       store.put({ atMs: nowMs, fates }, [nowMs, first.id]),
     )
   }

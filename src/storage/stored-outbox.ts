@@ -5,6 +5,12 @@ import type { Id, SessionKey } from '../protocol/messages.ts'
 /** How long the fate of a message is remembered after it was recorded. */
 export const FATES_KEPT_MS = 600_000
 
+/** Most fates that are remembered; the oldest go first. */
+export const MAX_FATES = 100_000
+
+/** Most text of replies and reasons in them, in UTF-16 units. */
+export const MAX_FATE_UNITS: number = 16 * 2 ** 20
+
 /** A fate and the wall-clock time it was recorded. */
 export interface RecordedFate {
   readonly fate: Fate
@@ -22,6 +28,10 @@ export interface StoredOutbox {
   readonly numbers: Map<Id, number>
   /** In the order they were recorded. May hold fates older than {@link FATES_KEPT_MS}; {@link fateOf} does not show them. */
   readonly fates: Map<Id, RecordedFate>
+  /** UTF-16 units of text in `fates`. */
+  fateUnits: number
+  /** Fates recorded before this time were given up because there were too many. */
+  fatesFromMs: number
   readonly parked: Map<Id, ParkedMessage>
   /** UTF-16 units of JSON text in `outbox` and `parked` together. */
   units: number
@@ -41,7 +51,16 @@ export interface OutboxChange<T> {
 
 /** A stored outbox with nothing in it. */
 export function emptyStoredOutbox(client: Id): StoredOutbox {
-  return { session: null, outbox: emptyOutbox(client), numbers: new Map(), fates: new Map(), parked: new Map(), units: 0 }
+  return {
+    session: null,
+    outbox: emptyOutbox(client),
+    numbers: new Map(),
+    fates: new Map(),
+    fateUnits: 0,
+    fatesFromMs: 0,
+    parked: new Map(),
+    units: 0,
+  }
 }
 
 /** The entries `after` has and `before` had not, of the same client. */
@@ -73,8 +92,12 @@ export function applyChange(stored: StoredOutbox, change: OutboxChange<unknown>,
     stored.parked.delete(change.unparked)
   }
   if (change.fates) {
+    for (const fate of change.fates) {
+      forgetFate(stored, fate.id)
+      stored.fates.set(fate.id, { fate, atMs: nowMs })
+      stored.fateUnits += unitsOf(fate)
+    }
     forgetOldFates(stored, nowMs)
-    for (const fate of change.fates) stored.fates.set(fate.id, { fate, atMs: nowMs })
   }
 }
 
@@ -96,8 +119,26 @@ function replaceOutbox(stored: StoredOutbox, after: OutboxState, rewritten: read
 }
 
 function forgetOldFates(stored: StoredOutbox, nowMs: number): void {
+  let tooMany = false
   for (const [id, { atMs }] of stored.fates) {
-    if (atMs > nowMs - FATES_KEPT_MS) return
-    stored.fates.delete(id)
+    if (atMs > nowMs - FATES_KEPT_MS) {
+      if (stored.fates.size <= MAX_FATES && stored.fateUnits <= MAX_FATE_UNITS) {
+        if (tooMany) stored.fatesFromMs = atMs
+        return
+      }
+      tooMany = true
+    }
+    forgetFate(stored, id)
   }
+}
+
+function forgetFate(stored: StoredOutbox, id: Id): void {
+  const known = stored.fates.get(id)
+  if (!known) return
+  stored.fates.delete(id)
+  stored.fateUnits -= unitsOf(known.fate)
+}
+
+function unitsOf(fate: Fate): number {
+  return fate.fate === 'applied' ? (fate.replyJson?.length ?? 0) : fate.fate === 'rejected' ? fate.message.length : 0
 }
