@@ -249,4 +249,18 @@ describe('a port between tab and hub', () => {
     expect(answers).toEqual([expect.not.stringMatching('^x$')])
     expect(({} as { polluted?: number }).polluted).toBeUndefined()
   })
+
+  it('(SEC16) [TB20] [I30] answers a call too many at a time with limit, on that port alone, and the next when one has ended', async () => {
+    const waiting: ((answer: Result<{ instance: string }>) => void)[] = []
+    const { hub } = pair({ ping: () => new Promise((resolve) => waiting.push(resolve)) })
+    const calls = Array.from({ length: 1_000 }, () => hub.ping())
+    expect(await hub.ping()).toMatchObject({ ok: false, error: { code: 'limit' } })
+    expect(waiting).toHaveLength(1_000)
+    const other = pair()
+    expect(await other.hub.ping()).toEqual(ok)
+    waiting[0]?.({ ok: true, value: { instance: ID } })
+    await calls[0]
+    void hub.ping()
+    await expect.poll(() => waiting.length).toBe(1_001)
+  })
 })

@@ -21,25 +21,33 @@ export interface ServedTab {
   close(): void
 }
 
+/** Calls of one tab that may be under way at a time. */
+const MAX_CALLS = 1_000
+
 /** How long a tab has to give a credential. */
 const CREDENTIAL_MS = 10_000
 
 /**
  * Serves one tab: offers `api` on the port and calls the tab over the same port.
  * Any script of the origin can open a port to the worker, so every argument is checked and rebuilt before `api` sees it; a wrong one is answered with
- * `protocol`. An `api` function that throws all the same is answered with `hub-failed`.
+ * `protocol`, and one call too many at a time with `limit`. An `api` function that throws all the same is answered with `hub-failed`.
  */
 export function serveTab(port: MessagePort, api: HubApi, { clock }: { readonly clock: Clock }): ServedTab {
   const calls: Record<string, Calls[string]> = {}
+  let underWay = 0
   for (const name of Object.keys(HUB_ARGUMENTS) as (keyof HubApi)[]) {
     calls[name] = async (...args) => {
+      if (underWay >= MAX_CALLS) return { ok: false, error: { code: 'limit', message: `a tab may have ${MAX_CALLS} calls under way` } }
       const given = checked(name, args)
       if (!given.ok) return given
+      underWay++
       try {
         const method = api[name] as (...args: readonly unknown[]) => Promise<Result<unknown>>
         return await method.apply(api, [...given.value])
       } catch (error) {
         return { ok: false, error: { code: 'hub-failed', message: String(error) } }
+      } finally {
+        underWay--
       }
     }
   }

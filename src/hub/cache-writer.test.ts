@@ -24,8 +24,29 @@ function moved(cache: ChannelCache, offset: number): ChannelCache {
   return cache
 }
 
+/** Lets a call of the store answer. */
+const stored = async (): Promise<void> => {
+  for (let turn = 0; turn < 5; turn++) await Promise.resolve()
+}
+
 describe('the cache writer', () => {
-  it('[HU11] writes the first change at once, and the changes of the next second in one transaction', () => {
+  it('[HU18] [I30] makes one call at a time to a store that does not answer, and what it owes then stays as deep as the cache', async () => {
+    let calls = 0
+    const { clock, write } = writerOf(() => (calls++, new Promise(() => {})))
+    const cache = new ChannelCache('one', null, place(0))
+    for (let offset = 1; offset <= 1_000; offset++) {
+      cache.append(published(offset, offset), place(offset), { messages: 10, bytes: 1_000 })
+      write(cache)
+      clock.advance(100)
+      await stored()
+    }
+    expect(calls).toBe(1)
+    const change = cache.takeChange()
+    expect(change?.append.map(({ offset }) => offset)).toEqual(Array.from({ length: 10 }, (_, at) => 991 + at))
+    expect(change?.keepFrom).toBe(991)
+  })
+
+  it('[HU11] writes the first change at once, and the changes of the next second in one transaction', async () => {
     const { clock, writes, write } = writerOf()
     const [one, two] = [new ChannelCache('one', null, place(0)), new ChannelCache('two', null, place(0))]
     write(moved(one, 1))
@@ -36,6 +57,7 @@ describe('the cache writer', () => {
     clock.advance(999)
     expect(writes).toEqual([])
     clock.advance(1)
+    await stored()
     expect(writes).toHaveLength(1)
     expect(writes[0]?.map(({ channel, cursor, append }) => [channel, cursor.offset, append.length])).toEqual([
       ['one', 5, 4],
@@ -43,17 +65,20 @@ describe('the cache writer', () => {
     ])
   })
 
-  it('[HU11] writes what changed and nothing else', () => {
+  it('[HU11] writes what changed and nothing else', async () => {
     const { clock, writes, write } = writerOf()
     const cache = new ChannelCache('one', null, place(0))
     write(moved(cache, 1))
     clock.advance(1_000)
+    await stored()
     clock.advance(5_000)
+    await stored()
     expect(clock.running).toBe(0)
     write(cache)
     clock.advance(1_000)
     write(moved(cache, 2))
     clock.advance(1_000)
+    await stored()
     expect(writes.map((changes) => changes.map(({ append }) => append.map(({ offset }) => offset)))).toEqual([[[1]], [[2]]])
   })
 

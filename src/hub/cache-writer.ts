@@ -19,7 +19,7 @@ export function createCacheWriter(store: Store, clock: Clock, failed: (error: un
     dirty.clear()
     isResting = changes.length > 0
     if (!isResting) return
-    store.saveCache(changes).then(
+    const saving = store.saveCache(changes).then(
       () => (isFailing = false),
       (error: unknown) => {
         for (const cache of caches) cache.takeBack()
@@ -27,7 +27,8 @@ export function createCacheWriter(store: Store, clock: Clock, failed: (error: un
         isFailing = true
       },
     )
-    clock.setTimer(WRITE_DELAY_MS, write)
+    // One call at a time: calls to a store that does not answer must not pile up.
+    clock.setTimer(WRITE_DELAY_MS, () => void saving.then(write))
   }
 
   return (cache) => {

@@ -73,7 +73,7 @@ export class ChannelCache {
   }
 
   /** Appends what comes next; the caller has seen to it that it does. */
-  append(messages: readonly PublishedMessage[], cursor: Cursor, limits: HistoryLimits): void {
+  append(messages: readonly PublishedMessage[], cursor: Cursor, limits: Pick<HistoryLimits, 'messages' | 'bytes'>): void {
     const cached = messages.map((message): CachedMessage => ({ offset: message.offset, id: message.id, json: JSON.stringify(message) }))
     for (const message of cached) this.#messages.push(message)
     for (const { json } of cached) this.#units += json.length
@@ -164,7 +164,7 @@ export class ChannelCache {
     return json
   }
 
-  #trim({ messages, bytes }: HistoryLimits): void {
+  #trim({ messages, bytes }: Pick<HistoryLimits, 'messages' | 'bytes'>): void {
     const tooMany = this.#messages.length - messages
     let units = this.#units
     let drop = 0
@@ -172,6 +172,10 @@ export class ChannelCache {
     if (drop === 0) return
     this.#messages.splice(0, drop)
     this.#units = units
+    // What was not stored and is not needed any more need not be: a store that hangs must not make this grow.
+    const needed = this.joinsFrom + 1
+    const unsaved = this.#unsaved?.append ?? []
+    unsaved.splice(0, unsaved.filter(({ offset }) => offset < needed).length)
   }
 
   #changed(): { clear: boolean; snapshot: boolean; append: CachedMessage[] } {

@@ -4,11 +4,15 @@ import type { CachedChannel, Clock } from '../core/ports.ts'
 import type { Runtime } from '../core/runtime.ts'
 import { DEFAULT_HISTORY } from '../protocol/limits.ts'
 import { ChannelCache } from './channel-cache.ts'
-import { TabChannel } from './tab-channel.ts'
+import type { TabChannel } from './tab-channel.ts'
 import type { TabSession } from './tab-session.ts'
 
 /** Channels without a tab whose cache is kept, the most recently left last. */
 const MAX_IDLE_CHANNELS = 64
+
+/** JSON text of the messages in all caches, in UTF-16 units, shared out evenly; but a channel always has room for one chunk of a server. */
+const MAX_CACHE_UNITS = 64 * 2 ** 20
+const MIN_CACHE_UNITS = 2 ** 18
 
 /** What a hub's channels need of the rest of the hub. */
 export interface ChannelsHost {
@@ -38,9 +42,8 @@ export class Channels {
 
   /** A tab wants a channel, from a place or as a newcomer. Wanting it again restates the place. */
   subscribe(tab: TabSession, wanted: TabPosition): void {
-    const tabChannel = new TabChannel(wanted)
-    tab.channels.set(wanted.channel, tabChannel)
-    this.join(tab, tabChannel)
+    const tabChannel = tab.want(wanted)
+    if (tabChannel) this.join(tab, tabChannel)
   }
 
   /** A tab's channel is served from here on, with whatever the tab is still owed. */
@@ -82,19 +85,21 @@ export class Channels {
     if (!cache) return
     const { clock, runtime } = this.#host
     switch (told.type) {
-      case 'messages':
-        cache.append(
-          told.messages,
-          told.cursor,
-          runtime.state.phase.name === 'live' ? runtime.state.phase.link.limits.history : DEFAULT_HISTORY,
-        )
+      case 'messages': {
+        const { phase } = runtime.state
+        const { messages, bytes } = phase.name === 'live' ? phase.link.limits.history : DEFAULT_HISTORY
+        const share = Math.max(MIN_CACHE_UNITS, MAX_CACHE_UNITS / this.#caches.size)
+        cache.append(told.messages, told.cursor, { messages, bytes: Math.min(bytes, share) })
         break
+      }
       case 'snapshot': {
         const snapshot = { cursor: told.cursor, json: JSON.stringify(told.value), atMs: clock.nowMs() }
         if (told.continues) cache.refresh(snapshot)
         else cache.restart(told.cursor, snapshot)
+        const asked = this.#asked.get(told.channel) ?? 0
         this.#judged(told.channel)
-        if (told.continues) this.#asked.set(told.channel, told.cursor.offset)
+        // A server that answers with less than was asked for is not asked for the same again.
+        if (told.continues) this.#asked.set(told.channel, Math.max(told.cursor.offset, asked))
         break
       }
       case 'started':
@@ -115,7 +120,7 @@ export class Channels {
         break
       }
       case 'refused': {
-        const error = { code: 'forbidden', message: told.message } as const
+        const error = { code: told.reason, message: told.message }
         this.#each(told.channel, (channel) => channel.refuse(error))
         // What this user may not read any more must not greet the next tab.
         this.#caches.set(told.channel, new ChannelCache(told.channel, null, null))

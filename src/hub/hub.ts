@@ -13,6 +13,11 @@ import { TabSession } from './tab-session.ts'
 /** How long a page that is being left may still count as a tab with options of its own. */
 const LEAVING_MS = 1_000
 
+/** Tabs that may be attached at a time. */
+const MAX_TABS = 500
+/** Ports that no tab has attached by; beyond it the oldest is closed. A page attaches at once, other scripts may open ports without end. */
+const MAX_IDLE_PORTS = 64
+
 /** A hub that waits for tabs. */
 export interface Hub {
   /** A page opened a port to this worker. */
@@ -28,6 +33,8 @@ export function createHub(platform: HubPlatform): Hub {
   const tabs = new Set<TabSession>()
   /** By which attempt a tab is attached, and how to end that port. */
   const attached = new Map<Id, { readonly attempt: number; readonly end: () => void }>()
+  /** How to end the ports that no tab is attached by, the oldest first. */
+  const idle = new Set<() => void>()
   const lock = hubLockName(platform.scope, { generation: platform.generation, instance })
   const held = holdLock(platform.locks, lock)
   let settings: HubSettings | null = null
@@ -83,6 +90,7 @@ export function createHub(platform: HubPlatform): Hub {
     let gone = new AbortController()
 
     const leave = (): void => {
+      idle.add(end)
       gone.abort()
       if (!session) return
       const left = session
@@ -95,6 +103,7 @@ export function createHub(platform: HubPlatform): Hub {
 
     const end = (): void => {
       leave()
+      idle.delete(end)
       served.close()
     }
 
@@ -107,6 +116,8 @@ export function createHub(platform: HubPlatform): Hub {
       if (before && before.attempt > request.attempt) throw new HoldfastError('closed', 'the page has attached by another port since')
       // A page that came back uses a new port; nothing tells that the old one is closed.
       before?.end()
+      if (tabs.size >= MAX_TABS) throw new HoldfastError('limit', `a hub serves ${MAX_TABS} tabs`)
+      idle.delete(end)
       gone = new AbortController()
       const tab = new TabSession(request, served.tab, adopted.source)
       session = tab
@@ -149,6 +160,9 @@ export function createHub(platform: HubPlatform): Hub {
         }),
     }
     const served = serveTab(port, api, { clock: platform.clock })
+    idle.add(end)
+    const [oldest] = idle
+    if (idle.size > MAX_IDLE_PORTS) oldest?.()
   }
 
   return { connect }

@@ -19,7 +19,6 @@ import { outboxView } from './outbox-view.ts'
 import type { HubPlatform } from './platform.ts'
 import { requeue, rescue } from './rescue.ts'
 import { createStateBoard } from './state-board.ts'
-import { TabChannel } from './tab-channel.ts'
 import type { TabSession, TabSource } from './tab-session.ts'
 import { unsettledFates } from './unsettled-fates.ts'
 import { volatileFrame } from './volatile-frame.ts'
@@ -181,7 +180,7 @@ export function createOwnership(
   const subscribe = (tab: TabSession, channels: readonly TabPosition[]): void => {
     for (const wanted of channels) {
       if (running) running.channels.subscribe(tab, wanted)
-      else tab.channels.set(wanted.channel, new TabChannel(wanted))
+      else tab.want(wanted)
     }
   }
 

@@ -1,15 +1,19 @@
 import type { RemoteTab } from '../bridge/hub-end.ts'
-import type { AttachRequest, ChannelDelivery, Delivery, OutboxRestart, OutboxView } from '../bridge/contract.ts'
+import type { AttachRequest, ChannelDelivery, Delivery, OutboxRestart, OutboxView, TabPosition } from '../bridge/contract.ts'
 import type { Clock, Fate } from '../core/ports.ts'
 import type { ConnectionState } from '../core/public-state.ts'
 import type { ErrorData } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
-import type { TabChannel } from './tab-channel.ts'
+import { TabChannel } from './tab-channel.ts'
 
 /** Small batches that a visible tab may get before it must answer one. The answer costs about as much as the batch. */
 const UNANSWERED_BATCHES = 16
 /** JSON text they may hold together, in UTF-16 units. */
 const UNANSWERED_UNITS = 16_384
+/** Channels one tab may want. A server gives a session 128 unless it says otherwise. */
+const MAX_CHANNELS = 1_000
+/** Restarts of the outbox that are kept for a tab that does not answer: they may come for hours while it is frozen. */
+const MAX_RESTARTS = 16
 
 /** What a tab session reads when it makes a batch. */
 export interface TabSource {
@@ -45,7 +49,8 @@ export class TabSession {
   #waiting: (() => void) | null = null
   #stateDue = true
   #outboxDue = true
-  #fates: FateNews[] = []
+  /** The newest of each message: it may be sent again with every connection. */
+  readonly #fates = new Map<Id, FateNews>()
   #restarts: OutboxRestart[] = []
   /** The newest of each code: they may come for hours while a tab is frozen. */
   #errors = new Map<ErrorData['code'], ErrorData>()
@@ -58,6 +63,17 @@ export class TabSession {
     this.canAuthenticate = request.canAuthenticate
     this.#remote = remote
     this.#source = source
+  }
+
+  /** The tab wants a channel, from a place or as a newcomer; `null` when it has too many, and is told so. */
+  want(wanted: TabPosition): TabChannel | null {
+    if (this.channels.size >= MAX_CHANNELS && !this.channels.has(wanted.channel)) {
+      this.tellError({ code: 'limit', message: `a tab may have ${MAX_CHANNELS} channels: ${wanted.channel} is one too many` })
+      return null
+    }
+    const channel = new TabChannel(wanted)
+    this.channels.set(wanted.channel, channel)
+    return channel
   }
 
   /** Asks this tab for a credential. */
@@ -87,7 +103,7 @@ export class TabSession {
   /** Something became of messages this tab sent. */
   tellFates(fates: readonly FateNews[]): void {
     if (this.suspended) return
-    for (const fate of fates) this.#fates.push(fate)
+    for (const fate of fates) this.#fates.set(fate.id, fate)
     this.#schedule()
   }
 
@@ -95,7 +111,9 @@ export class TabSession {
   tellRestart(restart: OutboxRestart): void {
     if (this.suspended) return
     this.#restarts.push(restart)
-    this.#schedule()
+    if (this.#restarts.length <= MAX_RESTARTS) return this.#schedule()
+    this.#restarts.shift()
+    this.tellError({ code: 'may-repeat', message: 'the outbox restarted more often than this tab could be told' })
   }
 
   /** Something failed that no call could tell. */
@@ -152,7 +170,7 @@ export class TabSession {
 
   #forget(): void {
     this.#dirty.clear()
-    this.#fates = []
+    this.#fates.clear()
     this.#restarts = []
     this.#errors.clear()
   }
@@ -161,7 +179,7 @@ export class TabSession {
     return (
       this.#stateDue ||
       this.#dirty.size > 0 ||
-      this.#fates.length > 0 ||
+      this.#fates.size > 0 ||
       this.#restarts.length > 0 ||
       this.#errors.size > 0 ||
       (this.watchesOutbox && this.#outboxDue)
@@ -179,7 +197,7 @@ export class TabSession {
     const batch: Delivery = {
       ...(state ? { state } : {}),
       ...(channels.length > 0 ? { channels } : {}),
-      ...(this.#fates.length > 0 ? { fates: this.#fates } : {}),
+      ...(this.#fates.size > 0 ? { fates: [...this.#fates.values()] } : {}),
       ...(this.#restarts.length > 0 ? { restarts: this.#restarts } : {}),
       ...(this.#errors.size > 0 ? { errors: [...this.#errors.values()] } : {}),
       ...(outbox ? { outbox } : {}),

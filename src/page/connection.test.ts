@@ -77,6 +77,36 @@ describe('connect', () => {
     expect((await page.locks.query()).held).toEqual([])
   })
 
+  it.each([
+    ['messages', { maxMessages: 3 }, 3],
+    ['text', { maxBytes: 1_024 }, 2],
+  ])(
+    '[TB20] [I30] [I5] refuses to wait for a hub with more %s than the outbox may hold, and takes more when one was taken back',
+    async (_, outbox, most) => {
+      page.prepare = (hub) => (hub.isDead = true)
+      const channel = connect({ outbox }).channel('a')
+      const sent = Array.from({ length: 5 }, () => channel.send('x'.repeat(500)))
+      const ends = await Promise.all(sent.slice(most).map(({ queued }) => queued.catch((error: { code: string }) => error.code)))
+      expect(ends).toEqual(Array.from({ length: 5 - most }, () => 'outbox-full'))
+      expect(sent.slice(0, most).map(({ fate }) => fate)).toEqual(Array.from({ length: most }, () => 'sending'))
+      await settled()
+      await sent[0]?.cancel()
+      expect(channel.send('x'.repeat(500)).fate).toBe('sending')
+    },
+  )
+
+  it('[TB20] [I30] keeps of what happens to the page the last of each kind for the next hub', async () => {
+    page.prepare = (hub) => (hub.isDead = true)
+    connect()
+    await until(() => page.hubs.length === 1)
+    for (let times = 0; times < 100; times++) page.tell(times % 2 ? 'visible' : 'hidden')
+    page.hubs.forEach((hub) => (hub.isDead = false))
+    page.prepare = () => {}
+    page.clock.pass(60_000)
+    await settled()
+    expect(page.hub.said('signal').length).toBeLessThanOrEqual(2)
+  })
+
   it('[TB8] leaves no timer behind when it is closed while it waits for a hub', async () => {
     page.prepare = (hub) => (hub.isDead = true)
     const connection = connect()

@@ -119,7 +119,7 @@ export function createConnection(
       else end(error)
     },
   })
-  const sender = createSender(link, platform)
+  const sender = createSender(link, platform, settings.outbox)
   const subscriptions = createSubscriptions(link, report)
 
   function take({ channels: deliveries = [], fates = [], outbox: view, state: next, restarts = [], errors = [] }: Delivery): null {
@@ -137,7 +137,8 @@ export function createConnection(
   }
 
   function signal(news: TabSignal): void {
-    untold.push(news)
+    // The last of each kind says it all.
+    untold = [...untold.filter((earlier) => earlier !== news), news]
     tell()
   }
 

@@ -1,5 +1,6 @@
 import type { Delivery, SendAnswer } from '../bridge/contract.ts'
 import type { NewMessage } from '../core/ports.ts'
+import type { OutboxSettings } from '../core/settings.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
 import type { SendOptions } from './channel.ts'
@@ -34,9 +35,11 @@ export interface Sender {
  * same ids and before anything newer, to the same hub or the next; one that has it already says so. Messages with `durable: false` are worth nothing
  * later: those of one microtask leave in one call, or none of them.
  */
-export function createSender(link: HubLink, { clock, newId, report }: Platform): Sender {
+export function createSender(link: HubLink, { clock, newId, report }: Platform, { maxMessages, maxBytes }: OutboxSettings): Sender {
   let waiting: NewMessage[] = []
   let handed: NewMessage[] = []
+  /** JSON text of both. */
+  let units = 0
   let passing: (readonly [NewMessage, Sending])[] = []
   let isFlushing = false
   let over: HoldfastError | null = null
@@ -53,7 +56,10 @@ export function createSender(link: HubLink, { clock, newId, report }: Platform):
       if (!answer.ok && isUnanswered(answer.error)) continue
       const group = handed
       handed = []
-      group.forEach(({ id }, at) => settle(id, answer.ok ? answer.value[at] : answer))
+      group.forEach(({ id, json }, at) => {
+        units -= json.length
+        settle(id, answer.ok ? answer.value[at] : answer)
+      })
     }
     isFlushing = false
   }
@@ -95,7 +101,7 @@ export function createSender(link: HubLink, { clock, newId, report }: Platform):
       await link.ask('cancel', id)
       return told([{ id, fate: 'cancelled' }])
     }
-    waiting.splice(at, 1)
+    for (const { json } of waiting.splice(at, 1)) units -= json.length
     open.get(id)?.failed(fateError({ fate: 'cancelled' }), 'cancelled')
     open.delete(id)
   }
@@ -112,7 +118,10 @@ export function createSender(link: HubLink, { clock, newId, report }: Platform):
       const { id } = sending.message
       const message = { id, channel, json, atMs: clock.nowMs() }
       if (over) sending.failed(over)
-      else if (durable) {
+      else if (durable && (waiting.length + handed.length >= maxMessages || units + json.length > maxBytes)) {
+        sending.failed(new HoldfastError('outbox-full', 'More waits for the hub than the outbox may hold.'))
+      } else if (durable) {
+        units += json.length
         open.set(id, sending)
         waiting.push(message)
         queueMicrotask(() => void flush())

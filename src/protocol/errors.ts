@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'may-repeat'
   | 'unauthenticated'
   | 'forbidden'
+  | 'limit'
   | 'version'
   | 'protocol'
 
