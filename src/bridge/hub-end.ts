@@ -37,7 +37,7 @@ export function serveTab(port: MessagePort, api: HubApi, { clock }: { readonly c
   let underWay = 0
   for (const name of Object.keys(HUB_ARGUMENTS) as (keyof HubApi)[]) {
     calls[name] = async (...args) => {
-      if (underWay >= MAX_CALLS) return { ok: false, error: { code: 'limit', message: `a tab may have ${MAX_CALLS} calls under way` } }
+      if (underWay >= MAX_CALLS) return { ok: false, error: { code: 'limit', message: 'too many calls under way' } }
       const given = checked(name, args)
       if (!given.ok) return given
       underWay++

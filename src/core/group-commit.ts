@@ -24,7 +24,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-const SILENT: ErrorData = { code: 'storage-failed', message: 'the store did not answer in time' }
+const SILENT: ErrorData = { code: 'storage-failed', message: 'the store gave no answer' }
 
 /**
  * Brings messages into the store in groups: while one transaction is under way the next group gathers, so that a burst costs a few commits and a single
@@ -75,17 +75,11 @@ export function createGroupCommit(host: CommitHost): (messages: readonly NewMess
   /** The messages are stored whatever comes of this: a fate that cannot be read is the trouble of its own message only. */
   const answer = async (waiting: Waiting, entries: readonly (OutboxEntry | null)[]): Promise<void> => {
     const ids = waiting.messages.map(({ id }) => id)
-    const failed: { error: ErrorData } = { error: { code: 'storage-corrupt', message: 'the store knows the message as ended but not how' } }
-    const ended = !entries.includes(null)
-      ? []
-      : await store.fatesOf(ids).catch((error: unknown): readonly Fate[] => {
-          failed.error = error instanceof HoldfastError ? error.toData() : SILENT
-          return []
-        })
+    const ended = entries.includes(null) ? await store.fatesOf(ids).catch(() => []) : []
     const submitted = entries.map((entry, at): Submitted => {
       if (entry) return { queued: entry }
       const fate = ended.find(({ id }) => id === ids[at])
-      return fate ? { ended: fate } : { failed: failed.error }
+      return fate ? { ended: fate } : { failed: SILENT }
     })
     settle(waiting, () => waiting.resolve(submitted))
   }

@@ -116,7 +116,7 @@ export function createHub(platform: HubPlatform): Hub {
       if (before && before.attempt > request.attempt) throw new HoldfastError('closed', 'the page has attached by another port since')
       // A page that came back uses a new port; nothing tells that the old one is closed.
       before?.end()
-      if (tabs.size >= MAX_TABS) throw new HoldfastError('limit', `a hub serves ${MAX_TABS} tabs`)
+      if (tabs.size >= MAX_TABS) throw new HoldfastError('limit', 'too many tabs')
       idle.delete(end)
       gone = new AbortController()
       const tab = new TabSession(request, served.tab, adopted.source)

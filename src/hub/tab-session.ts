@@ -68,7 +68,7 @@ export class TabSession {
   /** The tab wants a channel, from a place or as a newcomer; `null` when it has too many, and is told so. */
   want(wanted: TabPosition): TabChannel | null {
     if (this.channels.size >= MAX_CHANNELS && !this.channels.has(wanted.channel)) {
-      this.tellError({ code: 'limit', message: `a tab may have ${MAX_CHANNELS} channels: ${wanted.channel} is one too many` })
+      this.tellError({ code: 'limit', message: `too many channels: ${wanted.channel}` })
       return null
     }
     const channel = new TabChannel(wanted)
@@ -113,7 +113,7 @@ export class TabSession {
     this.#restarts.push(restart)
     if (this.#restarts.length <= MAX_RESTARTS) return this.#schedule()
     this.#restarts.shift()
-    this.tellError({ code: 'may-repeat', message: 'the outbox restarted more often than this tab could be told' })
+    this.tellError({ code: 'may-repeat', message: 'the outbox restarted more often than is told here' })
   }
 
   /** Something failed that no call could tell. */
