@@ -8,8 +8,8 @@ const TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
 }
 
-/** An http server of the files below `folder`. */
-export function serveFiles(folder: string): Server {
+/** An http server of the files below `folder`. `headersOf` adds headers to the answer for a path. */
+export function serveFiles(folder: string, headersOf: (path: string) => Readonly<Record<string, string>> = () => ({})): Server {
   return createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')
     const path = join(folder, normalize(pathname === '/' ? '/index.html' : pathname))
@@ -17,7 +17,7 @@ export function serveFiles(folder: string): Server {
       response.writeHead(404).end()
       return
     }
-    response.writeHead(200, { 'content-type': TYPES[extname(path)] ?? 'application/octet-stream' })
+    response.writeHead(200, { ...headersOf(pathname), 'content-type': TYPES[extname(path)] ?? 'application/octet-stream' })
     createReadStream(path).pipe(response)
   })
 }
