@@ -45,7 +45,7 @@ describe('(SEC21) the package', () => {
       name,
       reason,
     }))
-    expect(rows.map(({ name }) => name).toSorted()).toEqual(Object.keys(manifest.dependencies).toSorted())
+    expect(rows.map(({ name = '' }) => name).toSorted()).toEqual(Object.keys(manifest.dependencies).toSorted())
     expect(rows.filter(({ reason }) => (reason ?? '').length < 10)).toEqual([])
     const runtime = Object.entries(lock.packages).filter(([path, { dev }]) => path !== '' && dev !== true)
     expect(runtime.filter(([, { hasInstallScript }]) => hasInstallScript === true)).toEqual([])
