@@ -189,7 +189,7 @@ describe('a port between tab and hub', () => {
     ['retry', [ID]],
     ['discard', [5]],
     ['signal', ['explode']],
-  ])('(W1) [TB5] refuses %s with wrong arguments before the hub sees them (%#)', async (name, args) => {
+  ])('(W1) (SEC16) [TB5] refuses %s with wrong arguments before the hub sees them (%#)', async (name, args) => {
     const { hub, seen } = pair()
     const answer = await (hub[name] as (...args: unknown[]) => Promise<Result<unknown>>)(...args)
     expect(answer).toMatchObject({ ok: false, error: { code: 'protocol' } })
@@ -220,7 +220,7 @@ describe('a port between tab and hub', () => {
     expect(seen).toEqual([])
   })
 
-  it('[TB5] hands the hub only fields of the contract', async () => {
+  it('(SEC13) (SEC16) [TB5] hands the hub only fields of the contract', async () => {
     const { hub, seen } = pair()
     await hub.send([{ ...message, extra: 1 } as typeof message])
     expect(seen).toEqual([['send', [[message]]]])

@@ -107,6 +107,8 @@ export function perTest(use: (world: TestWorld) => void): void {
   afterEach(async () => {
     await settled()
     world.close()
+    // (SEC22) Whatever a test did: no line holds the credential, or the resume token of the server in tests.
+    expect(JSON.stringify(world.log)).not.toMatch(/"secret"|t{43}/)
     process.off('unhandledRejection', onUnhandled)
     expect(unhandled).toEqual([])
   })

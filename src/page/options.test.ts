@@ -27,7 +27,7 @@ describe('options of connect', () => {
     expect(urlOf(new URL('https://other.test/x'))).toBe('wss://other.test/x')
   })
 
-  it('(W3) [TB19] give one scope to all queries, and another to every user and path', () => {
+  it('(W3) (SEC7) [TB19] give one scope to all queries, and another to every user and path', () => {
     const key = (url: string, user?: string): string => checkOptions({ url, ...(user && { user }) }, BASE).scopeKey
     expect(key('/live?a')).toBe(key('wss://app.test/live?b'))
     expect(new Set([key('/live'), key('/live', 'ann'), key('/live', 'bob'), key('/other'), key('ws://app.test/live')]).size).toBe(5)

@@ -35,7 +35,7 @@ describe('decoders', () => {
     }
   }
 
-  it('[P1] any text gives a message or an error', () => {
+  it('(SEC13) [P1] any text gives a message or an error', () => {
     fc.assert(fc.property(fc.oneof(fc.string(), fc.string({ unit: 'binary' })), total), { numRuns: 2_000 })
   })
 
