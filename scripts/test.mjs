@@ -1,6 +1,7 @@
 // The whole test: every check and every runner, one after the other. The last line is the sum of their own reports.
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { findChromium } from './find-chromium.mjs'
+import { findSecrets } from './find-secrets.mjs'
 import { readPlaywrightReport, readVitestReport } from './read-report.mjs'
 import { runCommand } from './run-command.mjs'
 
@@ -42,6 +43,9 @@ for (const { name, command, report, read } of stages) {
   const { ok, output } = await runCommand(command, { live: read !== undefined })
   if (!ok && !read) process.stdout.write(output)
   const counts = read && report ? countRun(ok, report, read) : { passed: Number(ok), failed: Number(!ok), skipped: 0 }
+  const secrets = findSecrets(output)
+  if (secrets.length > 0) console.log(`The output holds what no log may hold:\n${secrets.join('\n')}`)
+  failed += secrets.length
   passed += counts.passed
   failed += counts.failed
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
