@@ -42,7 +42,7 @@ async function servePages(connectSrc: string): Promise<StrictPages> {
 }
 
 /** Connects as an app with a policy of its own does, and gives what the browser complains about. */
-async function connectWithPolicy(page: Page, pageUrl: string, liveUrl: string): Promise<string[]> {
+async function connectWithPolicy(page: Page, pageUrl: string, liveUrl: string, delays: object = QUICK): Promise<string[]> {
   const problems: string[] = []
   page.on('console', (line) => void (line.type() === 'error' && problems.push(line.text())))
   page.on('pageerror', (error) => void problems.push(String(error)))
@@ -55,7 +55,7 @@ async function connectWithPolicy(page: Page, pageUrl: string, liveUrl: string): 
       window.probe.open({ url, reconnect, hub: ({ name }) => new SharedWorker(policy.createScriptURL('/hub.js'), { ...options, name }) })
       window.probe.subscribe('board')
     },
-    [liveUrl, QUICK] as const,
+    [liveUrl, delays] as const,
   )
   return problems
 }
@@ -79,7 +79,7 @@ test("(SEC18) the hub connects only where its script's own response allows", asy
   const pages = await servePages("'none'")
   try {
     const page = await context.newPage()
-    await connectWithPolicy(page, pages.url, lab.liveUrl)
+    await connectWithPolicy(page, pages.url, lab.liveUrl, { baseDelayMs: 30_000, maxDelayMs: 30_000, jitter: 0 })
     // Chromium tells a worker nothing of a socket that its policy forbids: the try ends after ten seconds.
     await hasStatus(page, 'waiting', 20_000)
     expect(lab.live.metrics().totals['accepted']).toBeUndefined()
