@@ -209,10 +209,8 @@ export function createOwnership(
       throw error
     })
     fates.close(submitted.flatMap((one) => ('ended' in one ? [one.ended.id] : [])))
-    fates.release(
-      tab,
-      ids.filter((_, at) => 'failed' in (submitted[at] ?? {})),
-    )
+    const failed = ids.filter((_, at) => 'failed' in (submitted[at] ?? {}))
+    fates.release(tab, failed)
     return submitted
   }
 
