@@ -60,4 +60,28 @@ describe('fencing', () => {
     await server.open({ session })
     expect(newer.closedWith?.code).toBe(4409)
   })
+
+  it('[P7] [I21] lets no older connection in when a newer one has come and gone', async () => {
+    const waiting: (() => void)[] = []
+    let isHeld = false
+    const engine = engineWith((inner) => ({
+      async admit(admittance) {
+        const admitted = await inner.admit(admittance)
+        if (isHeld) await new Promise<void>((resolve) => waiting.push(resolve))
+        return admitted
+      },
+    }))
+    const server = fakeServer({ engine })
+    const { session } = (await server.open()).last('session_init')
+    isHeld = true
+    const older = server.peer()
+    older.hello({ session })
+    await server.clock.settle()
+    isHeld = false
+    const newer = await server.open({ session })
+    newer.drop()
+    waiting[0]?.()
+    await server.clock.settle()
+    expect([older.closedWith?.code, older.received]).toEqual([4409, []])
+  })
 })

@@ -61,6 +61,8 @@ export class LiveCore implements ConnectionHost {
   readonly #counters = new Counters()
   readonly #connections = new Set<HostedConnection>()
   readonly #bySession = new Map<Id, HostedConnection>()
+  /** The newest connection number of each session, for as long as an older one may still be opening. */
+  readonly #fences = new Map<Id, { readonly connection: number; readonly atMs: number }>()
   #stopTimers: (() => void)[] = []
   #closing: Promise<void> | undefined
 
@@ -94,6 +96,7 @@ export class LiveCore implements ConnectionHost {
       maxSessions: sessions.max,
       changed: (key) => this.channels.changed(key),
       fenced: (session, connection) => {
+        this.#fence(session, connection)
         const older = this.#bySession.get(session)
         if (older !== undefined && older.number < connection) older.replace()
       },
@@ -171,9 +174,9 @@ export class LiveCore implements ConnectionHost {
 
   entered(connection: HostedConnection): boolean {
     if (connection.session === undefined) return false
-    const other = this.#bySession.get(connection.session)
-    if (other !== undefined && other.number > connection.number) return false
-    other?.replace()
+    // A newer one may have come, and gone again, while the engine made this one wait.
+    if (!this.#fence(connection.session, connection.number)) return false
+    this.#bySession.get(connection.session)?.replace()
     this.#bySession.set(connection.session, connection)
     return true
   }
@@ -230,7 +233,17 @@ export class LiveCore implements ConnectionHost {
     for (const connection of this.#connections) connection.tick(nowMs)
   }
 
+  /** Notes the connection number of a session; false when a newer one is known. */
+  #fence(session: Id, connection: number): boolean {
+    if ((this.#fences.get(session)?.connection ?? 0) > connection) return false
+    this.#fences.set(session, { connection, atMs: this.settings.clock.nowMs() })
+    return true
+  }
+
   #sweep(): void {
+    const { clock, limits } = this.settings
+    const openingSinceMs = clock.nowMs() - limits.helloMs - 2 * HOOK_MS
+    for (const [session, { atMs }] of this.#fences) if (atMs < openingSinceMs) this.#fences.delete(session)
     this.engine.touch([...this.#bySession.keys()], this.lanes.clients())
     this.engine.sweep()
     this.channels.recheck()

@@ -1,0 +1,73 @@
+import type { Commit, Engine, EngineHost } from '../engine.ts'
+import { memoryEngine } from '../engines/memory.ts'
+import type { Id } from '../../protocol/index.ts'
+
+/** What outlives a server: an engine's contents, shared by one server after the other. */
+export interface SharedEngine {
+  /** The engine as one server sees it: every call takes effect at a time of its own and is answered at another, and may fail before or after. */
+  forServer(life: { readonly isAlive: boolean }): Engine
+  /** The next calls fail, whether or not they took effect. */
+  failing: number
+  readonly inner: Engine
+  /** Told of every number that was committed, in order. */
+  committed: (client: Id, commit: Commit) => void
+}
+
+/** An engine on a network, as far as anybody can see. */
+export function sharedEngine(schedule: (label: string) => Promise<void>): SharedEngine {
+  const inner = memoryEngine()
+  let host: EngineHost | null = null
+
+  const shared: SharedEngine = {
+    failing: 0,
+    inner,
+    committed: () => {},
+    forServer(life) {
+      const later = async <T>(name: string, work: () => T): Promise<T> => {
+        await schedule(`${name} takes effect`)
+        if (!life.isAlive) await new Promise<never>(() => {})
+        const fails = shared.failing > 0 && shared.failing--
+        if (fails && fails % 2 === 1) throw new Error(`${name} failed`)
+        const result = work()
+        await schedule(`${name} answers`)
+        if (!life.isAlive) await new Promise<never>(() => {})
+        if (fails) throw new Error(`${name} failed after it took effect`)
+        return result
+      }
+      return {
+        get ledger() {
+          return inner.ledger
+        },
+        start(given) {
+          const isFirst = host === null
+          host = given
+          if (isFirst)
+            void inner.start({
+              ...given,
+              changed: (key) => host?.changed(key),
+              fenced: (session, connection) => host?.fenced(session, connection),
+              count: (name) => host?.count(name),
+            })
+        },
+        open: (key) => later('open', () => inner.open(key)) as ReturnType<Engine['open']>,
+        release: (key) => inner.release(key),
+        accepts: (key) => inner.accepts(key),
+        publish: (publication) => later('publish', () => inner.publish(publication)) as ReturnType<Engine['publish']>,
+        loadClient: (client) => later('loadClient', () => inner.loadClient(client)) as ReturnType<Engine['loadClient']>,
+        commit: (client, user, commits) =>
+          later('commit', () => {
+            const record = inner.commit(client, user, commits)
+            if (record) for (const commit of commits) shared.committed(client, commit)
+            return record
+          }) as ReturnType<Engine['commit']>,
+        confirm: (client, n) => inner.confirm(client, n),
+        admit: (admittance) => later('admit', () => inner.admit(admittance)) as ReturnType<Engine['admit']>,
+        touch: (sessions, clients) => inner.touch(sessions, clients),
+        sweep: () => inner.sweep(),
+        counts: () => inner.counts(),
+        close: () => {},
+      }
+    },
+  }
+  return shared
+}
