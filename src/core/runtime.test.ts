@@ -554,6 +554,38 @@ describe('cancel and expiry', () => {
     expect(host.store.outbox.entries.filter(({ skip }) => skip).map(({ id: name }) => name)).toEqual([id('c')])
   })
 
+  it('[OB15] [OB7] what is still to be asked about does not expire', async () => {
+    const store = createStoreDouble()
+    await store.append([message('a', 0)], true)
+    store.outbox = restartOutbox(store.outbox, id('next'), 'possibly-sent')
+    const host = await connected(store, { settings: settings({ outbox: { maxAgeMs: 90_000 } }) })
+    expect(host.told('fates')).toEqual([])
+    host.sockets.last().send({ type: 'recalled', client: CLIENT, fates: [{ id: id('a'), fate: 'applied' }] })
+    await host.settle()
+    expect(host.told('fates')).toEqual([{ type: 'fates', fates: [{ id: id('a'), fate: 'applied' }] }])
+  })
+
+  it('[OB14] [CN13] a message is cancelled once, after the last of several restarts that a slow store was asked for', async () => {
+    const store = createStoreDouble()
+    await store.append([message('a')], true)
+    await store.settle(1, id('a'), [])
+    await store.append([message('b')], false)
+    const release = store.hold('restart')
+    const host = await connected(store)
+    const cancelling = host.runtime.cancel(id('b'))
+    host.clock.advance(31_000)
+    await host.answer(restored({ client: null }))
+    expect(host.store.calls.filter((call) => call === 'restart')).toHaveLength(2)
+    release()
+    const releaseSecond = store.hold('restart')
+    await host.settle()
+    releaseSecond()
+    await cancelling
+    await host.settle()
+    expect(host.runtime.state.outbox.entries).toMatchObject([{ id: id('b'), skip: 'cancelled' }])
+    expect(host.store.outbox.entries).toMatchObject([{ id: id('b'), skip: 'cancelled' }])
+  })
+
   it('[OB15] an expiry that cannot be stored is told', async () => {
     const store = createStoreDouble()
     await store.append([message('a', 0)], false)

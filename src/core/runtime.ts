@@ -6,7 +6,7 @@ import { createGroupCommit, type Submitted } from './group-commit.ts'
 import { applyRecalled, buriedCopy, buriedFate, mayRepeatFate, nextRecall, rejectedCopy, tombstone, type Disagreement } from './outbox.ts'
 import type { BurialReason, Fate, NewMessage, OutboxEntry, ParkedMessage } from './ports.ts'
 import type { RuntimePorts } from './runtime-ports.ts'
-import { possiblySentThrough, sendsAtOnce } from './sending.ts'
+import { possiblySentThrough, sendsAtOnce, tooOld } from './sending.ts'
 import { createSettlements } from './settlements.ts'
 import { initialState, type CoreState } from './state.ts'
 import { STORE_DEADLINE_MS } from './store-deadline.ts'
@@ -105,6 +105,8 @@ export function createRuntime(ports: RuntimePorts): Runtime {
         return
       case 'save-identity':
         return void needed(store.saveIdentity(effect.identity), () => {
+          // Before anything is sent again: the server may no longer know what it would repeat.
+          expire()
           dispatch({ type: 'identified', link: effect.link })
           announceRestart()
         })
@@ -232,8 +234,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     // Numbers are about to change; the next check is soon enough.
     if (restarting) return
     settlements.retry(state.outbox.client)
-    const oldestMs = clock.nowMs() - ports.settings.outbox.maxAgeMs
-    const old = state.outbox.entries.filter(({ n, atMs, skip }) => !skip && !state.burying.has(n) && atMs < oldestMs)
+    const old = tooOld(state, clock.nowMs())
     if (old.length > 0) wanted(bury(old, 'expired'))
   }
 
@@ -259,6 +260,19 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     await store.bury(numbers, 'cancelled')
   }
 
+  const cancel = async (id: Id): Promise<void> => {
+    // What number is meant can be said only afterwards; a slow store may have been asked for another restart meanwhile.
+    if (restarting) {
+      await restarting
+      return cancel(id)
+    }
+    const entry = state.outbox.entries.find((candidate) => candidate.id === id)
+    if (!entry || entry.skip || state.burying.has(entry.n)) throw new HoldfastError('not-found', 'no such message is waiting')
+    if (entry.n <= possiblySentThrough(state) || entry.recall || entry.mayRepeat)
+      throw new HoldfastError('already-sent', 'the message may have left already')
+    await bury([entry], 'cancelled')
+  }
+
   return {
     get state() {
       return state
@@ -266,15 +280,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     parked,
     dispatch,
     send: submit,
-    async cancel(id) {
-      // What number is meant can be said only afterwards.
-      await restarting
-      const entry = state.outbox.entries.find((candidate) => candidate.id === id)
-      if (!entry || entry.skip || state.burying.has(entry.n)) throw new HoldfastError('not-found', 'no such message is waiting')
-      if (entry.n <= possiblySentThrough(state) || entry.recall || entry.mayRepeat)
-        throw new HoldfastError('already-sent', 'the message may have left already')
-      await bury([entry], 'cancelled')
-    },
+    cancel,
     async unpark(id) {
       const message = parked.get(id)
       if (!message) throw new HoldfastError('not-found', 'no such message is parked')

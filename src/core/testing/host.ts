@@ -36,7 +36,13 @@ export interface HostParts {
 
 /** Makes a host whose runtime rests. */
 export function createHost(parts: HostParts = {}): Host {
-  const { settings = defaults(), store = createStoreDouble(), askCredential = () => Promise.resolve('secret'), earlier = null, hear } = parts
+  const {
+    settings = defaults(),
+    store = createStoreDouble(),
+    askCredential = () => Promise.resolve('secret'),
+    earlier = null,
+    hear,
+  } = parts
   const clock = createFakeClock()
   const sockets = createSocketDoubles()
   const notices: Notice[] = []
