@@ -6,7 +6,7 @@ import { createRuntime, type Runtime } from './runtime.ts'
 import { createFakeClock } from './testing/fake-clock.ts'
 import { id, settings } from './testing/frames.ts'
 import { ModelLog } from './testing/model-log.ts'
-import { race, steps, type RaceWorld, type Schedule } from './testing/race-model.ts'
+import { pass, race, steps, type RaceWorld, type Schedule } from './testing/race-model.ts'
 import { createScheduledNetwork } from './testing/scheduled-network.ts'
 import { createStoreDouble } from './testing/store-double.ts'
 
@@ -22,7 +22,6 @@ class ResumeWorld implements RaceWorld {
   /** Where the hub is; `null` before it began and after a reset. */
   #place: Cursor | null = null
   #stored: Cursor | null = null
-  #resets = 0
   /** The head that the newest verdict announced. */
   #announced: number | null = null
   /** Where the hub was when the channel was live last. */
@@ -114,7 +113,6 @@ class ResumeWorld implements RaceWorld {
         this.#place = null
         this.#announced = null
         this.#outageFrom = null
-        this.#resets++
         return
       case 'recovering':
         if (!place || notice.upTo < place.offset) return this.#wrong(`[I17] recovered up to ${notice.upTo} from ${place?.offset}`)
@@ -138,11 +136,7 @@ class ResumeWorld implements RaceWorld {
     // A state from which only a new socket leads on would be found out by those that keep theirs.
     if (this.#isCutInTheEnd) this.cut(false)
     this.log.publish(1)
-    for (let seconds = 0; seconds < 120; seconds += 3) {
-      await idle()
-      this.clock.advance(3_000)
-    }
-    await idle()
+    await pass(idle, this.clock, 120)
     if (JSON.stringify(this.#place) !== JSON.stringify(this.log.head))
       this.#wrong(`[I32] at ${JSON.stringify(this.#place)}, the head is ${JSON.stringify(this.log.head)}`)
     const { status } = publicState(this.#runtime.state, { durable: true, shared: true })

@@ -35,6 +35,15 @@ export function steps<World>(weight: number, name: string, run: (world: World, c
   return Array.from({ length: weight }, () => arbitrary)
 }
 
+/** Lets time pass in small steps, with everything that is scheduled done before and after each. */
+export async function pass(idle: () => Promise<void>, clock: { advance(ms: number): void }, seconds: number): Promise<void> {
+  for (let at = 0; at < seconds; at += 3) {
+    await idle()
+    clock.advance(3_000)
+  }
+  await idle()
+}
+
 /**
  * Lets the scheduler of fast-check choose, over and over, what happens next: a step, or one of the tasks that are under way. Seed and path of a failing run
  * are printed. HOLDFAST_RUNS multiplies the runs.

@@ -52,17 +52,22 @@ export function createScheduledNetwork(
       const wire: Wire = { listener, up: [], isCut: false }
       wires.add(wire)
       const down: (string | number)[] = []
+      const deliverDown = (): void => {
+        const next = down.shift()
+        if (wire.isCut || next === undefined) return
+        if (typeof next === 'string') return listener.frame(next)
+        wire.isCut = true
+        wires.delete(wire)
+        listener.closed(next)
+      }
+      const deliverUp = (): void => {
+        const next = wire.up.shift()
+        if (next !== undefined) server.hear(next)
+      }
       const arrive = (item: string | number): void => {
         if (wire.isCut) return
         down.push(item)
-        void schedule('frame down').then(() => {
-          const next = down.shift()
-          if (wire.isCut || next === undefined) return
-          if (typeof next === 'string') return listener.frame(next)
-          wire.isCut = true
-          wires.delete(wire)
-          listener.closed(next)
-        })
+        void schedule('frame down').then(deliverDown)
       }
       const server = connect({ send: (message) => arrive(JSON.stringify(message)), close: (code) => arrive(code) })
       void schedule('socket opens').then(() => {
@@ -74,10 +79,7 @@ export function createScheduledNetwork(
           heard(text)
           if (wire.isCut) return
           wire.up.push(text)
-          void schedule('frame up').then(() => {
-            const next = wire.up.shift()
-            if (next !== undefined) server.hear(next)
-          })
+          void schedule('frame up').then(deliverUp)
         },
         bufferedBytes: () => 0,
         close: () => void (isClosed = true),
