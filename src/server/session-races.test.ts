@@ -1,6 +1,6 @@
 import { describe, it } from 'vitest'
 import { createFakeClock } from '../core/testing/fake-clock.ts'
-import { race, steps, type RaceWorld, type Schedule } from '../core/testing/race-model.ts'
+import { pass, race, steps, type RaceWorld, type Schedule } from '../core/testing/race-model.ts'
 import type { Cursor, Id, SessionKey } from '../protocol/index.ts'
 import type { Commit } from './engine.ts'
 import { LiveCore } from './live-core.ts'
@@ -22,8 +22,11 @@ class SessionWorld implements RaceWorld {
   readonly #peers: RacePeer[] = []
   readonly #newest = new Map<Id, number>()
   readonly #committed: Commit[] = []
-  /** Said on a connection after it was replaced, and nowhere else. */
-  readonly #late = new Set<Id>()
+  /** What a server said it does not know, and what it was not told again since. */
+  readonly #unknown = new Set<Id>()
+  readonly #sayers = new Map<Id, Set<RacePeer>>()
+  #hasFailed = false
+  readonly #conflicting = new Set<RacePeer>()
   readonly #cursors: Cursor[] = []
   #life = { isAlive: true }
   #core!: LiveCore
@@ -54,7 +57,7 @@ class SessionWorld implements RaceWorld {
           soon: (run) => void this.#schedule('soon').then(() => life.isAlive && run()),
         },
         log: () => {},
-        history: { messages: 6 },
+        history: { messages: 4 },
         onMessage: (message, context) => this.#handle(message, context),
         snapshot: async (_channel, { head }) => {
           await this.#schedule('snapshot')
@@ -81,6 +84,14 @@ class SessionWorld implements RaceWorld {
     this.#newest.set(session.id, Math.max(this.#newest.get(session.id) ?? 0, peer.connection))
   }
 
+  unlisted = (ids: readonly Id[]): void => {
+    for (const id of ids) this.#unknown.add(id)
+  }
+
+  closedAsFailed = (): void => {
+    if (!this.#hasFailed) this.wrong('[I32] the engine is said to have failed, and has not')
+  }
+
   wrong = (what: string): void => void this.violations.push(what)
 
   /** @param isAside under a session of its own, as a flush over another path would come */
@@ -103,10 +114,10 @@ class SessionWorld implements RaceWorld {
     if (!peer || peer.connection === 0) return
     const messages = Array.from({ length: count }, (_, at) => {
       const n = from + at
-      const isNew = this.ids[n - 1] === undefined
       const id = (this.ids[n - 1] ??= freshId())
-      if (isNew && this.isReplaced(peer)) this.#late.add(id)
-      if (!this.isReplaced(peer)) this.#late.delete(id)
+      this.#unknown.delete(id)
+      for (const other of this.#peers) other.unask(id)
+      this.#sayers.set(id, (this.#sayers.get(id) ?? new Set()).add(peer))
       return { n, id, channel: 'a', data: n }
     })
     peer.say({ type: 'send', confirmed: this.#confirmed, messages })
@@ -125,8 +136,9 @@ class SessionWorld implements RaceWorld {
   sendWrong(choice: number): void {
     const peer = this.peer(choice)
     if (!peer || peer.connection === 0) return
-    const n = choice % 2 ? this.ids.length + 2 : 1
-    if (n === 1 && this.hi() < 1) return
+    const n = choice % 2 ? this.ids.length + 2 : this.hi()
+    if (n === 0) return
+    if (n === this.hi()) this.#conflicting.add(peer)
     peer.say({ type: 'send', confirmed: 0, messages: [{ n, id: freshId(), channel: 'a', data: 0 }] })
   }
 
@@ -170,6 +182,7 @@ class SessionWorld implements RaceWorld {
   }
 
   fail(choice: number): void {
+    this.#hasFailed = true
     this.#engine.failing = 1 + (choice % 3)
   }
 
@@ -180,27 +193,25 @@ class SessionWorld implements RaceWorld {
   async heal(idle: () => Promise<void>): Promise<void> {
     this.#engine.failing = 0
     this.mood = 0
-    const pass = async (seconds: number): Promise<void> => {
-      for (let at = 0; at < seconds; at += 5) {
-        await idle()
-        this.clock.advance(5_000)
-      }
-      await idle()
-    }
     for (const each of this.#peers) {
       each.isStalled = false
       if (each.isOpen && !each.closedWith) each.read()
     }
-    await pass(60)
+    // Long enough for a handler that fails, and too short for a silent socket to be closed.
+    await pass(idle, this.clock, 12)
+    for (const one of this.#conflicting)
+      if (one.isOpen && !one.closedWith && one.all('conflict').length + one.all('unknown_client').length === 0)
+        this.wrong('[P11] a number under another id is not refused')
+    await pass(idle, this.clock, 60)
     const peer = this.connect(false)
     await idle()
     const from = (peer.answer().client?.hi ?? 0) + 1
     if (from <= this.ids.length) this.send(peer, from, this.ids.length - from + 1)
-    await pass(10)
+    await pass(idle, this.clock, 10)
     if (this.hi() !== this.ids.length) this.wrong(`[I32] ${this.hi()} of ${this.ids.length} are committed`)
     if (this.ids.length > this.#confirmed && peer.last('ack').hi !== this.ids.length) this.wrong('[I32] not all is acknowledged')
     this.publish()
-    await pass(10)
+    await pass(idle, this.clock, 10)
     const log = this.#engine.inner.open('a')
     if (log === null || log instanceof Promise) return
     for (const one of this.#peers)
@@ -216,6 +227,9 @@ class SessionWorld implements RaceWorld {
   #handle({ id, n = 0 }: IncomingMessage, context: MessageContext): unknown {
     if (n > this.#handled + 1) this.wrong(`[I9] ${n} is handled after ${this.#handled}`)
     if (id !== this.ids[n - 1]) this.wrong(`[P11] ${n} is handled under another id`)
+    const sayers = [...(this.#sayers.get(id) ?? [])]
+    if (n > this.#handled && sayers.every((peer) => this.isReplaced(peer)))
+      this.wrong(`[I21] ${n} is begun, and came on replaced connections only`)
     this.#handled = Math.max(this.#handled, n)
     const finish = (): unknown => {
       if (n % 5 === 4) throw new Rejected('no')
@@ -229,7 +243,7 @@ class SessionWorld implements RaceWorld {
   #commit(client: Id, { n, id, publications, fate }: Commit): void {
     if (client !== this.#client || n !== this.#committed.length + 1) this.wrong(`[I8] ${n} is committed after ${this.#committed.length}`)
     if (id !== this.ids[n - 1]) this.wrong(`[I23] ${n} is committed under another id`)
-    if (this.#late.has(id)) this.wrong(`[I21] ${n} came on a replaced connection and is committed`)
+    if (this.#unknown.has(id)) this.wrong(`[P19] ${n} was not known, and is committed`)
     if (publications.length !== (fate?.kind === 'rejected' ? 0 : 1)) this.wrong(`[I7] ${n} has ${publications.length} effects`)
     this.#committed.push({ n, id, publications, fate })
   }
@@ -239,7 +253,7 @@ const anyStep = [
   ...steps<SessionWorld>(4, 'connect', (world, choice) => void world.connect(choice === 7, choice)),
   ...steps<SessionWorld>(6, 'send', (world, choice) => world.sendNext(choice)),
   ...steps<SessionWorld>(3, 'send again', (world, choice) => world.sendAgain(choice)),
-  ...steps<SessionWorld>(1, 'send wrongly', (world, choice) => world.sendWrong(choice)),
+  ...steps<SessionWorld>(2, 'send wrongly', (world, choice) => world.sendWrong(choice)),
   ...steps<SessionWorld>(3, 'publish', (world) => world.publish()),
   ...steps<SessionWorld>(1, 'confirm', (world) => world.confirm()),
   ...steps<SessionWorld>(2, 'keep the place', (world, choice) => world.keepPlace(choice)),
@@ -247,11 +261,11 @@ const anyStep = [
     const peer = world.peer(choice)
     if (peer && peer.connection > 0) peer.resubscribe(choice % 2 === 0)
   }),
-  ...steps<SessionWorld>(1, 'ask for a value', (world, choice) => {
+  ...steps<SessionWorld>(2, 'ask for a value', (world, choice) => {
     const peer = world.peer(choice)
     if (peer?.subscribed) peer.request()
   }),
-  ...steps<SessionWorld>(1, 'recall', (world, choice) => {
+  ...steps<SessionWorld>(2, 'recall', (world, choice) => {
     const peer = world.peer(choice)
     if (peer && peer.connection > 0) world.recall(peer)
   }),

@@ -1,7 +1,7 @@
 import type { LiveCore } from '../live-core.ts'
 import type { Frame } from '../ports.ts'
 import { FakePeer } from './fake-peer.ts'
-import type { Cursor, Hello, Id, PublishedMessage, ServerMessage } from '../../protocol/index.ts'
+import type { CloseName, Cursor, Hello, Id, PublishedMessage, ServerMessage } from '../../protocol/index.ts'
 
 /** What a peer must know of the world to judge what it is sent. */
 export interface RaceJudge {
@@ -11,6 +11,10 @@ export interface RaceJudge {
   /** Whether a newer connection of this session was answered. */
   isReplaced(peer: RacePeer): boolean
   answered(peer: RacePeer): void
+  /** A server said that it does not know these. */
+  unlisted(ids: readonly Id[]): void
+  /** The server said that its engine failed. */
+  closedAsFailed(): void
   wrong(what: string): void
 }
 
@@ -39,6 +43,16 @@ export class RacePeer extends FakePeer {
     this.place = cursor
     this.sub = 1
     this.hello({ ...hello, subscriptions: [{ sub: 1, channel: 'a', cursor }] })
+  }
+
+  /** A message that was said after the question may be applied after the answer. */
+  unask(said: Id): void {
+    this.#asked = this.#asked?.filter((id) => id !== said) ?? null
+  }
+
+  override close(name: CloseName): void {
+    super.close(name)
+    if (name === 'internal') this.#judge.closedAsFailed()
   }
 
   /** The server is gone: what it would still say is never sent. */
@@ -78,7 +92,8 @@ export class RacePeer extends FakePeer {
   }
 
   #hear(message: ServerMessage): void {
-    const { wrong, ids } = this.#judge
+    const { ids } = this.#judge
+    const wrong = (what: string): void => this.#judge.wrong(what)
     switch (message.type) {
       case 'session_init':
       case 'session_restored':
@@ -102,6 +117,7 @@ export class RacePeer extends FakePeer {
         const listed = message.fates.map(({ id }) => id)
         const committed = ids.slice(0, this.#judge.hi())
         for (const id of this.#asked ?? []) if (listed.includes(id) !== committed.includes(id)) wrong(`[P19] ${id} is told wrongly`)
+        this.#judge.unlisted((this.#asked ?? []).filter((id) => !listed.includes(id)))
         this.#asked = null
         return
       }
@@ -130,7 +146,7 @@ export class RacePeer extends FakePeer {
   }
 
   #subscribed(message: Extract<ServerMessage, { type: 'subscribed' }>): void {
-    const { wrong } = this.#judge
+    const wrong = (what: string): void => this.#judge.wrong(what)
     const { head } = message
     if (message.verdict === 'recovered') {
       if (this.place?.epoch !== head.epoch || head.offset - this.place.offset !== message.missed) wrong('[P23] a wrong verdict')

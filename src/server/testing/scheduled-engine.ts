@@ -1,3 +1,4 @@
+import { ClientRecord } from '../client-record.ts'
 import type { Commit, Engine, EngineHost } from '../engine.ts'
 import { memoryEngine } from '../engines/memory.ts'
 import type { Id } from '../../protocol/index.ts'
@@ -17,6 +18,16 @@ export interface SharedEngine {
 export function sharedEngine(schedule: (label: string) => Promise<void>): SharedEngine {
   const inner = memoryEngine()
   let host: EngineHost | null = null
+  const known = new Map<Id, { readonly user: string | null; readonly commits: readonly Commit[] }>()
+
+  /** What comes over a network is a copy: it does not change when the original does. */
+  const copyOf = (client: Id): ClientRecord | null => {
+    const kept = known.get(client)
+    if (!kept) return null
+    const record = new ClientRecord(kept.user)
+    for (const { id, fate } of kept.commits) record.commit(id, fate)
+    return record
+  }
 
   const shared: SharedEngine = {
     failing: 0,
@@ -53,12 +64,14 @@ export function sharedEngine(schedule: (label: string) => Promise<void>): Shared
         release: (key) => inner.release(key),
         accepts: (key) => inner.accepts(key),
         publish: (publication) => later('publish', () => inner.publish(publication)) as ReturnType<Engine['publish']>,
-        loadClient: (client) => later('loadClient', () => inner.loadClient(client)) as ReturnType<Engine['loadClient']>,
+        loadClient: (client) => later('loadClient', () => copyOf(client)) as ReturnType<Engine['loadClient']>,
         commit: (client, user, commits) =>
           later('commit', () => {
             const record = inner.commit(client, user, commits)
-            if (record) for (const commit of commits) shared.committed(client, commit)
-            return record
+            if (!record) return null
+            known.set(client, { user, commits: [...(known.get(client)?.commits ?? []), ...commits] })
+            for (const commit of commits) shared.committed(client, commit)
+            return copyOf(client)
           }) as ReturnType<Engine['commit']>,
         confirm: (client, n) => inner.confirm(client, n),
         admit: (admittance) => later('admit', () => inner.admit(admittance)) as ReturnType<Engine['admit']>,
