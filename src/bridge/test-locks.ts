@@ -37,8 +37,10 @@ export class TestLocks implements Locks {
         this.#waiting = this.#waiting.filter((other) => other !== request)
         reject(signal.reason as Error)
       })
+      // Whoever steals goes before all that wait.
+      if (steal) this.#waiting.unshift(request)
+      else this.#waiting.push(request)
       if (steal) this.take(name)
-      this.#waiting.push(request)
       this.#grant()
     })
   }) as LockManager['request']
