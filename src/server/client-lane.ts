@@ -60,6 +60,7 @@ export class ClientLane {
   #next = 0
   #batch: { readonly entry: LaneEntry; readonly commit: Commit }[] = []
   #isRunning = false
+  #runs = 0
   #isLoaded = false
   /** What was handed to the engine and not answered yet. */
   #committing: readonly LaneEntry[] = []
@@ -83,9 +84,11 @@ export class ClientLane {
   /** Reads the record, unless numbers are on their way: then it is up to date. */
   async load(): Promise<void> {
     if (!this.isIdle) return
+    const runs = this.#runs
     const loaded = this.#host.engine.loadClient(this.client)
     const record = isPromise(loaded) ? await loaded : loaded
-    if (!this.isIdle) return
+    // What came meanwhile knows better.
+    if (!this.isIdle || runs !== this.#runs) return
     this.record = record
     this.#isLoaded = true
   }
@@ -122,6 +125,7 @@ export class ClientLane {
   /** Never rejects. Runs through without waiting a turn as long as nobody answers with a promise. */
   async #run(): Promise<void> {
     this.#isRunning = true
+    this.#runs++
     try {
       if (!this.#isLoaded) {
         const loaded = this.#host.engine.loadClient(this.client)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { memoryEngine } from './engines/memory.ts'
 import type { Engine, EngineHost } from './engine.ts'
-import { fakeServer } from './testing/fake-peer.ts'
+import { fakeServer, freshId } from './testing/fake-peer.ts'
 
 /** A memory engine with some of its methods replaced, as an engine on a network would behave. */
 function engineWith(replace: (inner: Engine) => Partial<Engine>): Engine {
@@ -83,5 +83,34 @@ describe('fencing', () => {
     waiting[0]?.()
     await server.clock.settle()
     expect([older.closedWith?.code, older.received]).toEqual([4409, []])
+  })
+
+  it('[P11] [I10] does not go back to a record that was read before what came meanwhile', async () => {
+    const waiting: (() => void)[] = []
+    let isHeld = false
+    const engine = engineWith((inner) => ({
+      async loadClient(client) {
+        const record = await inner.loadClient(client)
+        if (isHeld) await new Promise<void>((resolve) => waiting.push(resolve))
+        return record
+      },
+    }))
+    const server = fakeServer({ engine, onMessage: () => {} })
+    const first = await server.open()
+    isHeld = true
+    const second = server.peer()
+    second.hello({ client: first.client })
+    await server.clock.settle()
+    const ids = [freshId(), freshId()]
+    const send = (n: number): void =>
+      first.say({ type: 'send', confirmed: 0, messages: [{ n, id: ids[n - 1] ?? '', channel: 'a', data: n }] })
+    send(1)
+    await server.clock.settle()
+    for (const go of waiting) go()
+    await server.clock.settle()
+    expect(second.answer().client).toEqual({ hi: 1, id: ids[0] })
+    send(2)
+    await server.clock.settle()
+    expect([first.last('ack').hi, first.all('unknown_client')]).toEqual([2, []])
   })
 })

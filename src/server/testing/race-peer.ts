@@ -52,7 +52,8 @@ export class RacePeer extends FakePeer {
 
   override close(name: CloseName): void {
     super.close(name)
-    if (name === 'internal') this.#judge.closedAsFailed()
+    // Before the answer it means that opening took too long.
+    if (name === 'internal' && this.connection > 0) this.#judge.closedAsFailed()
   }
 
   /** The server is gone: what it would still say is never sent. */
