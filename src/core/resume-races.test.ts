@@ -167,6 +167,6 @@ describe('a channel whose frames arrive late, or not at all', () => {
   it(
     '[I15] [I16] [I17] [I18] [I19] [I32] is handed on without gap or repeat, or with a reset, and is up to date in the end',
     { timeout: 60_000_000 },
-    () => race(500, anyStep, (schedule, options) => new ResumeWorld(schedule, options)),
+    () => race(400, anyStep, (schedule, options) => new ResumeWorld(schedule, options)),
   )
 })

@@ -174,6 +174,6 @@ describe('hubs that follow one another while their tabs send', () => {
   it(
     '[I1] [I2] [I3] [I4] [I6] [I7] [I8] [I32] [OB17] [TB12] [HU10] lose nothing, repeat nothing, and every tab learns the end of its messages',
     { timeout: 60_000_000 },
-    () => race(120, anyStep, (schedule) => new OwnerWorld(schedule), 30),
+    () => race(80, anyStep, (schedule) => new OwnerWorld(schedule), 30),
   )
 })
