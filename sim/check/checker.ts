@@ -17,8 +17,11 @@ import { Violation } from './violation.ts'
 import { WireTap } from './wire-tap.ts'
 
 const MAX_TRIES_A_MINUTE = 20
-/** Tries are counted when they begin; their sockets are opened when a page has given its credential. */
-const WINDOW_MS = 59_000
+/** Tries are counted when they begin; a page has ten seconds to give its credential before the socket is opened. */
+const WINDOW_MS = 50_000
+
+/** After the delays may have begun anew, hidden and frozen pages go on showing older waits for as long as the longest of them. */
+const GRACE_MS = 40_000
 
 /** Holds everything that happens to the rules. Knows no faults: what is excused, the faults declare. */
 export class Checker {
@@ -28,6 +31,7 @@ export class Checker {
   readonly #logs: LogBook
   readonly #tries = new Map<Process, number[]>()
   readonly #sessions = new Map<string, string | null>()
+  readonly #graceMs = new Map<string, number>()
   readonly #welcomes = new Map<string, number>()
   readonly #failures = new Map<string, { readonly attempt: number; readonly retryAtMs: number }>()
   evaluated = 0
@@ -71,6 +75,7 @@ export class Checker {
   /** Whatever made the delays of a browser's connection begin anew. */
   mayBeginAnew({ name }: Profile): void {
     for (const key of this.#failures.keys()) if (key.startsWith(`${name} `)) this.#failures.delete(key)
+    this.#graceMs.set(name, this.#world.schedule.nowMs + GRACE_MS)
   }
 
   /** A connection of a user in a browser is answered. */
@@ -84,6 +89,7 @@ export class Checker {
   waits(tab: SimTab, attempt: number, retryAtMs: number): void {
     const key = `${tab.profile.name} ${tab.user}`
     this.#forgetFailures(key)
+    if (this.#world.schedule.nowMs < (this.#graceMs.get(tab.profile.name) ?? 0)) return
     const known = this.#failures.get(key)
     const isBack = known !== undefined && attempt < known.attempt && retryAtMs > known.retryAtMs
     this.holds(!isBack, 'I34', () => `${tab.process.name} waits after ${attempt} failures, and waited after ${known?.attempt}`)
@@ -94,15 +100,17 @@ export class Checker {
   #forgetFailures(key: string): void {
     const { schedule, settings } = this.#world
     const heldMs = schedule.nowMs - (this.#welcomes.get(key) ?? Infinity)
-    if (heldMs >= (settings.connect.reconnect?.stableAfterMs ?? 0)) this.#failures.delete(key)
+    if (heldMs < (settings.connect.reconnect?.stableAfterMs ?? 0)) return
+    this.#failures.delete(key)
+    this.#graceMs.set(key.split(' ')[0] ?? '', Math.max(this.#graceMs.get(key.split(' ')[0] ?? '') ?? 0, schedule.nowMs + 1))
   }
 
   /** The peer of these connections is silent from now on: those who listen must have noticed within `withinMs`. */
-  mustNotice(link: Link, withinMs: number): void {
+  mustNotice(link: Link, withinMs: number, among: (hub: Process) => boolean = () => true): void {
     const { schedule } = this.#world
     const sinceMs = schedule.nowMs
     for (const wire of link.wires) {
-      if (!wire.isOpen) continue
+      if (!wire.isOpen || !among(wire.hub)) continue
       const { stops } = wire.hub
       schedule.at(withinMs, () => {
         const isDeaf = wire.hub.isAlive && !wire.hub.isPaused && wire.hub.stops === stops && !wire.hasClientEnded && wire.heardMs <= sinceMs

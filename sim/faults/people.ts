@@ -26,9 +26,11 @@ export const PEOPLE_FAULTS: readonly Fault[] = [
         const isCut = world.random.next() < 0.7
         if (isCut) profile.link.cut(world.random.next() < 0.5 ? 0 : null, null)
         profile.link.heal()
+        const sleptOn = sleepers.every((process) => process.isPaused || !process.isAlive)
         for (const process of sleepers) process.resume()
         // A peer that died meanwhile is asked at once.
-        if (isCut && world.schedule.nowMs - sinceMs > 60_000) world.check.mustNotice(profile.link, AWAKE_MS)
+        if (isCut && sleptOn && world.schedule.nowMs - sinceMs > 60_000)
+          world.check.mustNotice(profile.link, AWAKE_MS, (hub) => sleepers.includes(hub))
       })
       return sleepers.length > 0
     },

@@ -100,6 +100,18 @@ describe('group commit', () => {
     ])
   })
 
+  it('[OB17] [I5] a message that is stored already is queued, even when offering it again fails', async () => {
+    const { store, events, submit } = createDesk(createStoreDouble())
+    await submit('a', 'b')
+    store.failing.add('append')
+    await Promise.all([submit('x'), submit('a', 'b'), submit('b', 'c')])
+    expect(events.slice(2)).toEqual([
+      ['x', 'append failed'],
+      ['a,b', 1, 2],
+      ['b,c', 'append failed'],
+    ])
+  })
+
   it('[OB17] a message that has ended is answered with its fate, in its place', async () => {
     const { store, events, submit } = createDesk(createStoreDouble())
     store.fates.set(id('b'), { id: id('b'), fate: 'applied' })

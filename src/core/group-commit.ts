@@ -12,7 +12,7 @@ export interface CommitHost {
   readonly clock: Clock
   /** Whether messages appended now count as sent from the start. */
   sendsAtOnce(): boolean
-  /** The entry that is held under this id. */
+  /** The entry that waits under this id; a tombstone does not. */
   held(id: Id): OutboxEntry | undefined
   /** Told of every commit before its callers are. Callers of `refused` ids have long been told that their messages are not queued. */
   appended(client: string, entries: readonly OutboxEntry[], sent: boolean, refused: ReadonlySet<Id>): void
@@ -60,7 +60,12 @@ export function createGroupCommit(host: CommitHost): (messages: readonly NewMess
     if (group.length > 1 && failure instanceof HoldfastError && failure.code === 'outbox-full') {
       for (const waiting of left) if (unanswered.has(waiting)) await commit([waiting])
     } else {
-      for (const waiting of left) settle(waiting, () => waiting.reject(failure))
+      for (const waiting of left) {
+        // Offered again after an answer that was lost: what an earlier commit has stored will take effect, and did not fail.
+        const again = waiting.messages.flatMap(({ id }) => host.held(id) ?? [])
+        const isHeld = again.length === waiting.messages.length
+        settle(waiting, () => (isHeld ? waiting.resolve(again.map((queued) => ({ queued }))) : waiting.reject(failure)))
+      }
     }
   }
 

@@ -242,7 +242,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     store,
     clock,
     sendsAtOnce: () => sendsAtOnce(state),
-    held: (id) => state.outbox.entries.find((entry) => entry.id === id),
+    held: (id) => state.outbox.entries.find((entry) => entry.id === id && !entry.skip),
     appended(client, added, sent, refused) {
       if (added.length === 0) return
       const entries = added.map((entry) => (refused.has(entry.id) ? tombstone(entry, 'cancelled') : entry))

@@ -9,30 +9,32 @@ export interface Settlement {
   readonly fates: readonly Fate[]
 }
 
-/** Stores what is settled. What the store could not take is stored with the next settlement, or when it is tried again. */
+/** Stores what is settled. A fate goes with every settlement until one that held it was stored: calls under way may fail, in any number. */
 export function createSettlements(
   store: Store,
   settled: (client: Id, through: number) => void,
   failed: (error: unknown) => void,
 ): { settle(settlement: Settlement): void; retry(client: Id): void } {
-  let owed: Settlement | null = null
+  const unstored = new Map<Id, Fate>()
+  let last: Settlement | null = null
 
-  const settle = ({ client, through, id, fates }: Settlement): void => {
-    const all = owed?.client === client ? [...owed.fates, ...fates] : fates
-    owed = null
-    store.settle(through, id, all).then(
-      () => settled(client, through),
-      (error: unknown) => {
-        owed = { client, through, id, fates: all }
-        failed(error)
-      },
-    )
+  const settle = (settlement: Settlement): void => {
+    const { client, through, id } = settlement
+    if (last?.client !== client) unstored.clear()
+    for (const fate of settlement.fates) unstored.set(fate.id, fate)
+    const mine = (last = settlement)
+    const fates = [...unstored.values()]
+    store.settle(through, id, fates).then(() => {
+      if (last?.client === client) for (const fate of fates) unstored.delete(fate.id)
+      if (last === mine) last = null
+      settled(client, through)
+    }, failed)
   }
 
   return {
     settle,
     retry(client) {
-      if (owed?.client === client) settle({ ...owed, fates: [] })
+      if (last?.client === client) settle(last)
     },
   }
 }

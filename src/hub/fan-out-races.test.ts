@@ -32,6 +32,7 @@ class FanTab {
   #port: HubPort | null = null
   #waiting: (() => void)[] = []
   #unanswered = 0
+  #attempts = 0
   /** It came hidden and was not shown since. */
   #isHidden = false
 
@@ -63,6 +64,7 @@ class FanTab {
       callsOf(port).attach({
         bridge: 1,
         tab: this.name,
+        attempt: ++this.#attempts,
         lock,
         settings: settings(),
         visible: !this.isFrozen,

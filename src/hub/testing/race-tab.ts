@@ -34,6 +34,7 @@ export class RaceTab {
   readonly life: WorkerLife = beginLife()
   readonly messages: Map<Id, TabMessage> = new Map()
   readonly #world: TabSurroundings
+  #attempts = 0
   readonly #settings: HubSettings = settings()
   #waiting: NewMessage[] = []
   #handed: NewMessage[] = []
@@ -87,6 +88,7 @@ export class RaceTab {
     const request: AttachRequest = {
       bridge: 1,
       tab: this.id,
+      attempt: ++this.#attempts,
       lock,
       settings: this.#settings,
       visible: true,

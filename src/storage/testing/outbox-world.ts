@@ -228,7 +228,7 @@ export class OutboxWorld implements RaceWorld {
         answers.forEach((answer, at) => {
           const one = all[at]
           if (!one) return
-          one.state = 'queued'
+          one.state = 'failed' in answer ? 'failed' : 'queued'
           if ('ended' in answer) one.fates.push(answer.ended)
         })
       },

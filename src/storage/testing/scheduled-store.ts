@@ -67,6 +67,7 @@ export function scheduledStore(inner: Store, { life, schedule, failure }: StoreS
     saveCache: (changes) => call('saveCache', () => inner.saveCache(changes)),
     dropCache: (channels) => call('dropCache', () => inner.dropCache(channels)),
     onLost: (listener) => inner.onLost(listener),
+    onFenced: (listener) => inner.onFenced(listener),
     close: () => inner.close(),
   }
 }
