@@ -44,7 +44,7 @@ export function createFaultConnection(
   const reset = (): void => {
     pipes.toServer?.stop()
     pipes.toClient?.stop()
-    for (const socket of sockets) socket.resetAndDestroy()
+    for (const socket of sockets) resetSocket(socket)
   }
 
   const set = (fault: Fault): void => {
@@ -84,4 +84,10 @@ export function createFaultConnection(
       return open
     },
   }
+}
+
+/** The system refuses to reset a socket whose end is just on its way, and Node would then never close it: that one is reset a moment later. */
+function resetSocket(socket: Socket): void {
+  if (socket.writableEnded && !socket.writableFinished) socket.once('finish', () => socket.resetAndDestroy())
+  else socket.resetAndDestroy()
 }

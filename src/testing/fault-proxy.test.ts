@@ -103,6 +103,16 @@ describe('fault proxy', () => {
     expect(proxy.connections[0]?.open).toBe(false)
   })
 
+  it('a connection that is reset in the very moment in which a stream ends is closed all the same', async () => {
+    const { client } = await pair()
+    await proxy.set({ kind: 'half-close', direction: 'toServer' })
+    await new Promise((resolve) => process.nextTick(resolve))
+    proxy.cutAll()
+    await closed(client)
+    await proxy.connections[0]?.closed
+    expect(client.events).toEqual(['ECONNRESET', 'close'])
+  })
+
   it('a reset at one end is a reset at the other', async () => {
     const { client, peer } = await pair()
     peer.socket.resetAndDestroy()
