@@ -110,6 +110,7 @@ export function welcome(turn: Turn, answer: SessionInit | SessionRestored): void
         tokens: Math.max(1, answer.limits.framesPerSecond / 2),
         tokensAtMs: turn.at.nowMs,
         lastHeardMs: turn.at.nowMs,
+        lastSaidMs: turn.at.nowMs,
         pinging: false,
         looked: null,
       },

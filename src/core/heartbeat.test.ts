@@ -39,7 +39,7 @@ describe('heartbeat', () => {
 
   it('[HB2] any frame is a sign of life, and sets no timer', async () => {
     const host = await live()
-    for (let second = 0; second < 60; second++) {
+    for (let second = 0; second < 24; second++) {
       host.clock.advance(1_000)
       host.sockets.last().send({ type: 'pong' })
     }
@@ -106,6 +106,32 @@ describe('heartbeat', () => {
     expect(pings(host)).toBe(1)
     host.clock.advance(4_000)
     expect(host.runtime.state.phase.name).toBe('waiting')
+  })
+
+  it.each([true, false])(
+    '[HB6] [P31] who only listens, visible %s, still says something every 25 s: the server must hear it',
+    async (visible) => {
+      const host = await live()
+      host.runtime.dispatch({ type: 'presence', visible, online: true })
+      const saidAtMs: number[] = []
+      for (let second = 1; second <= 150; second++) {
+        host.clock.advance(1_000)
+        host.sockets.last().send({ type: 'pong' })
+        if (pings(host) > saidAtMs.length) saidAtMs.push(second * 1_000)
+      }
+      expect(saidAtMs).toEqual([25_000, 50_000, 75_000, 100_000, 125_000, 150_000])
+      expect(host.runtime.state.phase.name).toBe('live')
+    },
+  )
+
+  it('[HB6] who sends needs no ping', async () => {
+    const host = await live()
+    for (let second = 1; second <= 60; second++) {
+      host.clock.advance(1_000)
+      host.sockets.last().send({ type: 'pong' })
+      host.runtime.dispatch({ type: 'volatile', frame: '{"type":"volatile","messages":[]}' })
+    }
+    expect([host.sockets.last().received.filter(({ type }) => type === 'volatile').length, pings(host)]).toEqual([60, 0])
   })
 
   it('[HB1] timers of an ended socket do not touch the next one', async () => {

@@ -3,14 +3,14 @@ import type { Link } from './state.ts'
 import { changeLink, clearTimer, liveLink, sendText, setTimer } from './turn.ts'
 
 /**
- * Finds a dead peer (PROTOCOL.md, P31). One timer for the silence and one for the answer; a frame only notes the time, so that traffic costs nothing.
+ * Finds a dead peer, and keeps this end from looking like one (PROTOCOL.md, P31). One timer for the silence and one for the answer; a frame only notes the time, so that traffic costs nothing.
  * Elapsed time is reckoned from the wall clock, which goes on while a machine sleeps. A clock that went back says nothing about the silence: it is asked for at once.
  */
 
 /** Begins to listen for silence. */
 export function startHeartbeat(turn: Turn): void {
   const link = liveLink(turn)
-  if (link) setTimer(turn, 'heartbeat', silenceMs(turn, link))
+  if (link) setTimer(turn, 'heartbeat', leftMs(turn, link))
 }
 
 /** Something was heard. */
@@ -25,10 +25,9 @@ export function heard(turn: Turn): void {
 export function checkSilence(turn: Turn): void {
   const link = liveLink(turn)
   if (!link) return
-  const silentMs = turn.at.nowMs - link.lastHeardMs
-  const leftMs = silentMs < 0 ? 0 : silenceMs(turn, link) - silentMs
-  if (leftMs <= 0) ping(turn)
-  setTimer(turn, 'heartbeat', leftMs > 0 ? leftMs : silenceMs(turn, link))
+  const left = leftMs(turn, link)
+  if (left <= 0) ping(turn)
+  setTimer(turn, 'heartbeat', left > 0 ? left : silenceMs(turn, link))
 }
 
 /** Asks for a sign of life now. */
@@ -38,6 +37,13 @@ export function ping(turn: Turn): void {
   sendText(turn, '{"type":"ping"}')
   setTimer(turn, 'pong', link.heartbeat.timeoutMs)
   changeLink(turn, { pinging: true })
+}
+
+/** Until something must be said: the peer has been silent for too long, or this end has, which hears much and says nothing. */
+function leftMs(turn: Turn, link: Link): number {
+  const { nowMs } = turn.at
+  const left = (sinceMs: number, mostMs: number): number => (nowMs < sinceMs ? 0 : mostMs - (nowMs - sinceMs))
+  return Math.min(left(link.lastHeardMs, silenceMs(turn, link)), left(link.lastSaidMs, link.heartbeat.hiddenPingMs))
 }
 
 function silenceMs(turn: Turn, link: Link): number {

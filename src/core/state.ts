@@ -47,6 +47,7 @@ export interface Link {
   readonly tokens: number
   readonly tokensAtMs: number
   readonly lastHeardMs: number
+  readonly lastSaidMs: number
   /** A ping waits for its answer. */
   readonly pinging: boolean
   /** What the server owed when that was looked at last; `null` before the first look. */

@@ -37,6 +37,7 @@ export function send(turn: Turn, message: object): void {
 
 /** Sends a frame that is encoded already. */
 export function sendText(turn: Turn, text: string): void {
+  changeLink(turn, { lastSaidMs: turn.at.nowMs })
   turn.effects.push({ type: 'send', text })
 }
 
