@@ -11,7 +11,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           environment: 'node',
-          include: ['{src,sw,scripts,demo,sim}/**/*.test.ts'],
+          include: ['{src,sw,scripts,chaos,demo,sim,soak}/**/*.test.ts'],
           exclude: ['**/*.browser.test.ts'],
         },
       },

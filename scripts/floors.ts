@@ -29,6 +29,9 @@ const FLOORS: { readonly [room: string]: { readonly rooms: readonly string[]; re
   // They drive the demo as a person would, and `scripts` finds the browser for them.
   e2e: { ...APP, rooms: ['scripts', 'demo'] },
   bench: { ...APP, rooms: ['scripts', 'demo'] },
+  chaos: { ...APP, rooms: ['scripts'] },
+  // Hosts the session machine itself: five hundred hubs need no browsers.
+  soak: { ...APP, rooms: ['scripts', 'core', 'storage'] },
 }
 
 /** Holds every import to the floors. Returns one sentence per violation. */

@@ -1,0 +1,130 @@
+import { describe, expect, it } from 'vitest'
+import type { PageLog } from '../desk.ts'
+import type { JournalRow } from '../journal.ts'
+import type { PageEvent } from '../page/page-event.ts'
+import type { RunRecord, StorageLoss } from '../record.ts'
+import { checkDownward } from './downward.ts'
+import { checkUpward } from './upward.ts'
+
+type Told = PageEvent extends infer Event ? (Event extends PageEvent ? Omit<Event, 'atMs'> : never) : never
+type Committed = Extract<JournalRow, { type: 'committed' }>
+
+/** A page that was told these things, one per ms from 1,000 on. */
+function page(...told: readonly Told[]): PageLog {
+  const events = told.map((event, at) => ({ ...event, atMs: 1_000 + at }))
+  return { page: 'a1.x', tab: 'a1', user: 'anna', events, facts: { status: 'connected', pending: 0, open: 0 }, heardAtMs: 0 }
+}
+const queued = (...numbers: readonly number[]): Told[] =>
+  numbers.flatMap((seq): Told[] => [
+    { type: 'sent', seq, id: `id${seq}` },
+    { type: 'queued', seq },
+  ])
+const started = (server: number, atMs: number): JournalRow => ({ type: 'started', server, atMs })
+/** The nth number of the client is this message. */
+function effect(n: number, seq: number, facts: Partial<Committed> = {}): JournalRow {
+  const about = { server: 1, client: 'c', user: 'anna', n, id: `id${seq}`, key: `a1.x:${seq}`, mayRepeat: false }
+  return { type: 'committed', atMs: 2_000 + n, ...about, fate: 'applied', published: [{ channel: 'board', name: `m${n}` }], ...facts }
+}
+function kinds(
+  pages: PageLog[],
+  journal: JournalRow[],
+  losses: StorageLoss[] = [],
+  check: typeof checkUpward | typeof checkDownward = checkUpward,
+): string[] {
+  const record: RunRecord = { pages, journal: [started(1, 0), ...journal], faults: [], losses }
+  return check(record).violations.map(({ kind }) => kind)
+}
+
+describe('chaos, upward', () => {
+  it('[I6] [I7] [I8] every queued message once and in order is fine', () => {
+    expect(kinds([page(...queued(1, 2))], [effect(1, 1), effect(2, 2)])).toEqual([])
+  })
+
+  it('[I6] a queued message without an effect is lost, and so is one that was told as applied', () => {
+    expect(kinds([page(...queued(1, 2))], [effect(1, 1)])).toEqual(['lost'])
+    expect(kinds([page({ type: 'sent', seq: 1, id: 'id1' }, { type: 'applied', seq: 1 })], [])).toEqual(['lost'])
+  })
+
+  it('[I6] a message of a page that died before it was queued is not', () => {
+    expect(kinds([page({ type: 'sent', seq: 1, id: 'id1' })], [])).toEqual([])
+  })
+
+  it('[I6] a message of which nobody can tell is lost, unless it was told that the storage failed', () => {
+    const doubtful: Told = { type: 'ended', seq: 1, code: 'may-repeat' }
+    expect(kinds([page(...queued(1), doubtful)], [])).toEqual(['lost'])
+    expect(kinds([page(...queued(1), { type: 'error', code: 'storage-failed', message: '' }, doubtful)], [])).toEqual([])
+  })
+
+  it('[I6] only a storage that was taken away excuses a loss, of that user and of that time', () => {
+    const pages = [page(...queued(1))]
+    expect(kinds(pages, [], [{ type: 'cleared', user: 'anna', atMs: 1_500 }])).toEqual([])
+    expect(kinds(pages, [], [{ type: 'cleared', user: 'ben', atMs: 1_500 }])).toEqual(['lost'])
+    expect(kinds(pages, [], [{ type: 'rolled back', user: 'anna', asOfMs: 900, untilMs: 1_500 }])).toEqual([])
+    expect(kinds(pages, [], [{ type: 'rolled back', user: 'anna', asOfMs: 5_000, untilMs: 6_000 }])).toEqual(['lost'])
+    expect(kinds(pages, [], [{ type: 'copied', user: 'anna', atMs: 1_500 }])).toEqual(['lost'])
+  })
+
+  it('[I7] a second effect is doubled unless it was marked, or several profiles held the message', () => {
+    const pages = [page(...queued(1))]
+    const again = { server: 2, atMs: 3_000 }
+    expect(kinds(pages, [effect(1, 1), started(2, 2_500), effect(1, 1, again)])).toEqual(['doubled'])
+    expect(kinds(pages, [effect(1, 1), started(2, 2_500), effect(1, 1, { ...again, mayRepeat: true })])).toEqual([])
+    expect(kinds(pages, [effect(1, 1), started(2, 2_500), effect(1, 1, again)], [{ type: 'copied', user: 'anna', atMs: 1_500 }])).toEqual(
+      [],
+    )
+  })
+
+  it('[I7] a mark without anything forgotten is unfounded', () => {
+    expect(kinds([page(...queued(1))], [effect(1, 1, { mayRepeat: true })])).toEqual(['unfounded'])
+  })
+
+  it('[I8] [I9] effects in another order, and numbers with a gap, are found', () => {
+    expect(kinds([page(...queued(1, 2))], [effect(1, 2), effect(2, 1)])).toEqual(['out of order'])
+    expect(kinds([page(...queued(1, 2))], [effect(1, 1), effect(3, 2)])).toEqual(['out of order'])
+  })
+
+  it('[I5] [I7] a message that was refused and yet applied, or applied as somebody else, is found', () => {
+    expect(kinds([page({ type: 'sent', seq: 1, id: 'id1' }, { type: 'failed', seq: 1, code: 'storage-full' })], [effect(1, 1)])).toEqual([
+      'broken',
+    ])
+    expect(kinds([page(...queued(1))], [effect(1, 1, { user: 'ben' })])).toEqual(['broken'])
+  })
+})
+
+describe('chaos, downward', () => {
+  const rows = [1, 2, 3, 4].map((n) => effect(n, n))
+  const value = (held: number): Told => ({ type: 'snapshot', channel: 'board', rows: held, stale: false })
+  const messages = (...names: readonly string[]): Told => ({ type: 'messages', channel: 'board', names })
+  const reset = (reason: string): Told => ({ type: 'reset', channel: 'board', reason })
+  const down = (told: readonly Told[], more: JournalRow[] = []): string[] => kinds([page(...told)], [...more, ...rows], [], checkDownward)
+
+  it('[I15] [I16] a value and everything after it once is fine, with messages that the value holds already', () => {
+    expect(down([value(1), messages('m2', 'm3'), messages('m4')])).toEqual([])
+    expect(down([value(3), messages('m2', 'm3', 'm4')])).toEqual([])
+  })
+
+  it('[I15] a gap is found, at the beginning and later', () => {
+    expect(down([value(1), messages('m3')])).toEqual(['lost'])
+    expect(down([value(0), messages('m1', 'm2', 'm4')])).toEqual(['lost'])
+  })
+
+  it('[I16] a repeat and another order are found', () => {
+    expect(down([value(0), messages('m1', 'm2', 'm2')])).toEqual(['doubled'])
+    expect(down([value(0), messages('m1', 'm3', 'm2')])).toEqual(['lost', 'doubled'])
+  })
+
+  it('[I15] a value without a reset, and messages without a value, are found', () => {
+    expect(down([value(1), value(3)])).toEqual(['out of order'])
+    expect(down([messages('m1')])).toEqual(['out of order'])
+  })
+
+  it('[I17] a reset is taken as told only when something was forgotten or trimmed', () => {
+    expect(down([value(1), reset('epoch'), value(3)], [started(2, 500)])).toEqual([])
+    expect(down([value(1), reset('epoch'), value(3)])).toEqual(['unfounded'])
+    expect(down([value(1), reset('trimmed'), value(3)])).toEqual(['unfounded'])
+  })
+
+  it('[I26] a message that was not published where it was heard is found', () => {
+    expect(down([value(0), messages('stranger')])).toEqual(['broken'])
+  })
+})

@@ -1,0 +1,165 @@
+import type { JournalRow } from '../journal.ts'
+import { sentMessages, type RunRecord, type SentRecord, type StorageLoss, type Violation } from '../record.ts'
+
+type Committed = Extract<JournalRow, { type: 'committed' }>
+
+/** Figures of a run's messages on their way up. */
+export interface UpwardCounts {
+  sent: number
+  queued: number
+  /** Effects, repeated ones too. */
+  applied: number
+  rejected: number
+  /** Refused at `send`: never queued. */
+  failed: number
+  /** Second effects that were marked `mayRepeat` before. */
+  announcedRepeats: number
+  /** Second effects of what several copies of a profile, or one that went back, had queued. */
+  copiedRepeats: number
+  /** Queued, not applied, and its page was told that nobody can tell, since the storage failed. */
+  announcedLosses: number
+  /** Queued into a storage that was then taken away or put back. */
+  declaredLosses: number
+}
+
+/** How long after its loss a storage may still have answered for what it did not hold any more. */
+const LOSS_MS = 2_000
+
+/** Holds what took effect against what was promised: everything queued once, in order (I6, I7, I8), as its own user (I25), numbers without gaps (I9). */
+export function checkUpward(record: RunRecord): { readonly counts: UpwardCounts; readonly violations: readonly Violation[] } {
+  const committed = record.journal.filter((row): row is Committed => row.type === 'committed')
+  const byId = new Map<string, Committed[]>()
+  for (const row of committed) {
+    const rows = byId.get(row.id)
+    if (rows) rows.push(row)
+    else byId.set(row.id, [row])
+  }
+  const messages = sentMessages(record.pages)
+  const counts: UpwardCounts = {
+    sent: messages.length,
+    queued: 0,
+    applied: 0,
+    rejected: 0,
+    failed: 0,
+    announcedRepeats: 0,
+    copiedRepeats: 0,
+    announcedLosses: 0,
+    declaredLosses: 0,
+  }
+  const violations: Violation[] = []
+  const violate = (kind: Violation['kind'], atMs: number, text: string, keys: readonly string[] = []): void =>
+    void violations.push({ kind, atMs, text, keys })
+
+  for (const message of messages) {
+    const { key, id, sentMs, page } = message
+    const rows = (byId.get(id) ?? []).filter(({ fate }) => fate !== 'skipped')
+    const effects = rows.filter(({ fate }) => fate === 'applied')
+    counts.applied += effects.length
+    counts.rejected += rows.length - effects.length
+    if (message.failed !== undefined) counts.failed++
+    if (message.queuedMs !== undefined) counts.queued++
+
+    if (message.failed !== undefined && rows.length > 0)
+      violate('broken', sentMs, `${key} was told as never queued (${message.failed}) and yet came to the server`, [key])
+    if (message.appliedMs !== undefined && effects.length === 0)
+      violate('lost', message.appliedMs, `${key} was told as applied and has no effect`, [key])
+    if (message.queuedMs !== undefined && rows.length === 0) {
+      if (record.losses.some((loss) => mayHaveTaken(loss, message))) counts.declaredLosses++
+      else if (message.ended === 'may-repeat' && storageFailed(record, message)) counts.announcedLosses++
+      else
+        violate(
+          'lost',
+          message.queuedMs,
+          `${key} was queued and never came to the server; its page was told ${message.ended ?? 'nothing'}`,
+          [key],
+        )
+    }
+    for (const row of effects.slice(1)) {
+      if (row.mayRepeat) counts.announcedRepeats++
+      else if (record.losses.some((loss) => mayHaveCopied(loss, message))) counts.copiedRepeats++
+      else violate('doubled', row.atMs, `${key} took effect ${effects.length} times, and this one was not announced`, [key])
+    }
+    for (const row of rows) {
+      if (row.user !== page.user) violate('broken', row.atMs, `${key} of user ${page.user} was applied as ${row.user ?? 'nobody'}`, [key])
+      if (row.mayRepeat && !mayHaveForgotten(record, page.user, sentMs, row.atMs))
+        violate('unfounded', row.atMs, `${key} was marked mayRepeat, and nothing had been forgotten since it was sent`, [key])
+    }
+  }
+  violations.push(...checkOrder(messages, byId, committed), ...checkNumbers(committed))
+  return { counts, violations }
+}
+
+/** First effects of one page come in the order in which it sent. */
+function checkOrder(
+  messages: readonly SentRecord[],
+  byId: ReadonlyMap<string, readonly Committed[]>,
+  committed: readonly Committed[],
+): readonly Violation[] {
+  const places = new Map(committed.map((row, at) => [row, at]))
+  const violations: Violation[] = []
+  let last: { readonly message: SentRecord; readonly at: number } | undefined
+  for (const message of messages) {
+    const first = byId.get(message.id)?.find(({ fate }) => fate !== 'skipped')
+    if (!first) continue
+    const at = places.get(first) ?? 0
+    if (last?.message.page === message.page && at < last.at)
+      violations.push({
+        kind: 'out of order',
+        atMs: first.atMs,
+        text: `${message.key} took effect before ${last.message.key}`,
+        keys: [last.message.key, message.key],
+      })
+    last = { message, at }
+  }
+  return violations
+}
+
+/** One server commits the numbers of a client from 1 on, without gaps. */
+function checkNumbers(committed: readonly Committed[]): readonly Violation[] {
+  const next = new Map<string, number>()
+  return committed.flatMap(({ server, client, n, key, atMs }) => {
+    const run = `${server} ${client}`
+    const expected = next.get(run) ?? 1
+    next.set(run, n + 1)
+    if (n === expected) return []
+    return [
+      {
+        kind: 'out of order' as const,
+        atMs,
+        text: `server ${server} applied ${n} of ${client} where ${expected} was next`,
+        keys: key ? [key] : [],
+      },
+    ]
+  })
+}
+
+function mayHaveTaken(loss: StorageLoss, { page, queuedMs = 0 }: SentRecord): boolean {
+  if (loss.user !== page.user) return false
+  if (loss.type === 'rolled back') return queuedMs >= loss.asOfMs - LOSS_MS && queuedMs <= loss.untilMs
+  return loss.type === 'cleared' && queuedMs <= loss.atMs + LOSS_MS
+}
+
+/** Whether a page of this user heard that the storage failed, after the message was queued. */
+function storageFailed({ pages }: RunRecord, { page: { user }, queuedMs = 0 }: SentRecord): boolean {
+  return pages.some(
+    (page) =>
+      page.user === user &&
+      page.events.some(
+        (event) =>
+          event.atMs >= queuedMs &&
+          ((event.type === 'error' && event.code.startsWith('storage-')) || (event.type === 'durable' && !event.durable)),
+      ),
+  )
+}
+
+function mayHaveCopied(loss: StorageLoss, { page, sentMs }: SentRecord): boolean {
+  if (loss.user !== page.user) return false
+  if (loss.type === 'rolled back') return sentMs <= loss.asOfMs
+  return loss.type === 'copied' && sentMs <= loss.atMs
+}
+
+/** Whether server or storage lost a memory between these times, or a message was queued in several places. */
+function mayHaveForgotten({ journal, losses }: RunRecord, user: string, fromMs: number, toMs: number): boolean {
+  const servers = journal.some((row) => row.type === 'started' && row.atMs >= fromMs && row.atMs <= toMs)
+  return servers || losses.some((loss) => loss.user === user && ('untilMs' in loss ? loss.untilMs : loss.atMs) <= toMs)
+}

@@ -1,0 +1,100 @@
+// A tab of the app under test: sends what the desk asks it to send, and tells the desk all it was told itself. An event leaves its memory only when the
+// desk has it, so a page that lives loses none.
+import { connect, type Channel } from 'holdfast'
+import { CHANNELS, RECONNECT } from '../scene.ts'
+import type { ChaosMessage, ChaosValue, PageEvent, PageOrder, PageReport } from './page-event.ts'
+
+type Happening = PageEvent extends infer Event ? (Event extends PageEvent ? Omit<Event, 'atMs'> : never) : never
+
+const REPORT_MS = 150
+const MOST_EVENTS = 5_000
+const query = new URLSearchParams(location.search)
+const tab = query.get('tab') ?? ''
+const user = query.get('user') ?? ''
+const page = `${tab}.${crypto.randomUUID().slice(0, 8)}`
+
+let events: PageEvent[] = []
+let reported = 0
+let seq = 0
+let open = 0
+const tell = (event: Happening): void => void events.push({ ...event, atMs: Date.now() })
+const codeOf = (error: unknown): string => (error as { code?: string }).code ?? String(error)
+
+const connection = connect({ url: query.get('live') ?? '', user, token: () => user, reconnect: RECONNECT, hiddenDelayMs: 300 })
+connection.on('outboxRestarted', ({ reason, mayRepeat, mayBeLost }) => tell({ type: 'restart', reason, mayRepeat, mayBeLost }))
+connection.on('error', ({ code, message }) => tell({ type: 'error', code, message }))
+let durable: boolean | undefined
+const watchState = (): void => {
+  const { status } = connection.state.current
+  if (status === 'connecting' || connection.state.current.durable === durable) return
+  durable = connection.state.current.durable
+  tell({ type: 'durable', durable })
+}
+connection.state.subscribe(watchState)
+
+const channels = new Map<string, Channel<ChaosValue, { readonly name: string }>>(
+  CHANNELS.map((name) => [name, connection.channel<ChaosValue, { readonly name: string }>(name)]),
+)
+channels.set('@user', connection.user)
+for (const [channel, source] of channels) {
+  source.subscribe({
+    snapshot: ({ rows }, { stale }) => tell({ type: 'snapshot', channel, rows, stale }),
+    message({ data }) {
+      const last = events.at(-1)
+      if (last?.type === 'messages' && last.channel === channel && last !== posted) (last.names as string[]).push(data.name)
+      else tell({ type: 'messages', channel, names: [data.name] })
+    },
+    reset: ({ reason }) => tell({ type: 'reset', channel, reason }),
+    recovered: (count) => tell({ type: 'recovered', channel, count }),
+    refused: ({ code }) => tell({ type: 'refused', channel, code }),
+  })
+}
+
+function send({ channel, count }: PageOrder): void {
+  for (let at = 0; at < count; at++) {
+    const mine = ++seq
+    const message: ChaosMessage = { key: `${page}:${mine}`, reject: mine % 40 === 0, personal: mine % 5 === 0 }
+    const { id, queued, applied } = channels.get(channel)?.send(message) ?? {}
+    if (!id || !queued || !applied) throw new Error(`no channel ${channel}`)
+    tell({ type: 'sent', seq: mine, id })
+    open++
+    let isQueued = false
+    queued.then(
+      () => {
+        isQueued = true
+        tell({ type: 'queued', seq: mine })
+      },
+      (error: unknown) => tell({ type: 'failed', seq: mine, code: codeOf(error) }),
+    )
+    applied.then(
+      () => {
+        open--
+        tell({ type: 'applied', seq: mine })
+      },
+      (error: unknown) => {
+        open--
+        if (isQueued) tell({ type: 'ended', seq: mine, code: codeOf(error) })
+      },
+    )
+  }
+}
+
+/** The newest event that is on its way to the desk: nothing may be added to it. */
+let posted: PageEvent | undefined
+
+async function report(): Promise<void> {
+  const batch = events.slice(0, MOST_EVENTS)
+  posted = batch.at(-1) ?? posted
+  const { status, pending } = connection.state.current
+  const body: PageReport = { tab, user, page, from: reported, events: batch, facts: { status, pending, open } }
+  const response = await fetch('/report', { method: 'POST', body: JSON.stringify(body), signal: AbortSignal.timeout(10_000) })
+  if (!response.ok) throw new Error(`the desk said ${response.status}`)
+  events = events.slice(batch.length)
+  reported += batch.length
+  for (const order of (await response.json()) as PageOrder[]) send(order)
+}
+
+for (;;) {
+  await report().catch(() => {})
+  await new Promise((resolve) => setTimeout(resolve, REPORT_MS))
+}

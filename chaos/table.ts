@@ -1,0 +1,85 @@
+import type { DownwardCounts } from './check/downward.ts'
+import type { UpwardCounts } from './check/upward.ts'
+import type { Happened } from './faults/fault.ts'
+import type { RunRecord, Violation } from './record.ts'
+
+/** The end of a run, for people. */
+export function formatResult(
+  seed: number,
+  minutes: number,
+  { faults, pages, journal }: RunRecord,
+  up: UpwardCounts,
+  down: DownwardCounts,
+  violations: readonly Violation[],
+): string {
+  const kinds = new Map<string, number>()
+  for (const { kind, what } of faults) if (!what.startsWith('not carried out')) kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
+  const missed = faults.filter(({ what }) => what.startsWith('not carried out')).length
+  const number = (kind: Violation['kind']): number => violations.filter((violation) => violation.kind === kind).length
+  const rows: (readonly [string, number])[] = [
+    ...[...kinds].sort(([a], [b]) => a.localeCompare(b)),
+    ['faults', faults.length - missed],
+    ['kinds of faults', kinds.size],
+    ['faults that could not be carried out', missed],
+    ['servers', journal.filter(({ type }) => type === 'started').length],
+    ['page loads', pages.length],
+    ['messages sent', up.sent],
+    ['queued', up.queued],
+    ['refused at send', up.failed],
+    ['effects', up.applied],
+    ['rejected by the handler', up.rejected],
+    ['delivered to pages', down.delivered],
+    ['values', down.values],
+    ['recoveries', down.recoveries],
+    ['announced: resets', down.resets],
+    ['announced: outbox restarts', down.restarts],
+    ['announced: repeats (mayRepeat)', up.announcedRepeats],
+    ['announced: repeats of copied profiles', up.copiedRepeats],
+    ['announced: messages nobody can tell of', up.announcedLosses],
+    ['announced: messages in storage that was taken away', up.declaredLosses],
+    ['lost', number('lost')],
+    ['doubled', number('doubled')],
+    ['out of order', number('out of order')],
+    ['stuck', number('stuck')],
+    ['announced without a reason', number('unfounded')],
+    ['otherwise broken', number('broken')],
+  ]
+  const width = Math.max(...rows.map(([name]) => name.length))
+  return [`chaos, seed ${seed}, ${minutes} minutes`, ...rows.map(([name, count]) => `  ${name.padEnd(width)}  ${count}`)].join('\n')
+}
+
+const MOST_SHOWN = 20
+const AROUND_MS = 15_000
+
+/** Violations with what is known of the messages concerned and the faults around them. */
+export function formatViolations(violations: readonly Violation[], record: RunRecord, startMs: number): string {
+  const at = (ms: number): string => (Number.isFinite(ms) ? `${((ms - startMs) / 1_000).toFixed(2)} s` : 'the end')
+  const shown = [...violations].sort((a, b) => a.atMs - b.atMs).slice(0, MOST_SHOWN)
+  return shown
+    .map(({ kind, text, atMs, keys }) => {
+      const facts = keys.flatMap((key) => storyOf(key, record)).map(([ms, what]) => `    ${at(ms)} ${what}`)
+      const around = record.faults.filter(({ fromMs, toMs }) => toMs >= atMs - AROUND_MS && fromMs <= atMs)
+      const lines = around.map(
+        (fault: Happened) => `    ${at(fault.fromMs)} to ${at(fault.toMs)} ${fault.where}: ${fault.kind}, ${fault.what}`,
+      )
+      return [
+        `${kind} at ${at(atMs)}: ${text}`,
+        ...(facts.length > 0 ? ['  what happened to it', ...facts] : []),
+        '  faults',
+        ...lines,
+      ].join('\n')
+    })
+    .join('\n\n')
+}
+
+function storyOf(key: string, { pages, journal }: RunRecord): readonly (readonly [number, string])[] {
+  const [name = '', number = ''] = key.split(':')
+  const page = pages.find((log) => log.page === name)
+  const told = (page?.events ?? []).flatMap((event): (readonly [number, string])[] =>
+    'seq' in event && event.seq === Number(number) ? [[event.atMs, `page: ${JSON.stringify(event)}`]] : [],
+  )
+  const done = journal.flatMap((row): (readonly [number, string])[] =>
+    row.type === 'committed' && row.key === key ? [[row.atMs, `server: ${JSON.stringify(row)}`]] : [],
+  )
+  return [...told, ...done].sort(([a], [b]) => a - b)
+}
