@@ -10,8 +10,8 @@ import { BOARD, roomOf } from './scene.ts'
 export interface SoakClient {
   /** Whether it is connected, has nothing waiting, and was told the end of all it sent. */
   isIdle(): boolean
-  /** Queues a message for its room. */
-  send(): void
+  /** Queues a message for its room; a silent one is applied and not published. */
+  send(message?: { readonly silent: boolean }): void
   readonly counts: { sent: number; applied: number; delivered: number; resets: number; restarts: number; gaps: number; errors: number }
 }
 
@@ -84,11 +84,9 @@ export async function openClient(url: string, number: number): Promise<SoakClien
         [...channels.values()].every(({ stage }) => stage === 'live')
       )
     },
-    send() {
-      counts.sent++
-      runtime
-        .send([{ id: random.id(), channel: room, json: `{"number":${counts.sent}}`, atMs: clock.nowMs() }])
-        .catch(() => counts.errors++)
+    send({ silent } = { silent: false }) {
+      const json = JSON.stringify({ number: ++counts.sent, silent })
+      runtime.send([{ id: random.id(), channel: room, json, atMs: clock.nowMs() }]).catch(() => counts.errors++)
     },
   }
 }

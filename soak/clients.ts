@@ -6,6 +6,8 @@ import { sampleProcess, type Sample } from './sample.ts'
 /** A client sends this often, on average. */
 const SEND_EVERY_MS = 20_000
 const STEP_MS = 100
+/** A server remembers the last 32 numbers of a client: from the beginning on, so that this does not look like growth. */
+const REMEMBERED = 40
 
 const [url = '', first = '', count = ''] = process.argv.slice(2)
 const clients: SoakClient[] = []
@@ -33,4 +35,5 @@ process.on('message', ({ id, question }: Asked) => {
 process.on('disconnect', () => process.exit(0))
 
 for (let number = Number(first); number < Number(first) + Number(count); number++) clients.push(await openClient(url, number))
+for (const client of clients) for (let sent = 0; sent < REMEMBERED; sent++) client.send({ silent: true })
 process.send?.({ id: 0, value: {} })

@@ -15,7 +15,7 @@ const live = createLiveServer({
   history: { messages: HISTORY_MESSAGES },
   heartbeat: { pingMs: 2_000, hiddenPingMs: 4_000, timeoutMs: 2_000 },
   onMessage: ({ channel, data }, { publish }) => {
-    publish(channel, data)
+    if (!(data as { silent: boolean }).silent) publish(channel, data)
     return null
   },
 })

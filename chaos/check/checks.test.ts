@@ -83,6 +83,12 @@ describe('chaos, upward', () => {
     expect(kinds([page(...queued(1, 2))], [effect(1, 1), effect(3, 2)])).toEqual(['out of order'])
   })
 
+  it('[I8] a message of which the page was told that nobody can tell may take effect late', () => {
+    const late = [effect(1, 2), effect(2, 1)]
+    expect(kinds([page(...queued(1), { type: 'ended', seq: 1, code: 'may-repeat' }, ...queued(2))], late)).toEqual([])
+    expect(kinds([page(...queued(1), { type: 'ended', seq: 1, code: 'rejected' }, ...queued(2))], late)).toEqual(['out of order'])
+  })
+
   it('[I5] [I7] a message that was refused and yet applied, or applied as somebody else, is found', () => {
     expect(kinds([page({ type: 'sent', seq: 1, id: 'id1' }, { type: 'failed', seq: 1, code: 'storage-full' })], [effect(1, 1)])).toEqual([
       'broken',

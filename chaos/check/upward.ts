@@ -89,7 +89,7 @@ export function checkUpward(record: RunRecord): { readonly counts: UpwardCounts;
   return { counts, violations }
 }
 
-/** First effects of one page come in the order in which it sent. */
+/** First effects of one page come in the order in which it sent. A message of which the page was told that nobody can tell has left its place. */
 function checkOrder(
   messages: readonly SentRecord[],
   byId: ReadonlyMap<string, readonly Committed[]>,
@@ -100,7 +100,7 @@ function checkOrder(
   let last: { readonly message: SentRecord; readonly at: number } | undefined
   for (const message of messages) {
     const first = byId.get(message.id)?.find(({ fate }) => fate !== 'skipped')
-    if (!first) continue
+    if (!first || message.ended === 'may-repeat') continue
     const at = places.get(first) ?? 0
     if (last?.message.page === message.page && at < last.at)
       violations.push({
