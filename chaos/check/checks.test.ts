@@ -56,8 +56,9 @@ describe('chaos, upward', () => {
   })
 
   it('[I6] only a storage that was taken away excuses a loss, of that user and of that time', () => {
-    const pages = [page(...queued(1))]
+    const pages = [page(...queued(1), { type: 'error', code: 'storage-failed', message: '' })]
     expect(kinds(pages, [], [{ type: 'cleared', user: 'anna', atMs: 1_500 }])).toEqual([])
+    expect(kinds([page(...queued(1))], [], [{ type: 'cleared', user: 'anna', atMs: 1_500 }])).toEqual(['lost'])
     expect(kinds(pages, [], [{ type: 'cleared', user: 'ben', atMs: 1_500 }])).toEqual(['lost'])
     expect(kinds(pages, [], [{ type: 'rolled back', user: 'anna', asOfMs: 900, untilMs: 1_500 }])).toEqual([])
     expect(kinds(pages, [], [{ type: 'rolled back', user: 'anna', asOfMs: 5_000, untilMs: 6_000 }])).toEqual(['lost'])

@@ -64,7 +64,7 @@ export function checkUpward(record: RunRecord): { readonly counts: UpwardCounts;
     if (message.appliedMs !== undefined && effects.length === 0)
       violate('lost', message.appliedMs, `${key} was told as applied and has no effect`, [key])
     if (message.queuedMs !== undefined && rows.length === 0) {
-      if (record.losses.some((loss) => mayHaveTaken(loss, message))) counts.declaredLosses++
+      if (record.losses.some((loss) => mayHaveTaken(loss, message, record))) counts.declaredLosses++
       else if (message.ended === 'may-repeat' && storageFailed(record, message)) counts.announcedLosses++
       else
         violate(
@@ -133,10 +133,12 @@ function checkNumbers(committed: readonly Committed[]): readonly Violation[] {
   })
 }
 
-function mayHaveTaken(loss: StorageLoss, { page, queuedMs = 0 }: SentRecord): boolean {
+/** A storage that is taken away under a hub is told; one that went back cannot know. */
+function mayHaveTaken(loss: StorageLoss, message: SentRecord, record: RunRecord): boolean {
+  const { page, queuedMs = 0 } = message
   if (loss.user !== page.user) return false
   if (loss.type === 'rolled back') return queuedMs >= loss.asOfMs - LOSS_MS && queuedMs <= loss.untilMs
-  return loss.type === 'cleared' && queuedMs <= loss.atMs + LOSS_MS
+  return loss.type === 'cleared' && queuedMs <= loss.atMs + LOSS_MS && storageFailed(record, message)
 }
 
 /** Whether a page of this user heard that the storage failed, after the message was queued. */
