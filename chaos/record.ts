@@ -79,3 +79,8 @@ export function publishedNames(journal: readonly JournalRow[]): ReadonlyMap<stri
 export function journalChannel(channel: string, user: string): string {
   return channel === '@user' ? userChannel(user) : channel
 }
+
+/** Whether something was done to the browser of a page between these times that may have ended its hub. */
+export function mayHaveEndedHub(faults: RunRecord['faults'], page: string, fromMs: number, toMs: number): boolean {
+  return faults.some((fault) => fault.where === `browser ${page.slice(0, 1)}` && fault.toMs >= fromMs && fault.fromMs <= toMs)
+}

@@ -1,5 +1,5 @@
 import type { PageLog } from '../desk.ts'
-import { journalChannel, publishedNames, type RunRecord, type Violation } from '../record.ts'
+import { journalChannel, mayHaveEndedHub, publishedNames, type RunRecord, type Violation } from '../record.ts'
 
 /** Figures of a run's messages on their way down. */
 export interface DownwardCounts {
@@ -88,7 +88,7 @@ function checkPage(
           reason === 'epoch'
             ? journal.filter((row) => row.type === 'started' && row.atMs <= atMs).length > 1
             : reason === 'trimmed'
-              ? rowsThen - (at ?? 0) >= HISTORY_MESSAGES * 0.75 || hubMayHaveEnded(faults, page, place?.atMs ?? 0, atMs)
+              ? rowsThen - (at ?? 0) >= HISTORY_MESSAGES * 0.75 || mayHaveEndedHub(faults, page, place?.atMs ?? 0, atMs)
               : faults.some(({ kind, fromMs }) => kind === 'no snapshots' && fromMs <= atMs)
         if (!KNOWN_RESETS.includes(reason) || !founded) violate('unfounded', atMs, `${channel}: reset ${reason} at ${at} of ${rowsThen}`)
         break
@@ -114,11 +114,6 @@ function checkPage(
     if (now) furthest.set(channel, Math.max(furthest.get(channel) ?? 0, now.last ?? now.rows))
   }
   return violations
-}
-
-/** A new hub that lost its own place begins with a value, which other tabs may be a little behind. */
-function hubMayHaveEnded(faults: RunRecord['faults'], page: string, fromMs: number, toMs: number): boolean {
-  return faults.some((fault) => fault.where === `browser ${page.slice(0, 1)}` && fault.toMs >= fromMs && fault.fromMs <= toMs)
 }
 
 function publishedUntil(journal: RunRecord['journal'], channel: string, atMs: number): number {

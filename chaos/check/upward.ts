@@ -1,5 +1,5 @@
 import type { JournalRow } from '../journal.ts'
-import { sentMessages, type RunRecord, type SentRecord, type StorageLoss, type Violation } from '../record.ts'
+import { mayHaveEndedHub, sentMessages, type RunRecord, type SentRecord, type StorageLoss, type Violation } from '../record.ts'
 
 type Committed = Extract<JournalRow, { type: 'committed' }>
 
@@ -133,12 +133,15 @@ function checkNumbers(committed: readonly Committed[]): readonly Violation[] {
   })
 }
 
-/** A storage that is taken away under a hub is told; one that went back cannot know. */
+/** A storage that is taken away under a hub is told, one that went back cannot know; a hub that ends at that moment leaves it to the next one to tell each page. */
 function mayHaveTaken(loss: StorageLoss, message: SentRecord, record: RunRecord): boolean {
   const { page, queuedMs = 0 } = message
   if (loss.user !== page.user) return false
   if (loss.type === 'rolled back') return queuedMs >= loss.asOfMs - LOSS_MS && queuedMs <= loss.untilMs
-  return loss.type === 'cleared' && queuedMs <= loss.atMs + LOSS_MS && storageFailed(record, message)
+  if (loss.type !== 'cleared' || queuedMs > loss.atMs + LOSS_MS) return false
+  // The clearing itself has ended long before.
+  const hubEnded = mayHaveEndedHub(record.faults, page.page, loss.atMs + 100, loss.atMs + LOSS_MS)
+  return storageFailed(record, message) || message.ended === 'may-repeat' || hubEnded
 }
 
 /** Whether a page of this user heard that the storage failed, after the message was queued. */
