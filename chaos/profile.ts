@@ -28,6 +28,8 @@ export interface Profile {
   /** Stops or continues every process. */
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void
   openTab(): Promise<Tab>
+  /** Has every tab send much at once, soon. */
+  rush(): void
   closeTab(tab: Tab): Promise<void>
   /** Replaces crashed tabs, and opens one when there is none; a browser that does not do so is killed and started again. */
   repair(): Promise<void>
@@ -61,6 +63,7 @@ export function createProfile(
   folder: string,
   proxy: FaultProxy,
   address: (tab: string, user: string, live: string) => string,
+  rush: (tab: string) => void,
 ): Profile {
   let child: ChildProcess | undefined
   let running: Browser | undefined
@@ -109,6 +112,9 @@ export function createProfile(
       // A page that does not load in time is one more fault: it is replaced like a crashed one.
       await page.goto(address(tab.name, user, proxy.url('/live')), { timeout: DEADLINE_MS }).catch(() => (tab.crashed = true))
       return tab
+    },
+    rush() {
+      for (const tab of tabs) rush(tab.name)
     },
     async closeTab(tab) {
       tabs = tabs.filter((other) => other !== tab)

@@ -59,7 +59,7 @@ export async function run(args: string[], folder: string): Promise<number> {
 
   const openProfile = async (name: string, user: string, path: string): Promise<Profile> => {
     const proxy = await createFaultProxy({ target: { host: '127.0.0.1', port: server.port }, seed: random.integer(1, 2 ** 31) })
-    const profile = createProfile(name, user, path, proxy, address)
+    const profile = createProfile(name, user, path, proxy, address, (tab) => desk.order(tab, { channel: 'board', count: 100 }))
     profiles.push(profile)
     await profile.start()
     await profile.openTab()

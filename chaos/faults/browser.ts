@@ -13,6 +13,26 @@ function someTab({ tabs }: Profile, random: SeededRandom): Tab {
   return tab
 }
 
+/** Keeps the hub from everything else for so long. Gives whether there was one. */
+async function hangHub(profile: Profile, ms: number): Promise<boolean> {
+  const hub = profile
+    .browser()
+    .targets()
+    .find((target) => target.type() === TargetType.SHARED_WORKER)
+  const session = await hub?.createCDPSession()
+  const loop = session?.send('Runtime.evaluate', { expression: `for (const end = Date.now() + ${ms}; Date.now() < end;);` })
+  // Answered when it is over, if the hub lives that long.
+  void loop?.catch(() => {}).then(() => session?.detach().catch(() => {}))
+  return loop !== undefined
+}
+
+/** Until tabs have handed messages to a hub that does not answer: what kills it then meets calls whose outcome nobody knows. */
+async function inTheRush(profile: Profile, random: SeededRandom): Promise<void> {
+  await hangHub(profile, 3_000)
+  profile.rush()
+  await sleep(random.integer(100, 1_500))
+}
+
 /** For as long as `run` takes, and no longer than the session lives. */
 async function withSession<T>(tab: Tab, run: (session: CDPSession) => Promise<T>): Promise<T> {
   const session = await tab.page.createCDPSession()
@@ -53,6 +73,7 @@ export const BROWSER_FAULTS: readonly Fault<Profile>[] = [
     weight: 2,
     async run(profile, random) {
       const count = profile.tabs.length
+      await inTheRush(profile, random)
       await profile.kill()
       await sleep(random.integer(0, 1_000))
       await profile.start()
@@ -63,7 +84,8 @@ export const BROWSER_FAULTS: readonly Fault<Profile>[] = [
   {
     kind: 'renderer of the hub killed',
     weight: 2,
-    async run(profile) {
+    async run(profile, random) {
+      await inTheRush(profile, random)
       const pids = hubRenderers(profile.pid())
       for (const pid of pids) process.kill(pid, 'SIGKILL')
       // Puppeteer tells of a crash a moment later.
@@ -74,10 +96,11 @@ export const BROWSER_FAULTS: readonly Fault<Profile>[] = [
   {
     kind: 'hub killed',
     weight: 2,
-    async run(profile) {
+    async run(profile, random) {
       const session = await profile.browser().target().createCDPSession()
       const { targetInfos } = await session.send('Target.getTargets')
       const targets = targetInfos.filter(({ type }) => type === 'shared_worker')
+      await inTheRush(profile, random)
       for (const { targetId } of targets) await session.send('Target.closeTarget', { targetId })
       await session.detach()
       return `${targets.length} workers`
@@ -87,15 +110,9 @@ export const BROWSER_FAULTS: readonly Fault<Profile>[] = [
     kind: 'hub in an endless loop',
     async run(profile, random) {
       const ms = random.integer(1_000, 12_000)
-      const hub = profile
-        .browser()
-        .targets()
-        .find((target) => target.type() === TargetType.SHARED_WORKER)
-      const session = await hub?.createCDPSession()
-      session?.send('Runtime.evaluate', { expression: `for (const end = Date.now() + ${ms}; Date.now() < end;);` }).catch(() => {})
+      const hung = await hangHub(profile, ms)
       await sleep(ms)
-      await session?.detach().catch(() => {})
-      return session ? `${ms} ms` : 'there was no hub'
+      return hung ? `${ms} ms` : 'there was no hub'
     },
   },
   {
