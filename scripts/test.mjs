@@ -9,7 +9,7 @@ const REPORTS = '.reports'
 const vitest = (/** @type {string} */ project) =>
   `vitest run --project ${project} --reporter=default --reporter=json --outputFile.json=${REPORTS}/${project}.json`
 
-/** @type {readonly { name: string, command: string, report?: string, read?: (text: string) => import('./read-report.mjs').Counts }[]} */
+/** @type {readonly { name: string, command: string, isShown?: boolean, report?: string, read?: (text: string) => import('./read-report.mjs').Counts }[]} */
 const stages = [
   { name: 'lint', command: 'oxlint --type-aware --deny-warnings' },
   { name: 'format', command: 'oxfmt --check' },
@@ -20,6 +20,9 @@ const stages = [
   { name: 'package types', command: 'attw --pack --profile esm-only --no-emoji' },
   { name: 'size', command: 'size-limit' },
   { name: 'unit', command: vitest('unit'), report: `${REPORTS}/unit.json`, read: readVitestReport },
+  // New seeds every day, printed; and deliberate bugs, each of which must be caught.
+  { name: 'sim', command: 'node sim/start.mjs --seeds 2000', isShown: true },
+  { name: 'sabotage', command: 'node sim/start.mjs --sabotage', isShown: true },
   { name: 'browser', command: vitest('browser'), report: `${REPORTS}/browser.json`, read: readVitestReport },
   { name: 'e2e', command: 'playwright test', report: `${REPORTS}/e2e.json`, read: readPlaywrightReport },
   // Two rounds of faults; CONTRIBUTING.md says how to run more.
@@ -38,12 +41,12 @@ process.env['HOLDFAST_CHROMIUM'] = findChromium()
 const lines = []
 let passed = 0
 let failed = 0
-for (const { name, command, report, read } of stages) {
+for (const { name, command, isShown = false, report, read } of stages) {
   if (only.length > 0 && !only.includes(name)) continue
   console.log(`\n── ${name}: ${command}`)
   const startedAt = performance.now()
-  const { ok, output } = await runCommand(command, { live: read !== undefined })
-  if (!ok && !read) process.stdout.write(output)
+  const { ok, output } = await runCommand(command, { live: isShown || read !== undefined })
+  if (!ok && !isShown && !read) process.stdout.write(output)
   const counts = read && report ? countRun(ok, report, read) : { passed: Number(ok), failed: Number(!ok), skipped: 0 }
   const secrets = findSecrets(output)
   if (secrets.length > 0) console.log(`The output holds what no log may hold:\n${secrets.join('\n')}`)

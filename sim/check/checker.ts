@@ -20,6 +20,9 @@ const MAX_TRIES_A_MINUTE = 20
 /** Tries are counted when they begin; a page has ten seconds to give its credential before the socket is opened. */
 const WINDOW_MS = 50_000
 
+/** How much later than another one a verdict may be told: to a hidden tab, which has not answered yet. */
+const TOLD_LATE_MS = 20_000
+
 /** After the delays may have begun anew, hidden and frozen pages go on showing older waits for as long as the longest of them. */
 const GRACE_MS = 40_000
 
@@ -138,7 +141,7 @@ export class Checker {
   /** The lowest head up to which a replay of the channel was announced to the tab's hub after `sinceMs`; of the newest replay, when there was none since. */
   announcedTo(tab: SimTab, channel: string, sinceMs: number): Place | undefined {
     const all = this.#tap.announced.get(`${tab.profile.name} ${tab.user} ${channel}`) ?? []
-    return all.find(({ atMs }) => atMs > sinceMs) ?? all.at(-1)
+    return all.find(({ atMs }) => atMs > sinceMs - TOLD_LATE_MS) ?? all.at(-1)
   }
 
   committed(ledger: string, client: string, user: string | null, commit: Commit): void {

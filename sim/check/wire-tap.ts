@@ -20,7 +20,7 @@ interface Seen {
 interface Remembered {
   readonly ledger: string
   readonly user: string | null
-  seenMs: number
+  readonly seenMs: number
 }
 
 type Listened = Extract<
@@ -43,8 +43,6 @@ export class WireTap {
   }
 
   clientSays(wire: Wire, text: string): void {
-    const session = this.#sessions.get(this.#seen.get(wire.id)?.session ?? '')
-    if (session) session.seenMs = this.#world.schedule.nowMs
     if (!/^\{"type":"(hello|subscribe)"/.test(text)) return
     const message = JSON.parse(text) as ClientMessage
     if (message.type === 'hello') {
@@ -95,7 +93,7 @@ export class WireTap {
     const { check, schedule, settings } = this.#world
     const { nowMs } = schedule
     const before = named === null ? undefined : this.#sessions.get(named)
-    const livesMs = (settings.server.sessions?.ttlMs ?? 0) / 2
+    const livesMs = settings.server.sessions?.ttlMs ?? 0
     const isKnown = before?.ledger === ledger && before.user === user && nowMs - before.seenMs < livesMs
     check.holds(!isKnown || type === 'session_restored', 'I22', () => `${named} of ${user} was not resumed`)
     this.#sessions.set(session.id, { ledger, user, seenMs: nowMs })

@@ -20,6 +20,8 @@ export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok
 export interface TabPosition {
   readonly channel: string
   readonly position: Cursor | null
+  /** Rises with every subscription of the page. Deliveries name it, so that what is on its way for an earlier one is not taken for this one's. */
+  readonly round?: number
 }
 
 /** A tab introduces itself, or states anew where it is (after a page came back, or to a new hub). Replaces all it said before. */
@@ -98,6 +100,8 @@ export interface Delivery {
 /** What is new in one channel. To be handled in the order of the fields. */
 export interface ChannelDelivery {
   readonly channel: string
+  /** As the tab said when it subscribed. */
+  readonly round?: number
   /** Set on every delivery that moves the tab: where it is after the messages. */
   readonly position?: Cursor
   /** What the tab has is no longer continued; a snapshot or a start follows, maybe later. */

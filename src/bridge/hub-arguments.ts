@@ -90,6 +90,7 @@ function positions(value: unknown): readonly TabPosition[] {
     return {
       channel: read.channelName(fields['channel']),
       position: read.nullable(fields['position'], (place) => read.cursor(place, 'position')),
+      ...(fields['round'] === undefined ? {} : { round: read.integer(fields['round'], 'round') }),
     }
   })
 }

@@ -223,8 +223,11 @@ export function createRuntime(ports: RuntimePorts): Runtime {
       throw error
     }
     dispatch({ type: 'buried', client, numbers, why })
-    park(entries.map((entry) => buriedCopy(entry, why)))
-    notify({ type: 'fates', fates: entries.map((entry) => buriedFate(entry, why)) })
+    // What the server has decided meanwhile was told then.
+    const decidedThrough = client === state.outbox.client ? state.outbox.acked + state.decided.length : 0
+    const ended = entries.filter(({ n }) => n > decidedThrough)
+    park(ended.map((entry) => buriedCopy(entry, why)))
+    notify({ type: 'fates', fates: ended.map((entry) => buriedFate(entry, why)) })
   }
 
   let stopExpiry = (): void => {}

@@ -136,6 +136,24 @@ describe('the storage of a hub', () => {
     expect(sent(socket)).toEqual([[1, id('a')]])
   })
 
+  it('[HU10] [I32] asks the store again what became of messages a tab waits for, when it could not say', async () => {
+    let isFailing = false
+    world.alter = (store) => ({ ...store, fatesOf: (ids) => (isFailing ? Promise.reject(new Error('disk')) : store.fatesOf(ids)) })
+    const hub = world.hub()
+    const tab = world.tab(hub)
+    await tab.attach()
+    const socket = await world.accept()
+    await tab.hub.send([message('a')])
+    await say(socket, { type: 'ack', hi: 1, stable: 1, id: id('a'), outcomes: [] })
+    isFailing = true
+    await tab.attachAgain(hub, { unsettled: [id('a')] })
+    const before = tab.fates.length
+    isFailing = false
+    world.clock.advance(1_000)
+    await settled()
+    expect(tab.fates.slice(before)).toMatchObject([{ id: id('a'), fate: 'applied' }])
+  })
+
   it('[HU15] tells that stored data was set aside', async () => {
     world.alter = (store): Store => ({ ...store, open: async () => ({ ...(await store.open()), corrupt: true }) })
     const tab = world.tab(world.hub())

@@ -18,9 +18,9 @@ import { openStore } from './open-store.ts'
 import { outboxView } from './outbox-view.ts'
 import type { HubPlatform } from './platform.ts'
 import { requeue, rescue } from './rescue.ts'
+import { settleTab } from './settle-tab.ts'
 import { createStateBoard } from './state-board.ts'
 import type { TabSession, TabSource } from './tab-session.ts'
-import { unsettledFates } from './unsettled-fates.ts'
 import { volatileFrame } from './volatile-frame.ts'
 
 /** The session machine, its store and its channels on behalf of the attached tabs: before this hub owns them, while, and after they were lost. */
@@ -191,14 +191,6 @@ export function createOwnership(
 
   const wake = (): void => running?.runtime.dispatch({ type: 'wake' })
 
-  /** Tells the fates of messages a tab still waits for and that ended while nobody could tell it. */
-  const settle = async (tab: TabSession, ids: readonly Id[]): Promise<void> => {
-    if (ids.length === 0) return
-    fates.claim(tab, ids)
-    const { store, runtime } = await ready
-    fates.tell(unsettledFates(ids, await store.fatesOf(ids), runtime))
-  }
-
   /** Queues messages of a tab; it is told what becomes of those that are queued. */
   const submit = async (tab: TabSession, runtime: Runtime, messages: readonly NewMessage[]): Promise<readonly Submitted[]> => {
     const ids = messages.map(({ id }) => id)
@@ -228,7 +220,8 @@ export function createOwnership(
     joined(tab, request) {
       subscribe(tab, request.channels)
       tab.stateChanged()
-      settle(tab, request.unsettled).catch(fail)
+      const host = { clock, fates, ready: () => ready, isHere: () => !isOver && tabs.has(tab), fail }
+      void settleTab(tab, request.unsettled, host)
       presence()
       // Somebody came: worth a try now. An open socket needs no proof of life for it.
       if (running?.runtime.state.phase.name === 'waiting') wake()

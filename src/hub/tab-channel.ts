@@ -23,6 +23,7 @@ export interface Served {
  */
 export class TabChannel {
   readonly channel: string
+  readonly #round: number | undefined
   #position: Cursor | null
   /** A value for this tab must not be older than what it was given before. */
   #atLeast: Cursor | null = null
@@ -32,8 +33,9 @@ export class TabChannel {
   #refused: ErrorData | null = null
   #verdict: { readonly from: number; readonly upTo: number } | null = null
 
-  constructor({ channel, position }: TabPosition) {
+  constructor({ channel, position, round }: TabPosition) {
     this.channel = channel
+    this.#round = round
     this.#position = position
   }
 
@@ -124,10 +126,11 @@ export class TabChannel {
     return this.#verdict !== null && this.#position !== null && this.#position.offset >= this.#verdict.upTo
   }
 
-  #deliver(news: Omit<ChannelDelivery, 'channel' | 'reset' | 'recovered'>): Served {
+  #deliver(news: Omit<ChannelDelivery, 'channel' | 'round' | 'reset' | 'recovered'>): Served {
     const verdict = this.#arrived() ? this.#verdict : null
     const delivery: ChannelDelivery = {
       channel: this.channel,
+      ...(this.#round === undefined ? {} : { round: this.#round }),
       ...(this.#reset ? { reset: this.#reset } : {}),
       ...news,
       ...(verdict ? { recovered: Math.max(0, verdict.upTo - verdict.from) } : {}),

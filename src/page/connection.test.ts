@@ -391,6 +391,22 @@ describe('the link to the hub', () => {
     expect(connection.state.current.status).toBe('connected')
   })
 
+  it('[I16] does not take what was on its way for a subscription that was given up for that of its successor', async () => {
+    const connection = await connected()
+    const heard: unknown[] = []
+    const stop = connection.channel('a').subscribe({})
+    await until(() => page.hub.said('subscribe').length === 1)
+    stop()
+    await until(() => page.hub.said('unsubscribe').length === 1)
+    connection.channel('a').subscribe({ message: ({ offset }) => heard.push(offset) })
+    await until(() => page.hub.said('subscribe').length === 2)
+    const [first, second] = page.hub.said('subscribe').map((positions) => (positions as { round: number }[])[0]?.round ?? 0)
+    const start = { channel: 'a', snapshot: { atMs: 0, stale: false }, position: cursor(2), messages: '[{"offset":2,"id":"x","data":1}]' }
+    await page.hub.deliver({ channels: [{ ...start, round: first ?? 0 }] })
+    await page.hub.deliver({ channels: [{ ...start, round: second ?? 0 }] })
+    expect(heard).toEqual([2])
+  })
+
   it('[TB10] [I32] attaches again when it learns only afterwards that its lock was taken: the hub has dropped it', async () => {
     const connection = await connected()
     const { lock } = page.hub.attached
@@ -619,7 +635,7 @@ describe('channels', () => {
     const stops = [channel.subscribe({}), channel.subscribe({})]
     connection.user.subscribe({}, { signal: AbortSignal.abort() })
     await settled()
-    expect(page.hub.calls.slice(1)).toEqual([['subscribe', [{ channel: 'a', position: null }]]])
+    expect(page.hub.calls.slice(1)).toEqual([['subscribe', [{ channel: 'a', position: null, round: 1 }]]])
     stops[0]?.()
     await settled()
     expect(page.hub.said('unsubscribe')).toEqual([])
@@ -653,7 +669,7 @@ describe('channels', () => {
     ])
     page.kill()
     await until(() => page.hubs.length === 2 && page.hub.said('attach').length === 1)
-    expect(page.hub.attached.channels).toEqual([{ channel: 'a', position: cursor(8) }])
+    expect(page.hub.attached.channels).toEqual([{ channel: 'a', position: cursor(8), round: 2 }])
     expect(page.hub.said('subscribe')).toEqual([])
     heard.length = 0
     await page.hub.deliver({
@@ -671,7 +687,7 @@ describe('channels', () => {
     expect(message).not.toHaveBeenCalled()
     page.kill()
     await until(() => page.hubs.length === 2 && page.hub.said('attach').length === 1)
-    expect(page.hub.attached.channels).toEqual([{ channel: 'a', position: null }])
+    expect(page.hub.attached.channels).toEqual([{ channel: 'a', position: null, round: 2 }])
   })
 
   it('[TB15] starts a late subscriber with the value and every message since, and nobody hears anything twice', async () => {
@@ -708,7 +724,7 @@ describe('channels', () => {
     const late: string[] = []
     channel.subscribe({ snapshot: () => late.push('snapshot'), message: () => late.push('message') })
     await until(() => page.hub.said('subscribe').length === 2)
-    expect(page.hub.said('subscribe')[1]).toEqual([{ channel: 'a', position: null }])
+    expect(page.hub.said('subscribe')[1]).toEqual([{ channel: 'a', position: null, round: 2 }])
     await page.hub.deliver({ channels: [{ channel: 'a', snapshot: { json: '[]', atMs: 0, stale: false }, position: cursor(1_001) }] })
     expect(heard).toEqual(['snapshot', 'trimmed', 'snapshot'])
     expect(late).toEqual(['snapshot'])

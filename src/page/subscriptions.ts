@@ -18,16 +18,18 @@ export interface Subscriptions {
 export function createSubscriptions(link: HubLink, report: (error: unknown) => void): Subscriptions {
   const feeds = new Map<string, ChannelFeed>()
   /** The feeds the hub serves. */
-  const told = new Map<string, ChannelFeed>()
+  const told = new Map<string, { readonly feed: ChannelFeed; readonly round: number }>()
+  let rounds = 0
 
   /** Forgets the channels nobody listens to, and gives those the hub is to be told of. */
   function fresh(): TabPosition[] {
     const positions: TabPosition[] = []
     for (const [channel, feed] of feeds) {
       if (!feed.count()) feeds.delete(channel)
-      else if (told.get(channel) !== feed) {
-        told.set(channel, feed)
-        positions.push({ channel, position: feed.position() })
+      else if (told.get(channel)?.feed !== feed) {
+        const round = ++rounds
+        told.set(channel, { feed, round })
+        positions.push({ channel, position: feed.position(), round })
       }
     }
     return positions
@@ -65,7 +67,9 @@ export function createSubscriptions(link: HubLink, report: (error: unknown) => v
     sync,
     deliver(deliveries) {
       for (const delivery of deliveries) {
-        const { channel, refused } = delivery
+        const { channel, round, refused } = delivery
+        // On its way for a subscription that was given up since.
+        if (round !== undefined && round !== told.get(channel)?.round) continue
         const feed = feeds.get(channel)
         // Whoever subscribes after a refusal, even while being told of it, asks anew.
         if (refused) {
