@@ -586,6 +586,21 @@ describe('cancel and expiry', () => {
     expect(host.store.outbox.entries).toMatchObject([{ id: id('b'), skip: 'cancelled' }])
   })
 
+  it('[OB22] [I7] what is too old is not sent even while its burial cannot be stored, and is buried in the end', async () => {
+    const store = createStoreDouble()
+    await store.append([message('a', 0), message('b')], false)
+    store.failing.add('bury')
+    const host = await connected(store, { settings: settings({ outbox: { maxAgeMs: 90_000 } }) })
+    expect(types(host)).toEqual(['hello'])
+    store.failing.clear()
+    host.sockets.last().listener.closed(1006)
+    host.clock.advance(1_000)
+    await host.answer(restored())
+    await host.settle()
+    expect(types(host)).toEqual(['hello', 'skip', 'send'])
+    expect(host.told('fates').flatMap(({ fates }) => fates)).toEqual([{ id: id('a'), fate: 'expired' }])
+  })
+
   it('[OB15] an expiry that cannot be stored is told', async () => {
     const store = createStoreDouble()
     await store.append([message('a', 0)], false)

@@ -1,12 +1,13 @@
 import { HoldfastError, type ErrorData } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
+import { createBurials } from './burials.ts'
 import { createCurrentSocket } from './current-socket.ts'
 import type { CoreEvent, Effect, TimerName } from './events.ts'
 import { createGroupCommit, type Submitted } from './group-commit.ts'
 import { applyRecalled, buriedCopy, buriedFate, mayRepeatFate, nextRecall, rejectedCopy, tombstone, type Disagreement } from './outbox.ts'
-import type { BurialReason, Fate, NewMessage, OutboxEntry, ParkedMessage } from './ports.ts'
+import type { Fate, NewMessage, ParkedMessage } from './ports.ts'
 import type { RuntimePorts } from './runtime-ports.ts'
-import { possiblySentThrough, sendsAtOnce, tooOld } from './sending.ts'
+import { possiblySentThrough, sendsAtOnce } from './sending.ts'
 import { createSettlements } from './settlements.ts'
 import { initialState, type CoreState } from './state.ts'
 import { STORE_DEADLINE_MS } from './store-deadline.ts'
@@ -126,7 +127,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
       }
       case 'reject-too-large':
         return wanted(
-          bury(
+          burials.bury(
             state.outbox.entries.filter(({ n }) => n === effect.n),
             'too-large',
           ),
@@ -211,24 +212,15 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     if (held.length > 0) notify({ type: 'fates', fates: held.map(({ id }) => mayRepeatFate(id)) })
   }
 
-  /** Ends messages on this side. Told when it is stored, for a hub that died in between would have promised what the next one does not know. */
-  const bury = async (entries: readonly OutboxEntry[], why: BurialReason): Promise<void> => {
-    const numbers = entries.map(({ n }) => n)
-    const { client } = state.outbox
-    dispatch({ type: 'burying', client, numbers })
-    try {
-      await store.bury(numbers, why)
-    } catch (error) {
-      dispatch({ type: 'kept', client, numbers })
-      throw error
-    }
-    dispatch({ type: 'buried', client, numbers, why })
-    // What the server has decided meanwhile was told then.
-    const decidedThrough = client === state.outbox.client ? state.outbox.acked + state.decided.length : 0
-    const ended = entries.filter(({ n }) => n > decidedThrough)
-    park(ended.map((entry) => buriedCopy(entry, why)))
-    notify({ type: 'fates', fates: ended.map((entry) => buriedFate(entry, why)) })
-  }
+  const burials = createBurials({
+    store,
+    state: () => state,
+    dispatch,
+    ended(entries, why) {
+      park(entries.map((entry) => buriedCopy(entry, why)))
+      notify({ type: 'fates', fates: entries.map((entry) => buriedFate(entry, why)) })
+    },
+  })
 
   let stopExpiry = (): void => {}
   const expire = (): void => {
@@ -237,8 +229,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     // Numbers are about to change; the next check is soon enough.
     if (restarting) return
     settlements.retry(state.outbox.client)
-    const old = tooOld(state, clock.nowMs())
-    if (old.length > 0) wanted(bury(old, 'expired'))
+    wanted(burials.expire(clock.nowMs()))
   }
 
   const submit = createGroupCommit({
@@ -273,7 +264,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     if (!entry || entry.skip || state.burying.has(entry.n)) throw new HoldfastError('not-found', 'no such message is waiting')
     if (entry.n <= possiblySentThrough(state) || entry.recall || entry.mayRepeat)
       throw new HoldfastError('already-sent', 'the message may have left already')
-    await bury([entry], 'cancelled')
+    await burials.bury([entry], 'cancelled')
   }
 
   return {

@@ -1,0 +1,59 @@
+import type { Id } from '../protocol/messages.ts'
+import type { CoreEvent } from './events.ts'
+import type { BurialReason, OutboxEntry, Store } from './ports.ts'
+import { tooOld } from './sending.ts'
+import type { CoreState } from './state.ts'
+
+/** What burials need of the machine they serve. */
+export interface BurialHost {
+  readonly store: Store
+  state(): CoreState
+  dispatch(event: CoreEvent): void
+  /** These have ended, and that is stored. */
+  ended(entries: readonly OutboxEntry[], why: BurialReason): void
+}
+
+/** Ends messages on this side. What is told to have ended is stored, for a hub that died in between would have promised what the next one does not know. */
+export interface Burials {
+  /** Makes tombstones. Throws what the store threw; the messages then go on as if nothing had been asked, but for those that are too old: they are not sent any more. */
+  bury(entries: readonly OutboxEntry[], why: BurialReason): Promise<void>
+  /** Ends what is too old, and tries again where the store failed the last time. */
+  expire(nowMs: number): Promise<void>
+}
+
+/** See {@link Burials}. */
+export function createBurials({ store, state, dispatch, ended }: BurialHost): Burials {
+  /** Too old and not stored as ended: the server may no longer know whether it has applied them. */
+  let left: { readonly client: Id; readonly numbers: ReadonlySet<number> } | null = null
+
+  const bury = async (entries: readonly OutboxEntry[], why: BurialReason): Promise<void> => {
+    const numbers = entries.map(({ n }) => n)
+    const { client } = state().outbox
+    dispatch({ type: 'burying', client, numbers })
+    try {
+      await store.bury(numbers, why)
+    } catch (error) {
+      if (why === 'expired') left = { client, numbers: new Set(numbers) }
+      else dispatch({ type: 'kept', client, numbers })
+      throw error
+    }
+    dispatch({ type: 'buried', client, numbers, why })
+    const { outbox, decided } = state()
+    // What the server has decided meanwhile was told then.
+    const decidedThrough = client === outbox.client ? outbox.acked + decided.length : 0
+    ended(
+      entries.filter(({ n }) => n > decidedThrough),
+      why,
+    )
+  }
+
+  return {
+    bury,
+    async expire(nowMs) {
+      const again = left?.client === state().outbox.client ? left.numbers : new Set<number>()
+      left = null
+      const old = tooOld(state(), nowMs, again)
+      if (old.length > 0) await bury(old, 'expired')
+    },
+  }
+}
