@@ -14,7 +14,7 @@ export class Stream {
   /** Up to where the tab has everything. */
   place: Place | null = null
   isRefused = false
-  /** The furthest the tab was since the last value: after a reset messages do not begin below that again. */
+  /** The furthest the tab was since the last reset. */
   #furthest: Place | null = null
   #recoveredMs = -1
   /** Nothing is promised about the next message: the stream began, or was reset. */
@@ -35,6 +35,8 @@ export class Stream {
         world.totals.count(`resets told: ${why.reason}`)
         this.#mayJump = true
         this.place = null
+        // What follows may begin with what the browser has kept of before.
+        this.#furthest = null
       },
       recovered: (count) => this.#recovered(count),
       refused: () => {

@@ -56,6 +56,16 @@ describe('a tab in a channel', () => {
     expect(tabAt(null).serve(cache, live)).toEqual({ delivery: null, wantsSnapshotFrom: 3 })
   })
 
+  it('[HU7] [HU15] [I32] begins from the cache of another store, though it counts its generations anew', () => {
+    const lost = cacheOf(2, 4)
+    const tab = tabAt(place(4))
+    tab.lose({ reason: 'epoch' }, lost)
+    tab.serve(lost, live)
+    const other = cacheOf(2, 4)
+    expect(other.generation).toBe(lost.generation)
+    expect(read(tab.serve(other, live).delivery)).toMatchObject({ position: place(4), messages: [3, 4] })
+  })
+
   it('[HU2] is served from its own place and once', () => {
     const cache = cacheOf(0, 4)
     const tab = tabAt(place(2))

@@ -27,8 +27,8 @@ export class TabChannel {
   #position: Cursor | null
   /** A value for this tab must not be older than what it was given before. */
   #atLeast: Cursor | null = null
-  /** Generation of the cache that this tab lost its place in: it does not begin from that one again. */
-  #outdated: number | null = null
+  /** The cache, and its generation, that this tab lost its place in: it does not begin from that one again. After a loss of the store there is another cache. */
+  #outdated: { readonly cache: ChannelCache; readonly generation: number } | null = null
   #reset: ResetNotice | null = null
   #refused: ErrorData | null = null
   #verdict: { readonly from: number; readonly upTo: number } | null = null
@@ -48,7 +48,7 @@ export class TabChannel {
   lose(reason: ResetNotice, cache: ChannelCache): void {
     const place = this.#position
     if (!place) return
-    this.#outdated = cache.generation
+    this.#outdated = { cache, generation: cache.generation }
     this.#atLeast = null
     this.#position = null
     this.#verdict = null
@@ -96,7 +96,7 @@ export class TabChannel {
   #begin(cache: ChannelCache, { decided, stale }: Serving): Served {
     const { cursor, snapshot } = cache
     const floor = this.#atLeast && this.#atLeast.epoch === cursor?.epoch ? this.#atLeast.offset : 0
-    if (this.#outdated === cache.generation) return this.#reset ? this.#deliver({}) : { delivery: null }
+    if (this.#outdated?.cache === cache && this.#outdated.generation === cache.generation) return this.#reset ? this.#deliver({}) : { delivery: null }
     if (cursor && snapshot && snapshot.cursor.offset >= floor) {
       return this.#start(cursor, { json: snapshot.json, atMs: snapshot.atMs, stale }, cache.after(snapshot.cursor))
     }
