@@ -76,7 +76,11 @@ export class UpwardBook {
         // A copy of the profile may have confirmed what the server then forgot.
         if (facts.excuses.has('copied') && facts.applied === 0) return totals.count('told as applied to a copied profile')
         check.holds(facts.applied > 0, 'I10', () => `${id} is told as applied and was not`)
-        check.holds((reply as { id?: unknown } | undefined)?.id === id || facts.excuses.has('copied'), 'I10', () => `${id} got the reply of ${JSON.stringify(reply)}`)
+        check.holds(
+          (reply as { id?: unknown } | undefined)?.id === id || facts.excuses.has('copied'),
+          'I10',
+          () => `${id} got the reply of ${JSON.stringify(reply)}`,
+        )
       },
       (error: HoldfastError) => {
         const { fate } = message

@@ -177,7 +177,14 @@ describe('a hub and its tabs', () => {
     await late.attach({ attempt: 2, channels: [newcomer('agents')] })
     expect(await early.attach({ attempt: 1 })).toMatchObject({ ok: false, error: { code: 'closed' } })
     const socket = await world.accept()
-    await say(socket, { type: 'subscribed', sub: subOf(socket, 'agents'), head: place(1), verdict: 'snapshot', value: ['x'], follows: true })
+    await say(socket, {
+      type: 'subscribed',
+      sub: subOf(socket, 'agents'),
+      head: place(1),
+      verdict: 'snapshot',
+      value: ['x'],
+      follows: true,
+    })
     expect(late.heard('agents')).toMatchObject([{ value: '["x"]' }])
   })
 

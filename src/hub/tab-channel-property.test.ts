@@ -196,5 +196,5 @@ describe('any tab in any channel', () => {
       }),
       { numRuns: 2_000 },
     )
-  })
+  }, 60_000)
 })

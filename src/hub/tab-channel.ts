@@ -96,7 +96,8 @@ export class TabChannel {
   #begin(cache: ChannelCache, { decided, stale }: Serving): Served {
     const { cursor, snapshot } = cache
     const floor = this.#atLeast && this.#atLeast.epoch === cursor?.epoch ? this.#atLeast.offset : 0
-    if (this.#outdated?.cache === cache && this.#outdated.generation === cache.generation) return this.#reset ? this.#deliver({}) : { delivery: null }
+    if (this.#outdated?.cache === cache && this.#outdated.generation === cache.generation)
+      return this.#reset ? this.#deliver({}) : { delivery: null }
     if (cursor && snapshot && snapshot.cursor.offset >= floor) {
       return this.#start(cursor, { json: snapshot.json, atMs: snapshot.atMs, stale }, cache.after(snapshot.cursor))
     }

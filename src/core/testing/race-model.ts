@@ -55,6 +55,7 @@ export async function race<World extends RaceWorld>(
   maxCommands: number = 40,
 ): Promise<void> {
   const { process } = globalThis as { readonly process?: { readonly env: Readonly<Record<string, string | undefined>> } }
+  const seed = process?.env['HOLDFAST_SEED'] ?? '1'
   let world: World | null = null
   const check = (): void => {
     world?.check()
@@ -76,6 +77,6 @@ export async function race<World extends RaceWorld>(
         check()
       },
     ),
-    { numRuns: runs * Number(process?.env['HOLDFAST_RUNS'] ?? 1) },
+    { numRuns: runs * Number(process?.env['HOLDFAST_RUNS'] ?? 1), ...(seed === 'any' ? {} : { seed: Number(seed) }) },
   )
 }
