@@ -125,25 +125,27 @@ export function createHubLink(platform: Platform, scopeKey: string, startHub: (n
         // Some browsers also tell later errors of a worker that goes on.
         if (!hub) mine('broken')
       })
-      void port.call(patienceMs, 'attach', { ...owner.introduce(), bridge: BRIDGE_VERSION, tab, attempt: ++attempts, lock: held.name }).then((answer) => {
-        if (signal.aborted) return
-        if (answer.ok) {
-          hub = port
-          if (answer.value.instance !== instance) owner.replaced()
-          instance = answer.value.instance
-          void whenFree(locks, answer.value.lock, signal).then(() => mine('gone'))
-          owner.attached()
-          resume()
-          return
-        }
-        const { code } = answer.error
-        // `closed`: it is about to stop. Its name would give the same worker again.
-        if (code === 'hub-timeout' || code === 'closed') return mine('unanswered')
-        if (code === 'hub-failed') return mine('broken')
-        isRunning = false
-        mine('stopped')
-        owner.refused(answer.error)
-      })
+      void port
+        .call(patienceMs, 'attach', { ...owner.introduce(), bridge: BRIDGE_VERSION, tab, attempt: ++attempts, lock: held.name })
+        .then((answer) => {
+          if (signal.aborted) return
+          if (answer.ok) {
+            hub = port
+            if (answer.value.instance !== instance) owner.replaced()
+            instance = answer.value.instance
+            void whenFree(locks, answer.value.lock, signal).then(() => mine('gone'))
+            owner.attached()
+            resume()
+            return
+          }
+          const { code } = answer.error
+          // `closed`: it is about to stop. Its name would give the same worker again.
+          if (code === 'hub-timeout' || code === 'closed') return mine('unanswered')
+          if (code === 'hub-failed') return mine('broken')
+          isRunning = false
+          mine('stopped')
+          owner.refused(answer.error)
+        })
     })
   }
 
