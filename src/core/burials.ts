@@ -7,10 +7,10 @@ import type { CoreState } from './state.ts'
 /** What burials need of the machine they serve. */
 export interface BurialHost {
   readonly store: Store
-  state(): CoreState
-  dispatch(event: CoreEvent): void
+  readonly state: () => CoreState
+  readonly dispatch: (event: CoreEvent) => void
   /** These have ended, and that is stored. */
-  ended(entries: readonly OutboxEntry[], why: BurialReason): void
+  readonly ended: (entries: readonly OutboxEntry[], why: BurialReason) => void
 }
 
 /** Ends messages on this side. What is told to have ended is stored, for a hub that died in between would have promised what the next one does not know. */
