@@ -145,8 +145,8 @@ export const SABOTAGES = [
     edits: [
       {
         file: 'hub/channels.ts',
-        find: '    const tabChannel = new TabChannel(wanted)\n',
-        put: '    const own = this.#caches.get(wanted.channel)?.cursor ?? null\n    const tabChannel = new TabChannel(wanted.position && own ? { ...wanted, position: own } : wanted)\n',
+        find: '    const tabChannel = tab.want(wanted)\n',
+        put: '    const own = this.#caches.get(wanted.channel)?.cursor ?? null\n    const tabChannel = tab.want(wanted.position && own ? { ...wanted, position: own } : wanted)\n',
       },
     ],
   },
@@ -170,7 +170,7 @@ export const SABOTAGES = [
         find: 'if (session === undefined || this.#bySession.get(session) !== connection) return\n',
         put: "if (session === undefined) return\n    this.#bySession.get(session)?.close('internal')\n",
       },
-      { file: 'server/live-core.ts', find: '    other?.replace()\n', put: '' },
+      { file: 'server/live-core.ts', find: '    this.#bySession.get(connection.session)?.replace()\n', put: '' },
     ],
   },
   {
@@ -201,8 +201,8 @@ export const SABOTAGES = [
     edits: [
       {
         file: 'core/group-commit.ts',
-        find: '      gathering.push({ messages, resolve, reject })\n',
-        put: `      gathering.push({ messages, resolve, reject })
+        find: '      gathering.push(waiting)\n',
+        put: `      gathering.push(waiting)
       resolve(messages.map((message) => ({ queued: { ...message, n: 1 } })))
 `,
       },
@@ -262,7 +262,11 @@ export const SABOTAGES = [
         put: "    if (lost?.reason === 'trimmed') return this.#recover(receiver, shared, shared.log.headCursor())\n    if (lost !== null) return this.lost(receiver, lost)\n    this.#recover(receiver, shared, cursor)\n",
       },
       { file: 'core/receiving.ts', find: 'head.offset - cursor.offset !== message.missed', put: 'head.offset < cursor.offset' },
-      { file: 'core/receiving.ts', find: '  if (messages[0]?.offset !== cursor.offset + 1) return ask(turn, channel, known)\n', put: '' },
+      {
+        file: 'core/receiving.ts',
+        find: '  if (messages[0]?.offset !== cursor.offset + 1) return doesNotFollow(turn, channel, known)\n',
+        put: '',
+      },
     ],
   },
   {
@@ -288,8 +292,8 @@ export const SABOTAGES = [
     edits: [
       {
         file: 'core/heartbeat.ts',
-        find: '  const silentMs = turn.at.nowMs - link.lastHeardMs\n',
-        put: '  const silentMs = Math.min(turn.at.nowMs - link.lastHeardMs, 0.9 * silenceMs(turn, link))\n',
+        find: '  const left = leftMs(turn, link)\n',
+        put: '  const left = Math.max(leftMs(turn, link), 0.1 * silenceMs(turn, link))\n',
       },
     ],
   },
@@ -377,8 +381,8 @@ export const SABOTAGES = [
     edits: [
       {
         file: 'core/receiving.ts',
-        find: '  if (messages[0]?.offset !== cursor.offset + 1) return ask(turn, channel, known)\n',
-        put: '  if (messages[0] && messages[0].offset > cursor.offset + 2) return ask(turn, channel, known)\n',
+        find: '  if (messages[0]?.offset !== cursor.offset + 1) return doesNotFollow(turn, channel, known)\n',
+        put: '  if (messages[0] && messages[0].offset > cursor.offset + 2) return doesNotFollow(turn, channel, known)\n',
       },
       {
         file: 'server/outbound.ts',
@@ -404,9 +408,9 @@ export const SABOTAGES = [
     seeds: 4000,
     edits: [
       {
-        file: 'core/runtime.ts',
+        file: 'core/burials.ts',
         find: "    dispatch({ type: 'burying', client, numbers })\n",
-        put: "    dispatch({ type: 'burying', client, numbers })\n    notify({ type: 'fates', fates: entries.map((entry) => buriedFate(entry, why)) })\n",
+        put: "    dispatch({ type: 'burying', client, numbers })\n    ended(entries, why)\n",
       },
     ],
   },
@@ -473,8 +477,8 @@ export const SABOTAGES = [
     edits: [
       {
         file: 'hub/ownership.ts',
-        find: '      if (again.length > 0) runtime.send(again).catch(fail)\n',
-        put: '      if (again.length < 0) runtime.send(again).catch(fail)\n',
+        find: '      if (again.length > 0) requeue',
+        put: '      if (again.length < 0) requeue',
       },
       { file: 'hub/ownership.ts', find: '      fates.tell(ended)\n', put: '      if (ended.length < 0) fates.tell(ended)\n' },
     ],
