@@ -31,7 +31,7 @@ export interface Profile {
   /** Has every tab send much at once, soon. */
   rush(): void
   closeTab(tab: Tab): Promise<void>
-  /** Replaces crashed tabs, and opens one when there is none; a browser that does not do so is killed and started again. */
+  /** Replaces crashed tabs, and opens one when there is none; a browser that has ended, or does not do so, is killed and started again. */
   repair(): Promise<void>
   browser(): Browser
   /** Process id of the browser; its children are the renderers. */
@@ -123,6 +123,8 @@ export function createProfile(
     },
     async repair() {
       try {
+        // It may have crashed as a whole, of what was done to a part of it.
+        if (!running?.connected) throw new Error('the browser has ended')
         for (const tab of tabs.filter(({ crashed }) => crashed)) {
           await profile.closeTab(tab)
           await profile.openTab()

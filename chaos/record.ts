@@ -17,6 +17,8 @@ export interface RunRecord {
   readonly pages: readonly PageLog[]
   readonly faults: readonly Happened[]
   readonly losses: readonly StorageLoss[]
+  /** When everybody was well again: ends of rounds, in order. */
+  readonly wellMs: readonly number[]
 }
 
 /** Something that must never happen. */
@@ -78,6 +80,11 @@ export function publishedNames(journal: readonly JournalRow[]): ReadonlyMap<stri
 /** The journal's name of a channel that a page of `user` reads. */
 export function journalChannel(channel: string, user: string): string {
   return channel === '@user' ? userChannel(user) : channel
+}
+
+/** The round of a moment: what was queued in it is decided, or declared as lost, before it ends. */
+export function roundOf({ wellMs }: Pick<RunRecord, 'wellMs'>, atMs: number): { readonly fromMs: number; readonly toMs: number } {
+  return { fromMs: wellMs.findLast((well) => well < atMs) ?? 0, toMs: wellMs.find((well) => well >= atMs) ?? Infinity }
 }
 
 /** Whether something was done to the browser of a page between these times that may have ended its hub. */

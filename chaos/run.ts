@@ -43,6 +43,7 @@ export async function run(args: string[], folder: string): Promise<number> {
   const faults: Happened[] = []
   const losses: StorageLoss[] = []
   const violations: Violation[] = []
+  const wellMs: number[] = []
   const broken = (text: string): void => void violations.push({ kind: 'broken', text, atMs: Date.now(), keys: [] })
 
   const desk = await openDesk(join(folder, 'site'), broken)
@@ -139,6 +140,7 @@ export async function run(args: string[], folder: string): Promise<number> {
       await traffic
       const healMs = Date.now()
       violations.push(...(await converge(desk, tabs, published)))
+      wellMs.push(Date.now())
       console.log(`round ${round}: ${faults.length} faults so far, well again after ${((Date.now() - healMs) / 1_000).toFixed(1)} s`)
     }
   } finally {
@@ -147,7 +149,7 @@ export async function run(args: string[], folder: string): Promise<number> {
     desk.close()
   }
 
-  const record: RunRecord = { journal: readJournal(journalPath), pages: [...desk.pages.values()], faults, losses }
+  const record: RunRecord = { journal: readJournal(journalPath), pages: [...desk.pages.values()], faults, losses, wellMs }
   const up = checkUpward(record)
   const down = checkDownward(record)
   violations.push(...up.violations, ...down.violations)

@@ -31,7 +31,7 @@ function kinds(
   losses: StorageLoss[] = [],
   check: typeof checkUpward | typeof checkDownward = checkUpward,
 ): string[] {
-  const record: RunRecord = { pages, journal: [started(1, 0), ...journal], faults: [], losses }
+  const record: RunRecord = { pages, journal: [started(1, 0), ...journal], faults: [], losses, wellMs: [1_900] }
   return check(record).violations.map(({ kind }) => kind)
 }
 
@@ -49,19 +49,24 @@ describe('chaos, upward', () => {
     expect(kinds([page({ type: 'sent', seq: 1, id: 'id1' })], [])).toEqual([])
   })
 
-  it('[I6] a message of which nobody can tell is lost, unless it was told that the storage failed', () => {
+  it('[I6] a message of which nobody can tell is lost, unless it was told in that round that the storage failed', () => {
     const doubtful: Told = { type: 'ended', seq: 1, code: 'may-repeat' }
+    const failure: Told = { type: 'error', code: 'storage-failed', message: '' }
     expect(kinds([page(...queued(1), doubtful)], [])).toEqual(['lost'])
-    expect(kinds([page(...queued(1), { type: 'error', code: 'storage-failed', message: '' }, doubtful)], [])).toEqual([])
+    expect(kinds([page(...queued(1), failure, doubtful)], [])).toEqual([])
+    const later = page(failure)
+    expect(kinds([page(...queued(1)), { ...later, events: later.events.map((event) => ({ ...event, atMs: 2_000 })) }], [])).toEqual([
+      'lost',
+    ])
   })
 
-  it('[I6] only a storage that was taken away excuses a loss, of that user and of that time', () => {
-    const pages = [page(...queued(1), { type: 'error', code: 'storage-failed', message: '' })]
-    expect(kinds(pages, [], [{ type: 'cleared', user: 'anna', atMs: 1_500 }])).toEqual([])
-    expect(kinds([page(...queued(1))], [], [{ type: 'cleared', user: 'anna', atMs: 1_500 }])).toEqual(['lost'])
-    expect(kinds(pages, [], [{ type: 'cleared', user: 'ben', atMs: 1_500 }])).toEqual(['lost'])
+  it('[I6] only a storage that went back or was emptied excuses a loss that nobody told, of that user and of that time', () => {
+    const pages = [page(...queued(1))]
     expect(kinds(pages, [], [{ type: 'rolled back', user: 'anna', asOfMs: 900, untilMs: 1_500 }])).toEqual([])
+    expect(kinds(pages, [], [{ type: 'rolled back', user: 'ben', asOfMs: 900, untilMs: 1_500 }])).toEqual(['lost'])
     expect(kinds(pages, [], [{ type: 'rolled back', user: 'anna', asOfMs: 5_000, untilMs: 6_000 }])).toEqual(['lost'])
+    expect(kinds(pages, [], [{ type: 'cleared', user: 'anna', atMs: 1_500 }])).toEqual([])
+    expect(kinds(pages, [], [{ type: 'cleared', user: 'anna', atMs: 2_500 }])).toEqual(['lost'])
     expect(kinds(pages, [], [{ type: 'copied', user: 'anna', atMs: 1_500 }])).toEqual(['lost'])
   })
 

@@ -1,5 +1,5 @@
 import type { JournalRow } from '../journal.ts'
-import { mayHaveEndedHub, sentMessages, type RunRecord, type SentRecord, type StorageLoss, type Violation } from '../record.ts'
+import { roundOf, sentMessages, type RunRecord, type SentRecord, type StorageLoss, type Violation } from '../record.ts'
 
 type Committed = Extract<JournalRow, { type: 'committed' }>
 
@@ -16,9 +16,9 @@ export interface UpwardCounts {
   announcedRepeats: number
   /** Second effects of what several copies of a profile, or one that went back, had queued. */
   copiedRepeats: number
-  /** Queued, not applied, and its page was told that nobody can tell, since the storage failed. */
+  /** Queued and not applied, while a page of the user was told that the storage failed. */
   announcedLosses: number
-  /** Queued into a storage that was then taken away or put back. */
+  /** Queued into a storage that was then put back, or emptied while nobody could tell. */
   declaredLosses: number
 }
 
@@ -64,8 +64,8 @@ export function checkUpward(record: RunRecord): { readonly counts: UpwardCounts;
     if (message.appliedMs !== undefined && effects.length === 0)
       violate('lost', message.appliedMs, `${key} was told as applied and has no effect`, [key])
     if (message.queuedMs !== undefined && rows.length === 0) {
-      if (record.losses.some((loss) => mayHaveTaken(loss, message, record))) counts.declaredLosses++
-      else if (message.ended === 'may-repeat' && storageFailed(record, message)) counts.announcedLosses++
+      if (storageFailed(record, message)) counts.announcedLosses++
+      else if (record.losses.some((loss) => mayHaveTaken(loss, message, record))) counts.declaredLosses++
       else
         violate(
           'lost',
@@ -133,25 +133,23 @@ function checkNumbers(committed: readonly Committed[]): readonly Violation[] {
   })
 }
 
-/** A storage that is taken away under a hub is told, one that went back cannot know; a hub that ends at that moment leaves it to the next one to tell each page. */
-function mayHaveTaken(loss: StorageLoss, message: SentRecord, record: RunRecord): boolean {
-  const { page, queuedMs = 0 } = message
+/** A storage that went back, or was emptied while no hub had it open, cannot know what it had. */
+function mayHaveTaken(loss: StorageLoss, { page, queuedMs = 0 }: SentRecord, record: RunRecord): boolean {
   if (loss.user !== page.user) return false
   if (loss.type === 'rolled back') return queuedMs >= loss.asOfMs - LOSS_MS && queuedMs <= loss.untilMs
-  if (loss.type !== 'cleared' || queuedMs > loss.atMs + LOSS_MS) return false
-  // The clearing itself has ended long before.
-  const hubEnded = mayHaveEndedHub(record.faults, page.page, loss.atMs + 100, loss.atMs + LOSS_MS)
-  return storageFailed(record, message) || message.ended === 'may-repeat' || hubEnded
+  return loss.type === 'cleared' && queuedMs <= loss.atMs + LOSS_MS && loss.atMs <= roundOf(record, queuedMs).toMs
 }
 
-/** Whether a page of this user heard that the storage failed, after the message was queued. */
-function storageFailed({ pages }: RunRecord, { page: { user }, queuedMs = 0 }: SentRecord): boolean {
-  return pages.some(
+/** Whether a page of this user heard in that round that the storage failed, so that nothing was durable. */
+function storageFailed(record: RunRecord, { page: { user }, queuedMs = 0 }: SentRecord): boolean {
+  const { fromMs, toMs } = roundOf(record, queuedMs)
+  return record.pages.some(
     (page) =>
       page.user === user &&
       page.events.some(
         (event) =>
-          event.atMs >= queuedMs &&
+          event.atMs >= fromMs &&
+          event.atMs <= toMs &&
           ((event.type === 'error' && event.code.startsWith('storage-')) || (event.type === 'durable' && !event.durable)),
       ),
   )
