@@ -1,4 +1,5 @@
 import type { JournalRow } from '../journal.ts'
+import type { PageEvent } from '../page/page-event.ts'
 import { roundOf, sentMessages, type RunRecord, type SentRecord, type StorageLoss, type Violation } from '../record.ts'
 
 type Committed = Extract<JournalRow, { type: 'committed' }>
@@ -140,19 +141,16 @@ function mayHaveTaken(loss: StorageLoss, { page, queuedMs = 0 }: SentRecord, rec
   return loss.type === 'cleared' && queuedMs <= loss.atMs + LOSS_MS && loss.atMs <= roundOf(record, queuedMs).toMs
 }
 
-/** Whether a page of this user heard in that round that the storage failed, so that nothing was durable. */
-function storageFailed(record: RunRecord, { page: { user }, queuedMs = 0 }: SentRecord): boolean {
+/** Whether the message's page knew that nothing was durable, or a page of the user heard in that round that the storage failed. */
+function storageFailed(record: RunRecord, { page: { user, events }, queuedMs = 0 }: SentRecord): boolean {
+  const known = events.findLast((event) => event.type === 'durable' && event.atMs <= queuedMs)
+  if (known?.type === 'durable' && !known.durable) return true
   const { fromMs, toMs } = roundOf(record, queuedMs)
-  return record.pages.some(
-    (page) =>
-      page.user === user &&
-      page.events.some(
-        (event) =>
-          event.atMs >= fromMs &&
-          event.atMs <= toMs &&
-          ((event.type === 'error' && event.code.startsWith('storage-')) || (event.type === 'durable' && !event.durable)),
-      ),
-  )
+  const isFailure = (event: PageEvent): boolean =>
+    event.atMs >= fromMs &&
+    event.atMs <= toMs &&
+    ((event.type === 'error' && event.code.startsWith('storage-')) || (event.type === 'durable' && !event.durable))
+  return record.pages.some((page) => page.user === user && page.events.some(isFailure))
 }
 
 function mayHaveCopied(loss: StorageLoss, { page, sentMs }: SentRecord): boolean {
