@@ -24,8 +24,6 @@ const stages = [
   { name: 'sim', command: 'node sim/start.mjs --seeds 2000 --from 0', isShown: true },
   { name: 'browser', command: vitest('browser'), report: `${REPORTS}/browser.json`, read: readVitestReport },
   { name: 'e2e', command: 'playwright test', report: `${REPORTS}/e2e.json`, read: readPlaywrightReport },
-  // Two rounds of faults; CONTRIBUTING.md says how to run more.
-  { name: 'chaos', command: 'node chaos/start.mjs --minutes 1 --seed 1' },
 ]
 
 const only = process.argv.slice(2)
