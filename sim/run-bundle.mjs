@@ -11,7 +11,7 @@ import { spawn } from 'node:child_process'
  */
 export function runBundle(script, from, count, mode) {
   // Microtasks are run by the simulator itself; and what lives for one simulation only shall die young.
-  const flags = ['--allow-natives-syntax', '--max-semi-space-size=64']
+  const flags = ['--allow-natives-syntax', '--max-semi-space-size=64', '--import', new URL('no-finalizers.mjs', import.meta.url).href]
   const child = spawn(process.execPath, [...flags, script, String(from), String(count), mode], { stdio: ['ignore', 'pipe', 'inherit'] })
   let output = ''
   child.stdout.setEncoding('utf8')

@@ -9,6 +9,9 @@ import { World } from './world/world.ts'
 const CONVERGENCE_MS = 400_000
 /** What happened last may take so long to show everywhere. */
 const SETTLING_MS = 3_000
+/** What every page sends while the last connection comes back, and for how long. */
+const LAST_WORDS = 4
+const LAST_WORDS_MS = 1_500
 /** How often the app tries again where it was refused. */
 const RETRY_MS = 5_000
 /** After the healing every channel gets messages, and everybody must have them within this time. */
@@ -65,17 +68,13 @@ function run(world: World): void {
   if (isOver()) return
 
   world.heal()
-  const healedMs = schedule.nowMs
   // Who was refused may be admitted now, and the app, which knows that, tries again.
   for (let atMs = 0; atMs < CONVERGENCE_MS / 2; atMs += RETRY_MS) schedule.at(atMs, () => retryRefused(world))
-  schedule.runUntil(healedMs + SETTLING_MS, isOver)
-  schedule.runUntil(
-    healedMs + CONVERGENCE_MS,
-    everyHalfSecond(world, () => isOver() || isQuiet(world)),
-  )
+  becomeQuiet(world)
   if (isOver()) return
-  world.check.holds(isQuiet(world), 'I32', () => `${CONVERGENCE_MS} ms after everything was healed: ${whatIsStuck(world)}`)
-  world.trace('quiet', schedule.nowMs - healedMs)
+  lastWords(world)
+  becomeQuiet(world)
+  if (isOver()) return
   // More than once: a client may still be about to notice that its connection has died.
   for (let atMs = 0; atMs < MARKERS_MS / 2; atMs += MARKER_MS) {
     for (const channel of settings.channels) schedule.at(atMs, () => publish(world, 1, channel))
@@ -87,6 +86,35 @@ function run(world: World): void {
   )
   if (isOver()) return
   checkAtEnd(world)
+}
+
+/** Runs until nothing waits any more; everything is well, so that must come. */
+function becomeQuiet(world: World): void {
+  const { schedule, check } = world
+  const wellMs = schedule.nowMs
+  const isOver = (): boolean => world.violation !== null
+  schedule.runUntil(wellMs + SETTLING_MS, isOver)
+  schedule.runUntil(
+    wellMs + CONVERGENCE_MS,
+    everyHalfSecond(world, () => isQuiet(world)),
+  )
+  if (isOver()) return
+  check.holds(isQuiet(world), 'I32', () => `${CONVERGENCE_MS} ms after everything was well: ${whatIsStuck(world)}`)
+  world.trace('quiet', schedule.nowMs - wellMs)
+}
+
+/** Every connection breaks once more, and everybody sends while it comes back. Nothing happens afterwards that could set going what was left behind. */
+function lastWords(world: World): void {
+  for (const { link, liveTabs } of world.profiles) {
+    link.cut(0, 0)
+    for (const tab of liveTabs) {
+      if (tab.isSuspended) continue
+      for (let at = 0; at < LAST_WORDS; at++) {
+        const channel = world.pick(world.settings.channels) ?? ''
+        world.schedule.at(world.random.next() * LAST_WORDS_MS, () => tab.do(() => tab.process.isAlive && tab.send(channel, 'plain')))
+      }
+    }
+  }
 }
 
 function retryRefused(world: World): void {

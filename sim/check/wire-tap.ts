@@ -69,6 +69,7 @@ export class WireTap {
     if (!seen) return
     if (seen.session !== null)
       check.holds(this.#newest.get(seen.session) === seen.connection, 'I21', () => `wire ${wire.id} hears after a newer one was accepted`)
+    if (text.startsWith('{"type":"goodbye"')) check.tries.mayHurry(wire.hub)
     if (!/^\{"type":"(session_|subscribed|ack|messages|missed_)/.test(text)) return
     const message = JSON.parse(text) as Listened
     if (message.type === 'ack') return this.#ack(seen, message)
@@ -83,7 +84,7 @@ export class WireTap {
     this.#newest.set(message.session.id, message.connection)
     check.holds(message.user === seen.user, 'I27', () => `${seen.user} was answered as ${message.user}`)
     check.sessionOf(message.session.id, message.user)
-    check.welcomed(wire.link.name, message.user)
+    check.tries.answered(wire.hub)
     this.#world.trace('welcome', wire.id, message.type, message.connection, message.client?.hi)
     this.#world.totals.count(message.type)
   }

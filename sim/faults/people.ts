@@ -11,7 +11,7 @@ export const PEOPLE_FAULTS: readonly Fault[] = [
       const sizes = [1_000, 60_000, 3_600_000]
       profile.skewMs += (world.random.next() < 0.5 ? -1 : 1) * world.random.next() * (world.pick(sizes) ?? 0)
       // Tries of an hour ago do not count, nor do those of an hour to come.
-      for (const { process } of profile.liveWorkers) world.check.forgetTries(process)
+      for (const { process } of profile.liveWorkers) world.check.tries.forget(process)
       return true
     },
   },

@@ -168,9 +168,13 @@ export const SABOTAGES = [
       {
         file: 'server/live-core.ts',
         find: 'if (session === undefined || this.#bySession.get(session) !== connection) return\n',
-        put: "if (session === undefined) return\n    this.#bySession.get(session)?.close('internal')\n",
+        put: 'if (session === undefined) return\n',
       },
-      { file: 'server/live-core.ts', find: '    this.#bySession.get(connection.session)?.replace()\n', put: '' },
+      {
+        file: 'server/connection.ts',
+        find: 'closed(): void {\n    this.#end()\n',
+        put: 'closed(): void {\n    this.#end()\n    this.#host.left(this)\n',
+      },
     ],
   },
   {

@@ -83,10 +83,11 @@ export class Disk {
           // A transaction that was under way when its worker ended happens, or does not.
           if (!process.isAlive && random.next() < 0.5) return
           if (this.#world.keepsBackups) this.#keep()
+          if (name === 'open') check.tries.mayHurry(process)
           if (name === 'open') this.#world.trace('disk', process.name, process.isAlive ? 'opens' : 'opens, dead')
           work().then(
             (value) => {
-              check.stored(this, name)
+              check.outbox.stored(this, name)
               if (this.trap === 'after') return this.#spring(process)
               answer(() => resolve(value))
             },
@@ -116,7 +117,7 @@ export class Disk {
       bury: (numbers, why) => call('bury', () => inner.bury(numbers, why)),
       settle: (through, id, fates) =>
         call('settle', () => {
-          check.settles(this, through, id)
+          check.outbox.settles(this, through, id)
           return inner.settle(through, id, fates)
         }),
       recalled: (client, asked, fates, hold) => call('recalled', () => inner.recalled(client, asked, fates, hold)),

@@ -45,8 +45,6 @@ export class PortEnd {
   postMessage(data: unknown): void {
     const { other } = this
     if (this.#isClosed || !this.process.isAlive || !other) return
-    // Comlink makes these when its garbage is collected, which nothing can plan.
-    if ((data as { readonly type?: unknown }).type === 'RELEASE') return
     this.#lastMs = Math.max(this.#lastMs, this.#schedule.nowMs + this.#delayMs())
     this.#schedule.at(this.#lastMs - this.#schedule.nowMs, () => other.process.post(() => other.#take(data)))
   }

@@ -66,10 +66,6 @@ export class SimTab {
     const options = checkOptions({ ...world.settings.connect, url: '/live', user: this.user, token }, platform.baseUrl)
     this.scope = world.scopeOf(options.scopeKey)
     this.connection = createConnection(options, platform, { release: () => true, ended: () => {} })
-    this.connection.state.subscribe(() => {
-      const state = this.connection.state.current
-      if (state.status === 'waiting') world.check.waits(this, state.attempt, state.retryAtMs)
-    })
     this.connection.on('error', (error) => world.check.errorTold(this, error))
     this.connection.on('outboxRestarted', (restart) => world.check.restartTold(this, restart))
     world.trace('tab', process.name, 'opens', this.user)
@@ -82,7 +78,6 @@ export class SimTab {
 
   /** The app wants a try now. */
   retryNow(): void {
-    this.#world.check.mayBeginAnew(this.profile)
     this.connection.retryNow()
   }
 

@@ -58,10 +58,9 @@ export class SimWorker {
 
   #boot(): (end: PortEnd) => void {
     const { process, scope, generation } = this
-    const { schedule, ids, check } = this.#world
+    const { ids, check } = this.#world
     const profile = this.#profile
     this.#world.trace('worker', process.name, 'starts')
-    check.mayBeginAnew(profile)
     const clock = { nowMs: () => profile.nowMs(), setTimer: (delayMs: number, run: () => void) => process.after(delayMs, run) }
     const platform: HubPlatform = {
       clock,
@@ -74,7 +73,7 @@ export class SimWorker {
       openSocket: () => {
         const open = profile.link.openSocket(process)
         return (listener) => {
-          check.tries(process, schedule.nowMs)
+          check.tries.opens(process)
           return open(listener)
         }
       },
@@ -86,6 +85,9 @@ export class SimWorker {
       },
     }
     const hub = createHub(platform)
-    return (end) => hub.connect(end as unknown as MessagePort)
+    return (end) => {
+      end.addEventListener('message', ({ data }) => check.tries.hears(process, data))
+      hub.connect(end as unknown as MessagePort)
+    }
   }
 }

@@ -57,7 +57,7 @@ export class Wire implements ServerSocket {
     return {
       send: (text) => {
         if (this.hasClientEnded || !this.hub.isAlive) return
-        this.#world.check.clientSays(this, text)
+        this.#world.check.wires.clientSays(this, text)
         this.#send('up', { bytes: text.length, deliver: () => this.#atServer((events) => events.text(text)) })
       },
       bufferedBytes: () => this.#held.up.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -67,7 +67,7 @@ export class Wire implements ServerSocket {
 
   send({ text }: Frame): void {
     if (this.#isServerClosing || this.#server?.isAlive !== true) return
-    this.#world.check.serverSays(this, text)
+    this.#world.check.wires.serverSays(this, text)
     const bytes = text.length
     this.#bytesDown += bytes
     if (this.#bytesDown > HIGH_WATER_BYTES) this.#isBehind = true

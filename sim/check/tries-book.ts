@@ -1,0 +1,97 @@
+import type { Process } from '../world/process.ts'
+import type { World } from '../world/world.ts'
+
+const MAX_TRIES_A_MINUTE = 20
+/** Tries are counted when they begin; a page has ten seconds to give its credential before the socket is opened. */
+const WINDOW_MS = 50_000
+
+/** The tries of one hub. */
+interface Tries {
+  readonly atMs: number[]
+  lastMs: number | null
+  /** Tries that were not answered, since the delays began anew. */
+  failures: number
+  /** When the last one was answered. */
+  answeredMs: number | null
+  /** Something has come since that is a reason not to wait. */
+  mayHurry: boolean
+}
+
+/** Holds what hubs open to the limit of tries, and the waits between them to the backoff (I34): seen from outside, from socket to socket. */
+export class TriesBook {
+  readonly #world: World
+  readonly #hubs = new Map<Process, Tries>()
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  /** A hub opens a socket. */
+  opens(hub: Process): void {
+    const { check, schedule, totals } = this.#world
+    const { nowMs } = schedule
+    this.#world.trace('opens', hub.name)
+    totals.count('tries')
+    const tries = this.#of(hub)
+    if (tries.lastMs !== null) this.#holdsWait(hub, tries, nowMs - tries.lastMs)
+    while ((tries.atMs[0] ?? nowMs) <= nowMs - WINDOW_MS) tries.atMs.shift()
+    tries.atMs.push(nowMs)
+    tries.lastMs = nowMs
+    // Until it is answered.
+    tries.failures++
+    tries.answeredMs = null
+    tries.mayHurry = false
+    check.holds(tries.atMs.length <= MAX_TRIES_A_MINUTE, 'I34', () => `${hub.name} opened ${tries.atMs.length} sockets in a minute`)
+  }
+
+  /** The server answers `hello`. */
+  answered(hub: Process): void {
+    const tries = this.#of(hub)
+    if (tries.answeredMs === null) tries.failures--
+    tries.answeredMs = this.#world.schedule.nowMs
+  }
+
+  /** The hub begins with a new store, or the server said when to come back: neither waits for the backoff. */
+  mayHurry(hub: Process): void {
+    this.#of(hub).mayHurry = true
+  }
+
+  /** A page says something to the hub. */
+  hears(hub: Process, data: unknown): void {
+    const { path, argumentList } = data as {
+      readonly path?: readonly string[]
+      readonly argumentList?: readonly { readonly value?: unknown }[]
+    }
+    if (path?.[0] !== 'attach' && path?.[0] !== 'signal') return
+    const tries = this.#of(hub)
+    tries.mayHurry = true
+    if (argumentList?.[0]?.value === 'retry') tries.failures = 0
+  }
+
+  /** The clock that counts a hub's tries has jumped. */
+  forget(hub: Process): void {
+    this.#of(hub).atMs.length = 0
+  }
+
+  /** The delay grows with every failure in a row, and begins anew only after a connection that was stable. */
+  #holdsWait(hub: Process, tries: Tries, waitedMs: number): void {
+    const { check, schedule, settings } = this.#world
+    const { baseDelayMs = 0, maxDelayMs = 0, jitter = 1, stableAfterMs = 0 } = settings.connect.reconnect ?? {}
+    if (tries.answeredMs !== null) {
+      if (schedule.nowMs - tries.answeredMs >= stableAfterMs) tries.failures = 0
+      return
+    }
+    if (tries.mayHurry) return
+    const leastMs = (1 - jitter) * Math.min(maxDelayMs, baseDelayMs * 2 ** (tries.failures - 1))
+    const what = (): string => `${hub.name} waited ${waitedMs} ms after ${tries.failures} failures in a row, less than ${leastMs}`
+    check.holds(waitedMs >= leastMs - 1, 'I34', what)
+  }
+
+  #of(hub: Process): Tries {
+    const known = this.#hubs.get(hub)
+    if (known) return known
+    const tries: Tries = { atMs: [], lastMs: null, failures: 0, answeredMs: null, mayHurry: false }
+    this.#hubs.set(hub, tries)
+    return tries
+  }
+}
