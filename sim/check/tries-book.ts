@@ -47,11 +47,18 @@ export class TriesBook {
   /** The server answers `hello`. */
   answered(hub: Process): void {
     const tries = this.#of(hub)
-    if (tries.answeredMs === null) tries.failures--
+    if (tries.answeredMs === null && tries.failures > 0) tries.failures--
     tries.answeredMs = this.#world.schedule.nowMs
   }
 
-  /** The hub begins with a new store, or the server said when to come back: neither waits for the backoff. */
+  /** The hub begins with a new store. It drops the socket it has, or waits for, without calling that a failure. */
+  beginsAgain(hub: Process): void {
+    const tries = this.#of(hub)
+    if (tries.answeredMs === null && tries.failures > 0) tries.failures--
+    tries.answeredMs = Infinity
+  }
+
+  /** The server said when to come back, which counts instead of the backoff. */
   mayHurry(hub: Process): void {
     this.#of(hub).mayHurry = true
   }

@@ -83,7 +83,7 @@ export class Disk {
           // A transaction that was under way when its worker ended happens, or does not.
           if (!process.isAlive && random.next() < 0.5) return
           if (this.#world.keepsBackups) this.#keep()
-          if (name === 'open') check.tries.mayHurry(process)
+          if (name === 'open') check.tries.beginsAgain(process)
           if (name === 'open') this.#world.trace('disk', process.name, process.isAlive ? 'opens' : 'opens, dead')
           work().then(
             (value) => {
