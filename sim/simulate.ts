@@ -75,6 +75,10 @@ function run(world: World): void {
   lastWords(world)
   becomeQuiet(world)
   if (isOver()) return
+  // Newcomers to hubs that stand still: what they are not told when they come, nothing tells them later.
+  for (const profile of world.profiles) profile.openTab()
+  becomeQuiet(world)
+  if (isOver()) return
   // More than once: a client may still be about to notice that its connection has died.
   for (let atMs = 0; atMs < MARKERS_MS / 2; atMs += MARKER_MS) {
     for (const channel of settings.channels) schedule.at(atMs, () => publish(world, 1, channel))
