@@ -23,19 +23,22 @@ export interface Burials {
 
 /** See {@link Burials}. */
 export function createBurials({ store, state, dispatch, ended }: BurialHost): Burials {
-  /** Too old and not stored as ended: the server may no longer know whether it has applied them. */
-  let left: { readonly client: Id; readonly numbers: ReadonlySet<number> } | null = null
+  /** Messages, not numbers: those change with a restart, and the store is asked for none while it is asked for a burial. */
+  const underWay = new Set<Id>()
 
   const bury = async (entries: readonly OutboxEntry[], why: BurialReason): Promise<void> => {
     const numbers = entries.map(({ n }) => n)
     const { client } = state().outbox
     dispatch({ type: 'burying', client, numbers })
+    for (const { id } of entries) underWay.add(id)
     try {
       await store.bury(numbers, why)
     } catch (error) {
-      if (why === 'expired') left = { client, numbers: new Set(numbers) }
-      else dispatch({ type: 'kept', client, numbers })
+      // What is too old stays unsent until its burial is stored: the server may no longer know whether it has applied it.
+      if (why !== 'expired') dispatch({ type: 'kept', client, numbers })
       throw error
+    } finally {
+      for (const { id } of entries) underWay.delete(id)
     }
     dispatch({ type: 'buried', client, numbers, why })
     const { outbox, decided } = state()
@@ -50,9 +53,7 @@ export function createBurials({ store, state, dispatch, ended }: BurialHost): Bu
   return {
     bury,
     async expire(nowMs) {
-      const again = left?.client === state().outbox.client ? left.numbers : new Set<number>()
-      left = null
-      const old = tooOld(state(), nowMs, again)
+      const old = tooOld(state(), nowMs).filter(({ id }) => !underWay.has(id))
       if (old.length > 0) await bury(old, 'expired')
     },
   }

@@ -601,6 +601,20 @@ describe('cancel and expiry', () => {
     expect(host.told('fates').flatMap(({ fates }) => fates)).toEqual([{ id: id('a'), fate: 'expired' }])
   })
 
+  it('[OB22] [I32] a burial that could not be stored is not forgotten while nobody can say whether the message has left', async () => {
+    const store = createStoreDouble()
+    await store.append([message('a', 0), message('b', 10_000_000)], false)
+    store.failing.add('bury')
+    const host = await connected(store, { settings: settings({ outbox: { maxAgeMs: 90_000 } }) })
+    store.failing.clear()
+    host.sockets.last().listener.closed(1006)
+    // The check of every minute comes before the answer to the next `hello`.
+    host.clock.advance(60_000)
+    await host.answer(restored())
+    expect(types(host)).toEqual(['hello', 'skip', 'send'])
+    expect(host.told('fates').flatMap(({ fates }) => fates)).toEqual([{ id: id('a'), fate: 'expired' }])
+  })
+
   it('[OB15] an expiry that cannot be stored is told', async () => {
     const store = createStoreDouble()
     await store.append([message('a', 0)], false)

@@ -24,13 +24,11 @@ export function possiblySentThrough({ phase, outbox }: CoreState): number {
   return phase.name === 'live' ? Math.max(outbox.sentThrough, phase.link.raising) : outbox.sentThrough
 }
 
-/** Messages that expire now. What may have left may have been applied: it expires only when the server has said that it does not have it. `again`: numbers whose burial failed. */
-export function tooOld({ settings, phase, outbox, burying }: CoreState, nowMs: number, again: ReadonlySet<number>): readonly OutboxEntry[] {
+/** Messages that expire now. What may have left may have been applied: it expires only when the server has said that it does not have it. */
+export function tooOld({ settings, phase, outbox }: CoreState, nowMs: number): readonly OutboxEntry[] {
   const oldestMs = nowMs - settings.outbox.maxAgeMs
   const appliedThrough = phase.name === 'live' ? phase.link.sent : outbox.sentThrough
-  return outbox.entries.filter(
-    ({ n, atMs, skip, recall }) => atMs < oldestMs && n > appliedThrough && !skip && !recall && (!burying.has(n) || again.has(n)),
-  )
+  return outbox.entries.filter(({ n, atMs, skip, recall }) => atMs < oldestMs && n > appliedThrough && !skip && !recall)
 }
 
 /** Sends what may be sent: questions about earlier client ids first, then numbers in order, within window and rate. */
