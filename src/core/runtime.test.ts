@@ -370,6 +370,29 @@ describe('an outbox restart', () => {
     }
   })
 
+  it.each([1, 2])(
+    '[OB1] [I3] however late the store answers, what the server settles meanwhile is not settled in the new run (%i restarts)',
+    async (times) => {
+      const host = await connected()
+      await host.runtime.send([message('a'), message('b')])
+      const release = host.store.hold('restart')
+      for (let at = 0; at < times; at++) {
+        host.sockets.last().send({ type: 'conflict', n: 2 })
+        host.clock.advance(30_000)
+        await host.settle()
+        host.clock.advance(30_000)
+        // The server agrees with the old client id, and so does this hub as long as the store has not answered.
+        await host.answer(restored({ client: { hi: 2, id: id('b') } }))
+      }
+      expect(host.runtime.state.phase.name).toBe('live')
+      host.sockets.last().send({ type: 'ack', hi: 2, stable: 2, id: id('b'), outcomes: [] })
+      release()
+      await host.settle()
+      expect(host.store.outbox).toMatchObject({ client: id(`new${times}`), acked: 0, entries: [{ n: 1 }, { n: 2 }] })
+      expect(host.runtime.state.outbox).toEqual({ ...host.store.outbox, ledger: null })
+    },
+  )
+
   it('[CN13] that fails does not block a cancel', async () => {
     const host = await connected()
     host.store.failing.add('restart')

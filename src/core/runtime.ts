@@ -44,7 +44,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     ? { reason: 'interrupted', mayBeLost: [] }
     : null
   /** While it is there, memory and store number the outbox differently. */
-  let restarting: Promise<void> | null = null
+  let restarting: Promise<unknown> | null = null
   const timers = new Map<TimerName, () => void>()
   /** Ended without effect and waiting for the app: the copy in memory of what the store keeps. */
   const parked = new Map(stored.parked.map((message) => [message.id, message]))
@@ -133,7 +133,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
           ),
         )
       case 'restart': {
-        const mine = beginRestart(effect.why, effect.ask).finally(() => {
+        const mine = Promise.all([restarting, beginRestart(effect.why, effect.ask)]).finally(() => {
           if (restarting === mine) restarting = null
         })
         restarting = mine
@@ -180,6 +180,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
 
   const settlements = createSettlements(
     store,
+    () => !restarting,
     (client, through) => dispatch({ type: 'settled', client, through }),
     (error) => notify({ type: 'error', error: dataOf(error) }),
   )

@@ -9,9 +9,13 @@ export interface Settlement {
   readonly fates: readonly Fate[]
 }
 
-/** Stores what is settled. A fate goes with every settlement until one that held it was stored: calls under way may fail, in any number. */
+/**
+ * Stores what is settled. A fate goes with every settlement until one that held it was stored: calls under way may fail, in any number.
+ * @param mayStore whether the store still numbers the outbox as the settlement does; what it is not asked for counts as failed
+ */
 export function createSettlements(
   store: Store,
+  mayStore: () => boolean,
   settled: (client: Id, through: number) => void,
   failed: (error: unknown) => void,
 ): { settle(settlement: Settlement): void; retry(client: Id): void } {
@@ -23,6 +27,7 @@ export function createSettlements(
     if (last?.client !== client) unstored.clear()
     for (const fate of settlement.fates) unstored.set(fate.id, fate)
     const mine = (last = settlement)
+    if (!mayStore()) return
     const fates = [...unstored.values()]
     store.settle(through, id, fates).then(() => {
       if (last?.client === client) for (const fate of fates) unstored.delete(fate.id)
