@@ -88,14 +88,15 @@ export function welcome(turn: Turn, answer: SessionInit | SessionRestored): void
   if (disagreement) return restartOutbox(turn, disagreement)
   const number = state.links + 1
   const committed = answer.client?.hi ?? 0
+  // What the server has committed has been sent, even if this store forgot that it raised its mark.
+  const sentThrough = Math.max(state.outbox.sentThrough, committed)
   clearTimer(turn, 'handshake')
   setTimer(turn, 'stable', state.settings.reconnect.stableAfterMs)
-  turn.effects.push({ type: 'save-identity', identity: { session, ledger: answer.ledger }, link: number })
+  turn.effects.push({ type: 'save-identity', identity: { session, ledger: answer.ledger, sentThrough }, link: number })
   log(turn, { level: 'info', event: answer.type, connection: answer.connection })
   change(turn, {
     links: number,
-    // What the server has committed has been sent, even if this store forgot that it raised its mark.
-    outbox: { ...state.outbox, ledger: answer.ledger, sentThrough: Math.max(state.outbox.sentThrough, committed) },
+    outbox: { ...state.outbox, ledger: answer.ledger, sentThrough },
     phase: {
       name: 'live',
       link: {

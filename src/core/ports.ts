@@ -105,6 +105,8 @@ export interface ParkedMessage {
 export interface StoredIdentity {
   readonly session: SessionKey
   readonly ledger: Id
+  /** What has been sent, as far as the hub and the server remember: a store that went back forgot that it raised its mark. */
+  readonly sentThrough: number
 }
 
 /** Everything a hub reads when it starts. */
@@ -170,7 +172,7 @@ export interface Store {
   readonly durable: boolean
   /** Takes the lease and reads everything. Called once, first. */
   open(): Promise<StoredState>
-  /** Remembers the answer to `hello`. Called before anything of the outbox is sent on that connection. */
+  /** Remembers the answer to `hello`, and raises `sentThrough` to what was learnt from it. Called before anything of the outbox is sent on that connection. */
   saveIdentity(identity: StoredIdentity): Promise<void>
   /**
    * Gives the messages the next numbers and stores them, number and record together. Message ids that are already stored keep their entry and are not stored again.

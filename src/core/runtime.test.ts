@@ -389,7 +389,7 @@ describe('an outbox restart', () => {
       release()
       await host.settle()
       expect(host.store.outbox).toMatchObject({ client: id(`new${times}`), acked: 0, entries: [{ n: 1 }, { n: 2 }] })
-      expect(host.runtime.state.outbox).toEqual({ ...host.store.outbox, ledger: null })
+      expect(host.runtime.state.outbox).toMatchObject({ client: host.store.outbox.client, acked: 0, entries: host.store.outbox.entries })
     },
   )
 
@@ -672,5 +672,24 @@ describe('a whole conversation', () => {
     host.sockets.last().send({ type: 'ack', hi: 1, stable: 1, id: id('a'), outcomes: [] })
     expect(host.runtime.state.phase.name).toBe('live')
     expect(host.sockets.last().received.slice(1)).toMatchObject([{ type: 'send', messages: [{ n: 2 }] }])
+  })
+
+  it('[OB2] [I7] [I23] that it may repeat what a store went back on is known to the next hub too', async () => {
+    const host = createHost()
+    await host.runtime.send([message('a')])
+    host.store.failing.add('saveIdentity')
+    host.runtime.dispatch({ type: 'start' })
+    await host.answer(welcome({ client: { hi: 1, id: id('a') } }))
+    expect(host.store.outbox.sentThrough).toBe(0)
+    // The server forgets the client, and this hub remembers all the same.
+    host.store.failing.clear()
+    host.clock.advance(1_000)
+    await host.answer(restored())
+    expect(host.store.outbox.sentThrough).toBe(1)
+    const next = createHost({ store: host.store })
+    next.runtime.dispatch({ type: 'start' })
+    await next.answer(welcome({ ledger: id('other') }))
+    await next.answer(welcome({ ledger: id('other') }))
+    expect(types(next)).toEqual(['hello', 'recall'])
   })
 })

@@ -11,7 +11,7 @@ import {
   restartOutbox,
   settleThrough,
 } from '../core/outbox.ts'
-import type { Fate, NewMessage, OutboxLimits, Store } from '../core/ports.ts'
+import type { Fate, NewMessage, OutboxLimits, OutboxState, Store } from '../core/ports.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
 import { fateOf, FATES_KEPT_MS, type OutboxChange, type StoredOutbox } from './stored-outbox.ts'
@@ -29,7 +29,8 @@ export type OutboxMethods = Omit<Store, 'durable' | 'open' | 'saveCache' | 'drop
  */
 export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMethods {
   return {
-    saveIdentity: ({ session, ledger }) => commit(({ outbox }) => ({ session, outbox: { ...outbox, ledger }, result: undefined })),
+    saveIdentity: ({ session, ledger, sentThrough }) =>
+      commit(({ outbox }) => ({ session, outbox: { ...raised(outbox, sentThrough), ledger }, result: undefined })),
 
     /** Throws `outbox-full` when the messages do not fit together with what is queued and parked. */
     append: (messages, sent) =>
@@ -49,12 +50,7 @@ export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMetho
         return { outbox, result: { client: outbox.client, entries } }
       }),
 
-    /** A number that was never given out cannot have been sent. */
-    raiseSentThrough: (n) =>
-      commit(({ outbox }) => ({
-        outbox: { ...outbox, sentThrough: Math.max(outbox.sentThrough, Math.min(n, outbox.next - 1)) },
-        result: undefined,
-      })),
+    raiseSentThrough: (n) => commit(({ outbox }) => ({ outbox: raised(outbox, n), result: undefined })),
 
     bury: (numbers, why) =>
       commit((stored, nowMs) => {
@@ -108,6 +104,11 @@ export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMetho
         return { result: applied.map(({ fate }) => fate.id) }
       }),
   }
+}
+
+/** A number that was never given out cannot have been sent. */
+function raised(outbox: OutboxState, n: number): OutboxState {
+  return { ...outbox, sentThrough: Math.max(outbox.sentThrough, Math.min(n, outbox.next - 1)) }
 }
 
 function refuseOverLimits(stored: StoredOutbox, messages: readonly NewMessage[], { maxMessages, maxBytes }: OutboxLimits): void {

@@ -174,7 +174,7 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
         earlier.recalled(before.outbox.client, [idOf('a')], [], true),
         earlier.restart(idOf('other'), 'all'),
         earlier.unpark(idOf('a')),
-        earlier.saveIdentity({ session: { id: idOf('s'), token: 't'.repeat(43) }, ledger: idOf('l') }),
+        earlier.saveIdentity({ session: { id: idOf('s'), token: 't'.repeat(43) }, ledger: idOf('l'), sentThrough: 0 }),
         earlier.saveCache([{ channel: 'agents', cursor: cursorAt(1), append: cachedMessages(1, 1), keepFrom: 0 }]),
         earlier.dropCache(['agents']),
       ]
@@ -276,7 +276,7 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
 
     it('[ST8] restarts under a new client id and asks about what may have been sent', async () => {
       await store.append(newMessages('a', 'b', 'c'), false)
-      await store.saveIdentity({ session: { id: idOf('s'), token: 't'.repeat(43) }, ledger: idOf('ledger') })
+      await store.saveIdentity({ session: { id: idOf('s'), token: 't'.repeat(43) }, ledger: idOf('ledger'), sentThrough: 0 })
       await store.raiseSentThrough(2)
       await store.raiseSentThrough(1)
       await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'applied' }])
@@ -292,6 +292,17 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       const state = await left()
       expect(state.outbox).toEqual(after)
       expect(state.session).toEqual({ id: idOf('s'), token: 't'.repeat(43) })
+    })
+
+    it('[OB2] [I23] remembers as sent what was learnt from the answer to hello, however little it remembers itself', async () => {
+      await store.append(newMessages('a', 'b', 'c'), false)
+      const session = { id: idOf('s'), token: 't'.repeat(43) }
+      await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 2 })
+      expect((await left()).outbox).toMatchObject({ ledger: idOf('ledger'), sentThrough: 2 })
+      store = world.store()
+      await store.open()
+      await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 1 })
+      expect((await left()).outbox.sentThrough).toBe(2)
     })
 
     it('[ST8] takes in what recall told', async () => {

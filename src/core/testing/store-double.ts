@@ -59,7 +59,8 @@ export function createStoreDouble(maxMessages: number = 1_000): StoreDouble {
     saveIdentity: (identity) =>
       call('saveIdentity', () => {
         store.identity = identity
-        store.outbox = { ...store.outbox, ledger: identity.ledger }
+        const { ledger, sentThrough } = identity
+        store.outbox = { ...store.outbox, ledger, sentThrough: Math.max(store.outbox.sentThrough, sentThrough) }
       }),
     append: (messages, sent) =>
       call('append', () => {
