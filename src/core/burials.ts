@@ -34,6 +34,8 @@ export function createBurials({ store, state, dispatch, ended }: BurialHost): Bu
     try {
       await store.bury(numbers, why)
     } catch (error) {
+      // Nothing can be sent past what is too large: as long as the link held, it would be buried again at once, and for ever.
+      if (why === 'too-large') dispatch({ type: 'store-failed' })
       // What is too old stays unsent until its burial is stored: the server may no longer know whether it has applied it.
       if (why !== 'expired') dispatch({ type: 'kept', client, numbers })
       throw error

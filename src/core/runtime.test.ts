@@ -527,6 +527,19 @@ describe('cancel and expiry', () => {
     ])
   })
 
+  it('[OB19] [CN13] one whose burial cannot be stored costs the socket, and the next one comes after a wait', async () => {
+    const host = await connected()
+    host.store.failing.add('bury')
+    await host.runtime.send([{ ...message('large'), json: JSON.stringify('x'.repeat(2_000_000)) }])
+    await host.settle()
+    host.store.failing.clear()
+    expect(host.runtime.state.phase.name).toBe('waiting')
+    expect([host.store.calls.filter((call) => call === 'bury'), errors(host)]).toMatchObject([['bury'], [{ code: 'storage-failed' }]])
+    host.clock.advance(1_000)
+    await host.answer(restored())
+    expect(types(host)).toEqual(['hello', 'skip'])
+  })
+
   it('[OB15] a message that is too old expires, is parked for the app, and leaves as a skip', async () => {
     const host = createHost({ settings: settings({ outbox: { maxAgeMs: 90_000 } }) })
     await host.runtime.send([message('a'), message('b', 1_060_000)])
