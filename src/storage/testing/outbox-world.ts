@@ -1,3 +1,4 @@
+import { emptyOutbox } from '../../core/outbox.ts'
 import type { Fate, NewMessage, OutboxState } from '../../core/ports.ts'
 import { createRuntime, type Runtime } from '../../core/runtime.ts'
 import type { Notice } from '../../core/runtime-ports.ts'
@@ -38,7 +39,7 @@ export class OutboxWorld implements RaceWorld {
   readonly #schedule: Schedule
   readonly #network: ScheduledNetwork
   readonly #holds: boolean
-  /** What was told was not stored, or not stable. */
+  /** What was told was not stored, or not stable, or not before the store at last began the restart that it had been asked for. */
   #mayLearnAgain: boolean
   #life: Life = { isAlive: false }
   #backup: MemoryContents | null = null
@@ -46,11 +47,11 @@ export class OutboxWorld implements RaceWorld {
   readonly #recorded = new Set<Id>()
   readonly #watch = new EffectWatch((what) => this.#wrong(what))
   readonly #announced = new Set<Id>()
+  readonly #everLeft = new Set<Id>()
   #toldHere = new Set<Id>()
   /** In the order in which they were offered first. */
   readonly #unanswered = new Set<readonly NewMessage[]>()
   #made = 0
-  #wentBack = false
   #hasForgotten = false
 
   /** @param options bit 1: acks are stable late; bit 2: what may repeat is held for the app */
@@ -104,12 +105,12 @@ export class OutboxWorld implements RaceWorld {
     if (goesBack && this.#backup) {
       this.contents = structuredClone(this.#backup)
       this.#before = null
-      this.#wentBack = this.#hasForgotten = true
+      this.#hasForgotten = true
       // Nobody can say what becomes of a message that this store took in or ended since.
       const held = new Set(this.contents.stored?.outbox.entries.filter(({ skip }) => !skip).map((entry) => entry.id))
       for (const [mid, one] of this.sent) if (!held.has(mid)) one.isLost = true
       for (const one of this.sent.values()) one.isCancelled = false
-      this.#watch.forget(held, this.server.everTook)
+      this.#watch.forget(this.contents.stored?.outbox ?? emptyOutbox(id('nobody')), this.#everLeft)
     }
     this.start()
   }
@@ -247,6 +248,7 @@ export class OutboxWorld implements RaceWorld {
   }
 
   #hear(notice: Notice): void {
+    if (notice.type === 'error') this.#mayLearnAgain = true
     if (notice.type === 'restarted') for (const mid of notice.mayRepeat) this.#announced.add(mid)
     if (notice.type !== 'fates') return
     for (const fate of notice.fates) {
@@ -273,9 +275,9 @@ export class OutboxWorld implements RaceWorld {
     if (frame.confirmed !== undefined && frame.confirmed > outbox.acked && (frame.client ?? outbox.client) === outbox.client)
       this.#wrong(`[I22] confirms ${frame.confirmed}, stored is ${outbox.acked}`)
     for (const { n, id: mid } of frame.messages ?? frame.numbers ?? []) {
+      this.#everLeft.add(mid)
       const stored = outbox.entries[n - outbox.acked - 1]
-      if (stored?.id !== mid || (n > outbox.sentThrough && !this.#wentBack))
-        this.#wrong(`[OB2] ${mid} leaves as ${n} and is not stored as possibly sent`)
+      if (stored?.id !== mid || n > outbox.sentThrough) this.#wrong(`[OB2] ${mid} leaves as ${n} and is not stored as possibly sent`)
     }
   }
 
