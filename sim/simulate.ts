@@ -14,9 +14,6 @@ const LAST_WORDS = 4
 const LAST_WORDS_MS = 1_500
 /** How often the app tries again where it was refused. */
 const RETRY_MS = 5_000
-/** After the healing every channel gets messages, and everybody must have them within this time. */
-const MARKERS_MS = 120_000
-const MARKER_MS = 10_000
 
 /** What came of one simulation. */
 export interface Outcome {
@@ -67,29 +64,29 @@ function run(world: World): void {
   schedule.runUntil(settings.busyMs, isOver)
   if (isOver()) return
 
+  for (const act of [heal, publishEverywhere, lastWords, newcomers]) {
+    act(world)
+    becomeQuiet(world)
+    if (isOver()) return
+  }
+  checkAtEnd(world)
+}
+
+function heal(world: World): void {
   world.heal()
   // Who was refused may be admitted now, and the app, which knows that, tries again.
-  for (let atMs = 0; atMs < CONVERGENCE_MS / 2; atMs += RETRY_MS) schedule.at(atMs, () => retryRefused(world))
-  becomeQuiet(world)
-  if (isOver()) return
-  lastWords(world)
-  becomeQuiet(world)
-  if (isOver()) return
-  // Newcomers to hubs that stand still: what they are not told when they come, nothing tells them later.
+  for (let atMs = 0; atMs < CONVERGENCE_MS / 2; atMs += RETRY_MS) world.schedule.at(atMs, () => retryRefused(world))
+}
+
+/** Everybody must get it, also who is still about to notice that its connection has died. */
+function publishEverywhere(world: World): void {
+  for (const channel of world.settings.channels) publish(world, 1, channel)
+  world.hasPublishedLast = true
+}
+
+/** They come to hubs that stand still: what they are not told when they come, nothing tells them later. */
+function newcomers(world: World): void {
   for (const profile of world.profiles) profile.openTab()
-  becomeQuiet(world)
-  if (isOver()) return
-  // More than once: a client may still be about to notice that its connection has died.
-  for (let atMs = 0; atMs < MARKERS_MS / 2; atMs += MARKER_MS) {
-    for (const channel of settings.channels) schedule.at(atMs, () => publish(world, 1, channel))
-  }
-  schedule.runUntil(schedule.nowMs + MARKER_MS / 10, isOver)
-  schedule.runUntil(
-    schedule.nowMs + MARKERS_MS,
-    everyHalfSecond(world, () => isOver() || isCaughtUp(world)),
-  )
-  if (isOver()) return
-  checkAtEnd(world)
 }
 
 /** Runs until nothing waits any more; everything is well, so that must come. */
@@ -126,10 +123,6 @@ function retryRefused(world: World): void {
     const { connection } = tab
     if (connection.state.current.status === 'refused') tab.do(() => tab.retryNow())
   }
-}
-
-function isCaughtUp(world: World): boolean {
-  return world.liveTabs.every((tab) => [...tab.streams.values()].every((stream) => stream.isAtHead()))
 }
 
 /** Asked often, looked at rarely: looking takes time. */

@@ -37,6 +37,8 @@ export class World {
   readonly injected: Set<string> = new Set()
   /** Set when a fault to come needs copies of what was stored. */
   keepsBackups = false
+  /** Every channel has got a message in the end: everybody must have it. */
+  hasPublishedLast = false
   /** Set to keep the whole trace. */
   keepsTrace = false
   readonly lines: unknown[][] = []
