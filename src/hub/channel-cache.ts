@@ -82,11 +82,11 @@ export class ChannelCache {
     this.#trim(limits)
   }
 
-  /** Where nothing is held yet but a tab's place: takes a tab's earlier one instead. Says whether it did. */
+  /** Where nothing is held yet but a tab's place, or not even that: takes a tab's earlier one instead. Says whether it did. */
   lowerTo(place: Cursor): boolean {
     const cursor = this.#cursor
     const isBare = this.#messages.length === 0 && !this.#snapshot && this.#valuelessSinceMs === null
-    if (!isBare || cursor?.epoch !== place.epoch || place.offset >= cursor.offset) return false
+    if (!isBare || (cursor && (cursor.epoch !== place.epoch || place.offset >= cursor.offset))) return false
     this.#cursor = place
     return true
   }

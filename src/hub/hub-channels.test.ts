@@ -160,6 +160,21 @@ describe('the channels of a hub', () => {
     expect(behind.heard('agents')).toEqual([{ at: 8, offsets: [6, 7, 8], recovered: 3 }])
   })
 
+  it('[HU2] goes on from the place of a tab that comes after a newcomer, and asks for a value for that one', async () => {
+    const hub = world.hub()
+    const [fresh, behind] = [world.tab(hub), world.tab(hub)]
+    await fresh.attach({ channels: [newcomer('agents')] })
+    await behind.attach(at('agents', place(5)))
+    const socket = await world.accept()
+    expect(socket.received[0]?.['subscriptions']).toMatchObject([{ channel: 'agents', cursor: { offset: 5 } }])
+    const sub = subOf(socket, 'agents')
+    await say(socket, recovered(sub, 8, 3), { type: 'missed_messages', sub, messages: published(6, 8) })
+    expect(behind.heard('agents')).toEqual([{ at: 8, offsets: [6, 7, 8], recovered: 3 }])
+    expect(frames(socket, 'snapshot_request')).toMatchObject([{ sub, from: 5 }])
+    await say(socket, value(sub, 8, EPOCH, false))
+    expect(fresh.heard('agents')).toMatchObject([{ at: 8, value: '"v8"' }])
+  })
+
   it('[HU6] [HU8] lets a tab ahead of the hub wait, and each tab recover what it missed itself', async () => {
     const hub = world.hub()
     const [behind, ahead] = [world.tab(hub), world.tab(hub)]
