@@ -75,7 +75,8 @@ function checkPage(
       case 'snapshot':
         counts.values++
         if (place) violate('out of order', atMs, `${channel}: a new value (${event.rows}) without a reset, at ${at}`)
-        if (event.rows < (furthest.get(channel) ?? 0))
+        // What the browser had kept may be older, for whoever has lost its place; it says that it is.
+        if (!event.stale && event.rows < (furthest.get(channel) ?? 0))
           violate('out of order', atMs, `${channel}: a value of ${event.rows} after having been at ${furthest.get(channel)}`)
         places.set(channel, { rows: event.rows, atMs })
         break
