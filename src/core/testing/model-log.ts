@@ -26,6 +26,7 @@ export class ModelLog {
   /** Whether there are values at all. */
   readonly hasValues: boolean
   failing = 0
+  hasGoneBack = false
   #messages: PublishedMessage[] = []
   #before: Id | '' = ''
   #head = 0
@@ -97,6 +98,7 @@ export class ModelLog {
     const gone = Math.min(count, this.#messages.length)
     this.#messages.splice(this.#messages.length - gone)
     this.#head -= gone
+    this.hasGoneBack = true
   }
 
   /** A receiver is not sent one message: a fault of the server. */
