@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { KeyedRate } from './keyed-rate.ts'
 import type { LiveServerOptions } from './options.ts'
@@ -106,9 +106,52 @@ describe('the gate', () => {
     client.socket.destroy()
     await expect.poll(() => statusOf(port)).toBe('101')
   })
+
+  it.each<[string, (socket: Socket) => void]>([
+    ['its half of the connection', (socket) => socket.end()],
+    ['a cut', (socket) => socket.destroy()],
+    ['a reset', (socket) => socket.resetAndDestroy()],
+  ])('(SEC12) [I30] has the place of a socket back once, when it ends with %s', async (_, end) => {
+    const { port } = await start({ sessions: { max: 1 } })
+    const { client } = await upgrade(port)
+    end(client.socket)
+    await expect.poll(() => statusOf(port)).toBe('101')
+    expect(await statusOf(port)).toBe('503')
+  })
+
+  it('(SEC12) [I30] has the place of a socket back when its upgrade fails after the gate', async () => {
+    const { port } = await start({ sessions: { max: 1 } })
+    expect(await statusOf(port, 'Sec-WebSocket-Protocol: ,')).toBe('400')
+    await expect.poll(() => statusOf(port)).toBe('101')
+  })
+
+  it('(SEC12) [I30] keeps no socket that it refused, though its client does not close its half', async () => {
+    const { port, http } = await start({ allowedOrigins: ['https://app.example.com'] })
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    ends.unshift(() => socket.destroy())
+    socket.resume().write(`${[...UPGRADE, 'Origin: https://evil.example'].join('\r\n')}\r\n\r\n`)
+    await once(socket, 'end')
+    await expect.poll(() => new Promise((resolve) => void http.getConnections((_, count) => resolve(count)))).toBe(0)
+  })
 })
 
 describe('the HTTP server of the app', () => {
+  it.each<[headersTimeout: number, requestTimeout: number, told: boolean]>([
+    [10_000, 15_000, false],
+    [10_001, 15_000, true],
+    [10_000, 15_001, true],
+    [0, 15_000, true],
+    [10_000, 0, true],
+  ])('(SEC12) is told of when it gives a request long or for ever: %i ms for its head, %i ms for all of it', async (headers, all, told) => {
+    const lines: unknown[] = []
+    const { live } = await start({ log: (line) => lines.push(line) })
+    const before = lines.length
+    const http = createServer()
+    Object.assign(http, { headersTimeout: headers, requestTimeout: all })
+    live.attach(http)
+    expect(lines.length - before).toBe(told ? 1 : 0)
+  })
+
   it('(SEC12) (SEC14) with the recommended timeouts drops slow and huge headers, and others notice nothing', async () => {
     const lines: unknown[] = []
     const { live } = await start({ log: (line) => lines.push(line) })

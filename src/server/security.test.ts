@@ -117,6 +117,24 @@ describe('who somebody is', () => {
     expect(again.last('refused')).toMatchObject({ sub: 1, reason: 'forbidden' })
     expect(again.frames.join('\n')).not.toContain('SECRET')
   })
+
+  it.each<[string, unknown]>([
+    ['nothing', undefined],
+    ['1', 1],
+    ['a word', 'yes'],
+    ['an object', {}],
+    ['a promise of nothing', Promise.resolve()],
+    ['a promise of an object', Promise.resolve({ allowed: true })],
+  ])('(SEC9) [P14] [P29] [I28] only true allows, to read and to send: %s does not', async (_, answer) => {
+    const applied: unknown[] = []
+    const authorize = (() => answer) as NonNullable<LiveServerOptions['authorize']>
+    const { open, clock } = fakeServer({ authorize, onMessage: ({ data }) => void applied.push(data) })
+    const peer = await open({ subscriptions: [{ sub: 1, channel: 'agents', cursor: null }] })
+    expect(peer.last('refused')).toMatchObject({ sub: 1, reason: 'forbidden' })
+    peer.say({ type: 'send', confirmed: 0, messages: [{ n: 1, id: freshId(), channel: 'agents', data: 'x' }] })
+    await clock.settle()
+    expect([peer.last('ack').outcomes, applied]).toMatchObject([[{ n: 1, rejected: 'forbidden' }], []])
+  })
 })
 
 describe('the wire', () => {
@@ -129,7 +147,7 @@ describe('the wire', () => {
 
   it.each<[string, string]>([
     ['badMessage', '{"type":"SECRET"}'],
-    ['badMessage', '{"type":"ping","__proto__":{"polluted":true}}'],
+    ['badMessage', JSON.stringify(hello()).replace('{', '{"__proto__":{"polluted":true},')],
     ['version', JSON.stringify({ ...hello(), protocol: 99 })],
   ])('(SEC13) (SEC15) the reason of a close is its name and nothing of a frame: %s', async (name, text) => {
     const server = await start()
