@@ -20,9 +20,11 @@ const stages = [
   { name: 'package types', command: 'attw --pack --profile esm-only --no-emoji' },
   { name: 'size', command: 'size-limit' },
   { name: 'unit', command: vitest('unit'), report: `${REPORTS}/unit.json`, read: readVitestReport },
-  // The same seeds every time, so that a red run is the change's doing; new ones, and deliberate bugs (`npm run sim -- --sabotage`), by hand.
-  { name: 'sim', command: 'node sim/start.mjs --seeds 2000 --from 0', isShown: true },
+  // New seeds every day; the first line says which.
+  { name: 'sim', command: 'node sim/start.mjs --seeds 2000', isShown: true },
+  { name: 'sabotage', command: 'node sim/start.mjs --sabotage', isShown: true },
   { name: 'browser', command: vitest('browser'), report: `${REPORTS}/browser.json`, read: readVitestReport },
+  { name: 'chaos', command: 'node chaos/start.mjs --minutes 1 --seed 1', isShown: true },
   { name: 'e2e', command: 'playwright test', report: `${REPORTS}/e2e.json`, read: readPlaywrightReport },
 ]
 

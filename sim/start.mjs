@@ -64,13 +64,18 @@ async function many(/** @type {number} */ from, /** @type {number} */ count) {
 async function sabotage() {
   let missed = 0
   const chosen = SABOTAGES.filter(({ name }) => words.every((word) => name.includes(word)))
-  for (const { number, name, edits, seeds = SABOTAGE_SEEDS } of chosen) {
-    const { report } = await runBundle(await bundle(edits), 0, seeds, 'until-caught')
-    const [failure] = report.failures
-    if (!failure) missed++
-    const result = failure ? `caught by seed ${failure.seed}: ${failure.message.slice(0, 110)}` : `NOT caught in ${seeds} seeds`
-    console.log(`${String(number ?? '').padStart(3)} ${name}: ${result}`)
+  const left = [...chosen]
+  const work = async () => {
+    for (let next = left.shift(); next; next = left.shift()) {
+      const { number, name, edits, seeds = SABOTAGE_SEEDS } = next
+      const { report } = await runBundle(await bundle(edits), 0, seeds, 'until-caught')
+      const [failure] = report.failures
+      if (!failure) missed++
+      const result = failure ? `caught by seed ${failure.seed}: ${failure.message.slice(0, 110)}` : `NOT caught in ${seeds} seeds`
+      console.log(`${String(number ?? '').padStart(3)} ${name}: ${result}`)
+    }
   }
+  await Promise.all(Array.from({ length: Math.max(1, whole('processes', values.processes)) }, work))
   for (const { number, name, waitsFor } of WAITING) console.log(`${String(number).padStart(3)} ${name}: waits for ${waitsFor}`)
   console.log(`${chosen.length - missed} of ${chosen.length} caught`)
   return missed
