@@ -12,6 +12,9 @@ const SETTLING_MS = 3_000
 /** What every page sends while the last connection comes back, and for how long. */
 const LAST_WORDS = 4
 const LAST_WORDS_MS = 1_500
+/** For how long, and how often, every channel gets a message in the end. */
+const MARKERS_MS = 60_000
+const MARKER_MS = 10_000
 /** How often the app tries again where it was refused. */
 const RETRY_MS = 5_000
 
@@ -78,9 +81,10 @@ function heal(world: World): void {
   for (let atMs = 0; atMs < CONVERGENCE_MS / 2; atMs += RETRY_MS) world.schedule.at(atMs, () => retryRefused(world))
 }
 
-/** Everybody must get it, also who is still about to notice that its connection has died. */
+/** Everybody must get it, also who is still about to notice that its connection has died: and who then begins anew behind it gets the next. */
 function publishEverywhere(world: World): void {
-  for (const channel of world.settings.channels) publish(world, 1, channel)
+  for (let atMs = 0; atMs < MARKERS_MS; atMs += MARKER_MS)
+    for (const channel of world.settings.channels) world.schedule.at(atMs, () => publish(world, 1, channel))
   world.hasPublishedLast = true
 }
 
