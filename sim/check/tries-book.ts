@@ -54,6 +54,7 @@ export class TriesBook {
   /** The hub begins with a new store. It drops the socket it has, or waits for, without calling that a failure. */
   beginsAgain(hub: Process): void {
     const tries = this.#of(hub)
+    this.#wasStable(tries)
     if (tries.answeredMs === null && tries.failures > 0) tries.failures--
     tries.answeredMs = Infinity
   }
@@ -82,16 +83,20 @@ export class TriesBook {
 
   /** The delay grows with every failure in a row, and begins anew only after a connection that was stable. */
   #holdsWait(hub: Process, tries: Tries, waitedMs: number): void {
-    const { check, schedule, settings } = this.#world
-    const { baseDelayMs = 0, maxDelayMs = 0, jitter = 1, stableAfterMs = 0 } = settings.connect.reconnect ?? {}
-    if (tries.answeredMs !== null) {
-      if (schedule.nowMs - tries.answeredMs >= stableAfterMs) tries.failures = 0
-      return
-    }
+    const { check, settings } = this.#world
+    const { baseDelayMs = 0, maxDelayMs = 0, jitter = 1 } = settings.connect.reconnect ?? {}
+    if (tries.answeredMs !== null) return this.#wasStable(tries)
     if (tries.mayHurry) return
     const leastMs = (1 - jitter) * Math.min(maxDelayMs, baseDelayMs * 2 ** (tries.failures - 1))
     const what = (): string => `${hub.name} waited ${waitedMs} ms after ${tries.failures} failures in a row, less than ${leastMs}`
     check.holds(waitedMs >= leastMs - 1, 'I34', what)
+  }
+
+  /** The last connection may have held for so long that the delays begin anew. */
+  #wasStable(tries: Tries): void {
+    const { schedule, settings } = this.#world
+    const stableAfterMs = settings.connect.reconnect?.stableAfterMs ?? 0
+    if (tries.answeredMs !== null && schedule.nowMs - tries.answeredMs >= stableAfterMs) tries.failures = 0
   }
 
   #of(hub: Process): Tries {

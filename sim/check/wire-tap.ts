@@ -65,11 +65,12 @@ export class WireTap {
 
   serverSays(wire: Wire, text: string): void {
     const { check } = this.#world
+    // It may come before the hub has said hello.
+    if (text.startsWith('{"type":"goodbye"')) check.tries.mayHurry(wire.hub)
     const seen = this.#seen.get(wire.id)
     if (!seen) return
     if (seen.session !== null)
       check.holds(this.#newest.get(seen.session) === seen.connection, 'I21', () => `wire ${wire.id} hears after a newer one was accepted`)
-    if (text.startsWith('{"type":"goodbye"')) check.tries.mayHurry(wire.hub)
     if (!/^\{"type":"(session_|subscribed|ack|messages|missed_)/.test(text)) return
     const message = JSON.parse(text) as Listened
     if (message.type === 'ack') return this.#ack(seen, message)
