@@ -138,8 +138,10 @@ export class RaceTab {
         const one = this.messages.get(id)
         if (!one) return
         const its = answer.ok ? answer.value[at] : undefined
-        one.state = answer.ok ? 'queued' : 'failed'
-        if (its && 'ended' in its) one.fates.push(its.ended.fate)
+        // Nobody cancels here: a hub whose store was silent refused it (OB21), and the tab had turned to the next one before it could be told so.
+        const isRefused = its && 'ended' in its && its.ended.fate === 'cancelled'
+        one.state = answer.ok && !isRefused ? 'queued' : 'failed'
+        if (its && 'ended' in its && !isRefused) one.fates.push(its.ended.fate)
       })
     }
     this.#isFlushing = false
