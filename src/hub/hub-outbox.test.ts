@@ -219,4 +219,17 @@ describe('the storage of a hub', () => {
     await say(next, ack(2, 2, 'c'))
     expect(tab.fates.at(-2)).toEqual({ id: id('b'), fate: 'applied' })
   })
+
+  it('[HU15] [I6] tells the end of what was saved from a lost store and the next one does not take', async () => {
+    const tab = world.tab(world.hub())
+    await tab.attach()
+    await world.accept().then((socket) => socket.listener.closed(1006))
+    await tab.hub.send([message('a')])
+    world.alter = (store) => ({ ...store, append: () => fail('storage-full') })
+    world.disk.stored = null
+    world.loseStorage('deleted')
+    await world.accept()
+    expect(tab.errors).toContain('storage-full')
+    expect(tab.fates).toMatchObject([{ id: id('a'), fate: 'rejected', reason: 'may-repeat' }])
+  })
 })

@@ -120,7 +120,7 @@ export function createOwnership(
       const { again, fates: ended } = rescue(lost)
       fates.tell(ended)
       // Before whatever has waited for the store since.
-      if (again.length > 0) requeue(runtime, again).then((left) => fates.tell(left), fail)
+      if (again.length > 0) void requeue(runtime, again, fail).then((left) => fates.tell(left))
     }
     opened(now)
     board.update()

@@ -20,8 +20,15 @@ export function rescue(state: CoreState): { readonly again: readonly NewMessage[
   return { again, fates }
 }
 
-/** Queues them in the new store. Gives the fates of those that it did not take. */
-export async function requeue(runtime: Pick<Runtime, 'send'>, messages: readonly NewMessage[]): Promise<readonly Fate[]> {
-  const submitted = await runtime.send(messages)
+/** Queues them in the new store. Gives the fates of those that it did not take, which may be all: `failed` is told why. */
+export async function requeue(
+  runtime: Pick<Runtime, 'send'>,
+  messages: readonly NewMessage[],
+  failed: (error: unknown) => void,
+): Promise<readonly Fate[]> {
+  const submitted = await runtime.send(messages).catch((error: unknown) => {
+    failed(error)
+    return []
+  })
   return messages.filter((_, at) => !('queued' in (submitted[at] ?? {}))).map(({ id }) => mayRepeatFate(id))
 }
