@@ -55,6 +55,11 @@ function journalled(engine: Engine): Engine {
     get ledger() {
       return engine.ledger
     },
+    get secret() {
+      return engine.secret
+    },
+    revoke: (client) => engine.revoke(client),
+    revokedAtMs: (client) => engine.revokedAtMs(client),
     start: (host) => engine.start(host),
     open: (key) => engine.open(key),
     release: (key) => engine.release(key),

@@ -56,6 +56,8 @@ describe('SECURITY.md', () => {
       'MAX_USER_LENGTH',
       'MAX_CREDENTIAL_LENGTH',
       'MAX_RECALL_IDS',
+      'MAX_FLUSH_ENTRIES',
+      'MAX_OUTBOX_TOKEN_LENGTH',
       'MAX_DEPTH',
       'MAX_NUMBER',
       'MAX_TEXT',

@@ -51,6 +51,18 @@ export class SimEngine implements Engine {
     return this.#inner.ledger
   }
 
+  get secret(): string {
+    return this.#inner.secret
+  }
+
+  revoke(client: Id): Awaitable<void> {
+    return this.#ask(() => void this.#inner.revoke(client))
+  }
+
+  revokedAtMs(client: Id): Awaitable<number> {
+    return this.#ask(() => this.#inner.revokedAtMs(client) as number)
+  }
+
   open(key: string): Awaitable<ChannelLog | null> {
     return this.#ask(() => {
       const log = this.#inner.open(key) as ChannelLog | null

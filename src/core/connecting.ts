@@ -3,9 +3,12 @@ import type { SessionInit, SessionRestored, SubscribeRequest } from '../protocol
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
 import { attemptBudgetDelayMs, backoffDelayMs, countedAttempts } from './backoff.ts'
 import type { TimerName, Turn } from './events.ts'
+import { flushUrl } from './flush-url.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { compareMemories, storeWentBack, type Disagreement } from './outbox.ts'
+import type { StoredFlush } from './ports.ts'
 import type { RefusalReason, WaitReason } from './public-state.ts'
+import type { HubSettings } from './settings.ts'
 import type { ChannelState, Phase } from './state.ts'
 import { change, changeLink, clearTimer, liveLink, log, setTimer } from './turn.ts'
 
@@ -92,7 +95,11 @@ export function welcome(turn: Turn, answer: SessionInit | SessionRestored): void
   const sentThrough = Math.max(state.outbox.sentThrough, committed)
   clearTimer(turn, 'handshake')
   setTimer(turn, 'stable', state.settings.reconnect.stableAfterMs)
-  turn.effects.push({ type: 'save-identity', identity: { session, ledger: answer.ledger, sentThrough }, link: number })
+  turn.effects.push({
+    type: 'save-identity',
+    identity: { session, ledger: answer.ledger, sentThrough, flush: flushOf(answer, state.settings) },
+    link: number,
+  })
   log(turn, { level: 'info', event: answer.type, connection: answer.connection })
   change(turn, {
     links: number,
@@ -119,6 +126,11 @@ export function welcome(turn: Turn, answer: SessionInit | SessionRestored): void
   })
   startHeartbeat(turn)
   setTimer(turn, 'answers', ANSWERS_MS)
+}
+
+/** What the answer gives a worker to send the outbox by POST with. */
+function flushOf({ outboxToken: token, limits }: SessionInit | SessionRestored, { url, user }: HubSettings): StoredFlush | null {
+  return token === undefined ? null : { url: flushUrl(url), token, user, frameBytes: limits.frameBytes }
 }
 
 /** The socket was closed by the other side or the network. */

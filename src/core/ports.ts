@@ -101,17 +101,33 @@ export interface ParkedMessage {
   readonly reason: string
 }
 
+/** What it takes to send the outbox by POST, without a tab and without a socket. */
+export interface StoredFlush {
+  /** Address of the endpoint, `http:` or `https:`, without a query. */
+  readonly url: string
+  /** The outbox token of this client id. A secret. */
+  readonly token: string
+  /** Whose outbox it is. */
+  readonly user: string | null
+  /** Largest body the server takes. */
+  readonly frameBytes: number
+}
+
 /** What is known of who this browser is to the server. */
 export interface StoredIdentity {
   readonly session: SessionKey
   readonly ledger: Id
   /** What has been sent, as far as the hub and the server remember: a store that went back forgot that it raised its mark. */
   readonly sentThrough: number
+  /** `null`: this server takes no outbox by POST. */
+  readonly flush: StoredFlush | null
 }
 
 /** Everything a hub reads when it starts. */
 export interface StoredState {
   readonly session: SessionKey | null
+  /** As of the last answer to `hello` of this client id; `null` before the first. */
+  readonly flush: StoredFlush | null
   readonly outbox: OutboxState
   readonly parked: readonly ParkedMessage[]
   readonly channels: readonly CachedChannel[]

@@ -30,10 +30,10 @@ export function decodeClientMessage(text: string): read.Decoded<ClientMessage> {
         return {
           type,
           confirmed: read.integer(fields['confirmed'], 'confirmed'),
-          messages: read.array(fields['messages'], 'messages', MAX_ITEMS, numbered),
+          messages: read.array(fields['messages'], 'messages', MAX_ITEMS, numberedMessage),
         }
       case 'skip':
-        return { type, numbers: read.array(fields['numbers'], 'numbers', MAX_ITEMS, skipped) }
+        return { type, numbers: read.array(fields['numbers'], 'numbers', MAX_ITEMS, skippedNumber) }
       case 'volatile':
         return {
           type,
@@ -75,7 +75,8 @@ function subscription(value: unknown): SubscribeRequest {
   }
 }
 
-function numbered(value: unknown): NumberedMessage {
+/** One numbered message, as `send` and a flush hold it. */
+export function numberedMessage(value: unknown): NumberedMessage {
   const fields = read.object(value, 'message')
   const message = {
     n: read.integer(fields['n'], 'n', 1),
@@ -86,7 +87,8 @@ function numbered(value: unknown): NumberedMessage {
   return fields['mayRepeat'] === true ? { ...message, mayRepeat: true } : message
 }
 
-function skipped(value: unknown): { n: number; id: string } {
+/** One number without its message, as `skip` and a flush hold it. */
+export function skippedNumber(value: unknown): { n: number; id: string } {
   const fields = read.object(value, 'number')
   return { n: read.integer(fields['n'], 'n', 1), id: read.id(fields['id'], 'id') }
 }

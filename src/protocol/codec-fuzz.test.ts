@@ -1,16 +1,20 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { decodeClientMessage } from './client-codec.ts'
+import { decodeFlush, decodeFlushAnswer } from './flush-codec.ts'
 import { decodeServerMessage } from './server-codec.ts'
 
-const decoders = [decodeClientMessage, decodeServerMessage]
+const decoders = [decodeClientMessage, decodeServerMessage, decodeFlush, decodeFlushAnswer]
 const prototypeKeys = Reflect.ownKeys(Object.prototype)
 
 /** Field names and types of the protocol, so that the fuzzer gets past the first check. */
 const words = fc.constantFrom(
-  ...'hello subscribe send skip volatile recall messages missed_messages ack subscribed reset recalled'.split(' '),
+  ...'hello subscribe send skip volatile recall messages missed_messages ack subscribed reset recalled flush flushed flush_refused'.split(
+    ' ',
+  ),
 )
-const envelope = 'type messages subscriptions numbers batches outcomes fates sub n id hi stable head cursor client session limits'
+const envelope =
+  'type entries ledger reason skip messages subscriptions numbers batches outcomes fates sub n id hi stable head cursor client session limits'
 const inherited = '__proto__ constructor prototype hasOwnProperty toString length'
 const fields = fc.constantFrom(...envelope.split(' '), ...inherited.split(' '))
 const { value } = fc.letrec((tie) => ({

@@ -1,4 +1,4 @@
-import { MAX_CHANNEL_LENGTH, MAX_DEPTH, MAX_NUMBER } from './limits.ts'
+import { MAX_CHANNEL_LENGTH, MAX_DEPTH, MAX_NUMBER, MAX_OUTBOX_TOKEN_LENGTH } from './limits.ts'
 import type { Cursor, Id } from './messages.ts'
 
 /** The outcome of decoding a frame: a message of the closed union, or a sentence that says what was wrong with it. */
@@ -71,6 +71,16 @@ export function id(value: unknown, what: string): Id {
 /** Whether `value` may be an {@link Id}. */
 export function isId(value: unknown): value is Id {
   return typeof value === 'string' && /^[\w-]{22}$/.test(value)
+}
+
+/** A token that a header can carry; only the server knows what is in it. */
+export function outboxToken(value: unknown, what: string): string {
+  return isOutboxToken(value) ? value : malformed(`${what} is not a token`)
+}
+
+/** Whether `value` may be an outbox token. */
+export function isOutboxToken(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= MAX_OUTBOX_TOKEN_LENGTH && /^[\w.-]+$/.test(value)
 }
 
 /** A place in a channel's log. */

@@ -1,4 +1,5 @@
-// What travels: the parts that both directions share, what a client sends, what a server sends.
+// What travels: the parts that both directions share, what a client sends, what a server sends, what goes by POST.
 export type * from './client-messages.ts'
+export type * from './flush-messages.ts'
 export type * from './message-parts.ts'
 export type * from './server-messages.ts'

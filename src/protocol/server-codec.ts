@@ -28,7 +28,7 @@ export function decodeServerMessage(text: string): read.Decoded<ServerMessage> {
           hi,
           stable,
           id: stable === 0 ? '' : read.id(fields['id'], 'id'),
-          outcomes: read.array(fields['outcomes'], 'outcomes', MAX_ITEMS, outcome),
+          outcomes: outcomes(fields),
         }
       }
       case 'pong':
@@ -102,6 +102,11 @@ function subscribed(fields: read.Fields): ServerMessage {
   return { ...base, verdict, value: read.present(fields, 'value'), follows: fields['follows'] === true }
 }
 
+/** The field `outcomes` of an `ack` and of the answer to a flush. */
+export function outcomes(fields: read.Fields): Outcome[] {
+  return read.array(fields['outcomes'], 'outcomes', MAX_ITEMS, outcome)
+}
+
 function outcome(value: unknown): Outcome {
   const fields = read.object(value, 'outcome')
   const n = read.integer(fields['n'], 'n', 1)
@@ -126,20 +131,25 @@ function recalledFate(value: unknown): RecalledFate {
   return { id, fate, ...rejection(fields) }
 }
 
-function answer(fields: read.Fields): Answer {
-  const client = read.nullable(read.present(fields, 'client'), (value) => {
+/** The field `client`: the highest committed number and the message id there, or `null`. */
+export function knownClient(fields: read.Fields): Answer['client'] {
+  return read.nullable(read.present(fields, 'client'), (value) => {
     const known = read.object(value, 'client')
     return { hi: read.integer(known['hi'], 'hi', 1), id: read.id(known['id'], 'id') }
   })
-  return {
+}
+
+function answer(fields: read.Fields): Answer {
+  const said = {
     protocol: read.integer(fields['protocol'], 'protocol', 1, 1_000_000),
     user: read.nullable(read.present(fields, 'user'), (value) => read.string(value, 'user', 1, 256)),
     connection: read.integer(fields['connection'], 'connection', 1),
     ledger: read.id(fields['ledger'], 'ledger'),
-    client,
+    client: knownClient(fields),
     limits: limits(fields['limits']),
     heartbeat: read.integers(fields['heartbeat'], 'heartbeat', HEARTBEAT),
   }
+  return fields['outboxToken'] === undefined ? said : { ...said, outboxToken: read.outboxToken(fields['outboxToken'], 'outboxToken') }
 }
 
 /** A hostile server must not make a client spin, hold everything, or wait for ever: each limit has a floor and a ceiling. */

@@ -12,6 +12,8 @@ export interface Answer {
   readonly client: { readonly hi: number; readonly id: Id } | null
   readonly limits: AnnouncedLimits
   readonly heartbeat: Heartbeat
+  /** Lets this client send its outbox by POST, without a socket. Absent where the server takes none. A secret. */
+  readonly outboxToken?: string
 }
 
 /** A new session was made. */

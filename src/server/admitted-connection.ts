@@ -121,7 +121,8 @@ export class AdmittedConnection {
       case 'recall': {
         const { engine, lanes, settings } = this.#host
         const host = { engine, lanes, frameBytes: settings.limits.frameBytes }
-        this.#ask(async () => this.#admission.outbound.sendText(await answerRecall(host, this.#admission.user, message)))
+        const { user, client: own, outbound } = this.#admission
+        this.#ask(async () => outbound.sendText(await answerRecall(host, user, own, message)))
         break
       }
       case 'authenticate':

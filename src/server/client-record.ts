@@ -50,7 +50,7 @@ export class ClientRecord {
 
   /** The message id at a number, when it is still known. */
   idAt(n: number): Id | undefined {
-    return this.#known[n - this.#oldest]
+    return this.#known[n - this.oldest]
   }
 
   /**
@@ -91,10 +91,11 @@ export class ClientRecord {
   /** Numbers with these ids that are still known, and what became of them. */
   recall(ids: readonly Id[]): { id: Id; fate: Fate }[] {
     const wanted = new Set(ids)
-    return this.#known.flatMap((id, at) => (wanted.has(id) ? [{ id, fate: this.fateAt(this.#oldest + at) }] : []))
+    return this.#known.flatMap((id, at) => (wanted.has(id) ? [{ id, fate: this.fateAt(this.oldest + at) }] : []))
   }
 
-  get #oldest(): number {
+  /** Lowest number whose id is still known. */
+  get oldest(): number {
     return this.#hi - this.#known.length + 1
   }
 
@@ -108,7 +109,7 @@ export class ClientRecord {
 
   #forget(): void {
     const keepFrom = Math.min(this.#confirmed + 1, this.#hi - KEPT_NUMBERS + 1)
-    const oldest = this.#oldest
+    const oldest = this.oldest
     if (keepFrom <= oldest) return
     for (let n = oldest; n < keepFrom; n++) this.#fates?.delete(n)
     this.#ids = this.#known.slice(keepFrom - oldest)

@@ -6,6 +6,7 @@ import { HOOK_MS } from './deadline.ts'
 import { hashToken } from './hash-token.ts'
 import { announcesOtherVersion } from './other-version.ts'
 import { Outbound } from './outbound.ts'
+import { makeOutboxToken } from './outbox-token.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from './ports.ts'
 import { RateBucket } from './rate-bucket.ts'
 import { decodeClientMessage, PROTOCOL_VERSION, type CloseName, type Hello, type Id } from '../protocol/index.ts'
@@ -206,11 +207,18 @@ export class Connection implements SocketEvents {
       client: admitted.known(),
       limits: settings.announced,
       heartbeat: settings.heartbeat,
+      ...this.#outboxToken(hello.client, user),
     }
     if (fresh === undefined) this.#outbound.send({ type: 'session_restored', session: { id: this.session ?? '' }, ...answer })
     else this.#outbound.send({ type: 'session_init', session: fresh, ...answer })
     admitted.begin(hello.subscriptions)
     for (const text of this.#early.splice(0)) if (!this.#isClosed()) this.#receive(text)
+  }
+
+  #outboxToken(client: Id, user: string | null): { readonly outboxToken?: string } {
+    const { settings, engine } = this.#host
+    if (!settings.flush) return {}
+    return { outboxToken: makeOutboxToken(engine.secret, { client, user, issuedAtMs: Math.floor(settings.clock.wallMs()) }) }
   }
 
   #isClosed(): boolean {

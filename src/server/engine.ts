@@ -78,6 +78,8 @@ export interface Engine {
   start(host: EngineHost): Awaitable<void>
   /** Names this engine's memory of client numbers; another id means that the memory is another. */
   readonly ledger: Id
+  /** 256 random bits that live as long as the ledger: outbox tokens are signed with it. Never leaves the server. */
+  readonly secret: string
   /** The log of a channel, kept up to date until `release`. `null`: no room for another channel. */
   open(key: string): Awaitable<ChannelLog | null>
   /** Nobody on this node reads the channel any more. */
@@ -93,6 +95,10 @@ export interface Engine {
   commit(client: Id, user: string | null, commits: readonly Commit[]): Awaitable<ClientRecord | null>
   /** The client has stored the stable acks up to `n`. */
   confirm(client: Id, n: number): void
+  /** Ends the outbox tokens this client was given so far; one that it is given later is good. Remembered for the TTL of a client record, by the wall clock. */
+  revoke(client: Id): Awaitable<void>
+  /** When outbox tokens of this client were last revoked, in milliseconds since 1970; 0 when they were not. */
+  revokedAtMs(client: Id): Awaitable<number>
   /** Resumes a session or makes one, and raises its connection number. `null`: no room for another session. */
   admit(admittance: Admittance): Awaitable<Admitted | null>
   /** These sessions and clients are connected now: their time to live begins anew. */

@@ -1,3 +1,4 @@
+import { askPermission } from './ask-permission.ts'
 import { Channels } from './channels.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionHost, HostedConnection } from './connection-host.ts'
@@ -5,6 +6,7 @@ import { Counters } from './counters.ts'
 import { HOOK_MS, isPromise, kindOf, within } from './deadline.ts'
 import { encodeData } from './encode-data.ts'
 import type { Awaitable, Engine } from './engine.ts'
+import { FlushDesk } from './flush-desk.ts'
 import { Flusher } from './flusher.ts'
 import { Gate } from './gate.ts'
 import { publicationKey, userKey } from './handler-run.ts'
@@ -33,6 +35,8 @@ export interface Metrics {
   /** Clients with a lane, and numbers that are on their way in them. */
   readonly lanes: number
   readonly queued: number
+  /** Outboxes by POST that are not answered yet. */
+  readonly flushes: number
   /** Totals since the start, such as `applied`, `duplicates`, `resets.trimmed`, `closes.rate`, `refused.origin`, `dropped.volatile`. */
   readonly totals: Readonly<Record<string, number>>
 }
@@ -57,6 +61,8 @@ export class LiveCore implements ConnectionHost {
   /** Who may open a socket. */
   readonly gate: Gate
   readonly resumes: KeyedRate
+  /** Takes outboxes without a socket. */
+  readonly flushes: FlushDesk
   readonly started: Awaitable<void>
   readonly #counters = new Counters()
   readonly #connections = new Set<HostedConnection>()
@@ -102,6 +108,7 @@ export class LiveCore implements ConnectionHost {
       },
       count,
     })
+    this.flushes = new FlushDesk(this)
     if (isPromise(this.started)) this.started.then(undefined, (error: unknown) => this.#engineFailed(error))
     this.#every(tickMs(settings), () => this.#tick())
     this.#every(sessions.sweepMs, () => this.#sweep())
@@ -150,6 +157,7 @@ export class LiveCore implements ConnectionHost {
       channelsRead: this.channels.size,
       lanes: this.lanes.clients().length,
       queued: this.lanes.waiting(),
+      flushes: this.flushes.size,
       ...this.engine.counts(),
       totals: this.#counters.read(),
     }
@@ -200,16 +208,11 @@ export class LiveCore implements ConnectionHost {
   #ask(permission: Permission): Awaitable<boolean> {
     const { authorize } = this.settings.hooks
     if (authorize === undefined) return true
-    const failed = (error: unknown): boolean => {
-      this.log({ level: 'error', event: 'authorize_failed', channel: permission.channel, error: kindOf(error) })
-      return false
-    }
-    try {
-      const answer = authorize(permission)
-      return isPromise(answer) ? within(this.settings.clock, HOOK_MS, answer).then(isYes, failed) : isYes(answer)
-    } catch (error) {
-      return failed(error)
-    }
+    return askPermission(
+      this.settings.clock,
+      () => authorize(permission),
+      (error) => this.log({ level: 'error', event: 'authorize_failed', channel: permission.channel, error: kindOf(error) }),
+    )
   }
 
   async #publish(key: () => string, data: unknown): Promise<Cursor> {
@@ -223,6 +226,7 @@ export class LiveCore implements ConnectionHost {
     for (const connection of this.#connections) connection.goodbye(RETRY_MIN_MS, retryMaxMs)
     const drained = within(this.settings.clock, drainMs, this.lanes.drain())
     await drained.catch(() => this.log({ level: 'info', event: 'drain_timeout', queued: this.lanes.waiting() }))
+    this.flushes.end()
     this.handler.stop()
     for (const stop of this.#stopTimers.splice(0)) stop()
     await this.engine.close()
@@ -248,7 +252,8 @@ export class LiveCore implements ConnectionHost {
     this.engine.sweep()
     this.channels.recheck()
     this.gate.sweep()
-    this.resumes.sweep(this.settings.clock.nowMs())
+    this.resumes.sweep(clock.nowMs())
+    this.flushes.sweep(clock.nowMs())
   }
 
   #every(intervalMs: number, run: () => void): void {
@@ -267,11 +272,6 @@ export class LiveCore implements ConnectionHost {
     this.count('failures')
     this.log({ level: 'error', event: 'failed', error: kindOf(error) })
   }
-}
-
-/** Only `true` allows: a hook in plain JavaScript may give anything, and what it did not mean to allow stays refused. */
-function isYes(answer: unknown): boolean {
-  return answer === true
 }
 
 /** One timer looks after all connections, often enough for the shortest of their limits. */

@@ -2,7 +2,7 @@ import { recalledText } from './client-record.ts'
 import { byteLength } from './encode-data.ts'
 import type { Engine } from './engine.ts'
 import type { Lanes } from './lanes.ts'
-import type { Recall } from '../protocol/index.ts'
+import type { Id, Recall } from '../protocol/index.ts'
 
 /** Room for the envelope and for the fates without replies of 1,000 messages. */
 const RESERVED_BYTES = 128 * 1024
@@ -21,10 +21,17 @@ export interface RecallHost {
 export async function answerRecall(
   { engine, lanes, frameBytes }: RecallHost,
   user: string | null,
+  own: Id,
   { client, ids }: Recall,
 ): Promise<string> {
   await lanes.whenIdle(client)
-  const record = await engine.loadClient(client)
+  let record = await engine.loadClient(client)
+  if (client !== own && record?.user === user) {
+    // Who asks about an earlier client id sends what is unknown under another: a flush that is still on its way must not apply it after the answer.
+    await engine.revoke(client)
+    await lanes.whenIdle(client)
+    record = await engine.loadClient(client)
+  }
   const known = record !== null && record.user === user ? record.recall(ids) : []
   let left = frameBytes - RESERVED_BYTES
   const fates = known.map(({ id, fate }) => {

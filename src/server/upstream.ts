@@ -3,8 +3,9 @@ import { outcomeText } from './client-record.ts'
 import { byteLength } from './encode-data.ts'
 import type { Engine } from './engine.ts'
 import type { Flushable, Flusher } from './flusher.ts'
+import { laneEntry, mostUnconfirmed } from './lane-entry.ts'
 import type { Outbound } from './outbound.ts'
-import type { CloseName, Id, NumberedMessage, Send, Skip } from '../protocol/index.ts'
+import type { CloseName, Id, Send, Skip } from '../protocol/index.ts'
 
 /** What the upward side of a connection needs of it. */
 export interface UpstreamHost {
@@ -22,9 +23,6 @@ export interface UpstreamHost {
 
 /** Room for the envelope of an `ack`. */
 const ENVELOPE_BYTES = 512
-/** Windows of numbers the server remembers for a client that does not confirm; then it is closed. */
-const UNCONFIRMED_WINDOWS = 16
-const MIN_UNCONFIRMED = 4_096
 
 /** What one connection sends under its client id, and what it is told about it. */
 export class Upstream implements LaneSource, Flushable {
@@ -60,7 +58,9 @@ export class Upstream implements LaneSource, Flushable {
   /** Takes the messages of a `send`. `isLarge`: the frame is so large that one message in it may be over the limit. */
   send({ messages, confirmed }: Send, isLarge: boolean): void {
     if (this.known() !== null) this.#host.engine.confirm(this.#lane.client, confirmed)
-    this.#push(messages.length, () => messages.map((message) => this.#entry(message, isLarge)))
+    const { client } = this.#lane
+    const most = isLarge ? this.#host.messageBytes : undefined
+    this.#push(messages.length, () => messages.map((message) => laneEntry(this, client, message, most)))
   }
 
   /** Takes the numbers of a `skip`. */
@@ -155,7 +155,7 @@ export class Upstream implements LaneSource, Flushable {
   #push(count: number, entries: () => LaneEntry[]): void {
     const { sendWindow } = this.#host
     const isOverWindow = this.#waiting + count > 2 * sendWindow
-    const isOverMemory = (this.#lane.record?.unconfirmed ?? 0) > Math.max(MIN_UNCONFIRMED, UNCONFIRMED_WINDOWS * sendWindow)
+    const isOverMemory = (this.#lane.record?.unconfirmed ?? 0) > mostUnconfirmed(sendWindow)
     if (isOverWindow || isOverMemory) {
       this.isRefusing = true
       this.#host.close('rate')
@@ -164,12 +164,5 @@ export class Upstream implements LaneSource, Flushable {
     this.#host.count('received', count)
     this.#waiting += count
     this.#lane.push(entries())
-  }
-
-  #entry(message: NumberedMessage, isLarge: boolean): LaneEntry {
-    const { n, id, channel, data, mayRepeat = false } = message
-    const entry = { source: this, n, id, message: { id, n, client: this.#lane.client, channel, data, durable: true, mayRepeat } }
-    if (!isLarge || byteLength(JSON.stringify(data)) <= this.#host.messageBytes) return entry
-    return { ...entry, fate: { kind: 'rejected', reason: 'too-large', message: 'the message is larger than the server takes' } }
   }
 }

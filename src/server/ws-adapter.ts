@@ -3,6 +3,7 @@ import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws'
 import type { LiveCore } from './live-core.ts'
+import { pathOf } from './path-of.ts'
 import type { Frame, ServerSocket, UpgradeRequest } from './ports.ts'
 import { CLOSE, type CloseName } from '../protocol/index.ts'
 
@@ -133,12 +134,6 @@ function textFrame(text: string): Buffer {
   }
   wire.write(text, headerLength)
   return wire
-}
-
-function pathOf({ url }: IncomingMessage): string {
-  const path = url ?? ''
-  const query = path.indexOf('?')
-  return query === -1 ? path : path.slice(0, query)
 }
 
 function isWithin(timeoutMs: number, mostMs: number): boolean {

@@ -130,7 +130,8 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
     })
     open = taken
     const { stored } = whileOpen()
-    return { session: stored.session, outbox: stored.outbox, parked: parkedByAge(stored), channels, corrupt }
+    const { session, flush, outbox } = stored
+    return { session, flush, outbox, parked: parkedByAge(stored), channels, corrupt }
   }
 
   return {

@@ -54,8 +54,8 @@ export function createMemoryStore({ clock, random, limits, contents = emptyMemor
       // A change between two others may have failed.
       for (const { channel, cursor, messages } of contents.channels.values())
         if (!isWhole(messages, cursor.offset)) contents.channels.delete(channel)
-      const { session, outbox } = contents.stored
-      return { session, outbox, parked: parkedByAge(contents.stored), channels: [...contents.channels.values()], corrupt: false }
+      const { session, flush, outbox } = contents.stored
+      return { session, flush, outbox, parked: parkedByAge(contents.stored), channels: [...contents.channels.values()], corrupt: false }
     },
     async saveCache(changes) {
       held()

@@ -29,8 +29,8 @@ export type OutboxMethods = Omit<Store, 'durable' | 'open' | 'saveCache' | 'drop
  */
 export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMethods {
   return {
-    saveIdentity: ({ session, ledger, sentThrough }) =>
-      commit(({ outbox }) => ({ session, outbox: { ...raised(outbox, sentThrough), ledger }, result: undefined })),
+    saveIdentity: ({ session, ledger, sentThrough, flush }) =>
+      commit(({ outbox }) => ({ session, flush, outbox: { ...raised(outbox, sentThrough), ledger }, result: undefined })),
 
     /** Throws `outbox-full` when the messages do not fit together with what is queued and parked. */
     append: (messages, sent) =>
@@ -89,10 +89,12 @@ export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMetho
         return { outbox, rewritten: changed.map((entry) => entry.n), fates: newFates(stored, learnt, nowMs), parked, result: outbox }
       }),
 
+    /** What the earlier client id was given to send by POST is worth nothing to the new one. */
     restart: (newClient, ask) =>
       commit(({ outbox }) => {
-        const after = outbox.client === newClient ? outbox : restartOutbox(outbox, newClient, ask)
-        return { outbox: after, result: after }
+        if (outbox.client === newClient) return { result: outbox }
+        const after = restartOutbox(outbox, newClient, ask)
+        return { flush: null, outbox: after, result: after }
       }),
 
     unpark: (id) => commit(() => ({ unparked: id, result: undefined })),

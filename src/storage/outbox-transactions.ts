@@ -18,9 +18,10 @@ export interface Ownership {
 
 /** Reads everything but the cache. Throws `storage-corrupt` for rows of a newer schema: they are not ours to repair. */
 async function findRows(tx: WriteTransaction): Promise<FoundRows> {
-  const [run, session, outbox, fates, parked] = await Promise.all([
+  const [run, session, flush, outbox, fates, parked] = await Promise.all([
     tx.objectStore('run').get('run'),
     tx.objectStore('session').get('session'),
+    tx.objectStore('session').get('flush'),
     tx.objectStore('outbox').getAll(),
     tx.objectStore('fates').getAll(),
     tx.objectStore('parked').getAll(),
@@ -28,7 +29,7 @@ async function findRows(tx: WriteTransaction): Promise<FoundRows> {
   if (typeof run?.schema === 'number' && run.schema > SCHEMA_VERSION) {
     throw new HoldfastError('storage-corrupt', 'The database was written by a newer version of the app.')
   }
-  return { run, session, outbox, fates, parked }
+  return { run, session, flush, outbox, fates, parked }
 }
 
 /** Reads the outbox again after a reconnection; the caller has seen that it is still the owner. */
@@ -51,11 +52,12 @@ export async function takeLease(
   return { stored, corrupt, own, writes: [...repairs, putRun(tx, own, stored.outbox)] }
 }
 
-function rewriteAll(tx: WriteTransaction, { session, outbox, fates, parked }: StoredOutbox): Writes {
+function rewriteAll(tx: WriteTransaction, { session, flush, outbox, fates, parked }: StoredOutbox): Writes {
   const recorded = [...fates.values()]
   return [
     ...OUTBOX_STORES.map((name) => tx.objectStore(name).clear()),
     ...(session ? [tx.objectStore('session').put(session, 'session')] : []),
+    ...(flush ? [tx.objectStore('session').put(flush, 'flush')] : []),
     ...putEntries(tx, outbox.entries),
     ...recorded.map(({ fate, atMs }) => tx.objectStore('fates').put({ atMs, fates: [fate] }, [atMs, fate.id])),
     ...[...parked.values()].map((message) => tx.objectStore('parked').put(message, message.id)),
@@ -63,13 +65,13 @@ function rewriteAll(tx: WriteTransaction, { session, outbox, fates, parked }: St
 }
 
 /** The stores that {@link writeChange} needs for a change; the fewer there are, the cheaper the transaction. */
-export function storesOf({ outbox, fates, parked, unparked, session }: OutboxChange<unknown>): StoreName[] {
+export function storesOf({ outbox, fates, parked, unparked, session, flush }: OutboxChange<unknown>): StoreName[] {
   return [
     'run',
     ...(outbox ? (['outbox'] as const) : []),
     ...(fates?.length ? (['fates'] as const) : []),
     ...(parked?.length || unparked !== undefined ? (['parked'] as const) : []),
-    ...(session ? (['session'] as const) : []),
+    ...(session || flush !== undefined ? (['session'] as const) : []),
   ]
 }
 
@@ -81,7 +83,7 @@ export async function writeChange(
   change: OutboxChange<unknown>,
   nowMs: number,
 ): Promise<Writes> {
-  const { outbox, rewritten = [], fates = [], parked = [], unparked, session } = change
+  const { outbox, rewritten = [], fates = [], parked = [], unparked, session, flush } = change
   // Reads come first: a write that nobody waits for yet must not fail unobserved.
   const keys = rewritten.length > 0 ? await tx.objectStore('outbox').getAllKeys() : []
   const writes: Promise<unknown>[] = []
@@ -98,6 +100,7 @@ export async function writeChange(
   for (const message of parked) writes.push(tx.objectStore('parked').put(message, message.id))
   if (unparked !== undefined) writes.push(tx.objectStore('parked').delete(unparked))
   if (session) writes.push(tx.objectStore('session').put(session, 'session'))
+  if (flush !== undefined) writes.push(flush ? tx.objectStore('session').put(flush, 'flush') : tx.objectStore('session').delete('flush'))
   return writes
 }
 

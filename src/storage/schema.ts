@@ -1,5 +1,5 @@
 import type { DBSchema, IDBPDatabase, IDBPTransaction, StoreNames } from 'idb'
-import type { CachedMessage, CachedSnapshot, Fate, OutboxEntry, OutboxState, ParkedMessage } from '../core/ports.ts'
+import type { CachedMessage, CachedSnapshot, Fate, OutboxEntry, OutboxState, ParkedMessage, StoredFlush } from '../core/ports.ts'
 import type { Cursor, Id, SessionKey } from '../protocol/messages.ts'
 
 /** Version of the database. Additions need no new one; whoever finds a higher one leaves the database alone. */
@@ -26,7 +26,8 @@ export interface FatesRow {
 /** The stores of the database. Everything but `channels`, `snapshots` and `messages`, which are a cache, is worth an alarm when it cannot be read. */
 export interface HoldfastSchema extends DBSchema {
   run: { key: 'run'; value: RunRow }
-  session: { key: 'session'; value: SessionKey }
+  /** The session, and what a worker needs to send by POST. */
+  session: { key: 'session' | 'flush'; value: SessionKey | StoredFlush }
   /** By the last number in the record, so that a stable ack deletes one range. */
   outbox: { key: number; value: readonly OutboxEntry[] }
   /** By time and the id of the first fate: old ones are one range, and repeating a write changes nothing. */

@@ -174,7 +174,7 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
         earlier.recalled(before.outbox.client, [idOf('a')], [], true),
         earlier.restart(idOf('other'), 'all'),
         earlier.unpark(idOf('a')),
-        earlier.saveIdentity({ session: { id: idOf('s'), token: 't'.repeat(43) }, ledger: idOf('l'), sentThrough: 0 }),
+        earlier.saveIdentity({ session: { id: idOf('s'), token: 't'.repeat(43) }, ledger: idOf('l'), sentThrough: 0, flush: null }),
         earlier.saveCache([{ channel: 'agents', cursor: cursorAt(1), append: cachedMessages(1, 1), keepFrom: 0 }]),
         earlier.dropCache(['agents']),
       ]
@@ -276,12 +276,12 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
 
     it('[ST8] restarts under a new client id and asks about what may have been sent', async () => {
       await store.append(newMessages('a', 'b', 'c'), false)
-      await store.saveIdentity({ session: { id: idOf('s'), token: 't'.repeat(43) }, ledger: idOf('ledger'), sentThrough: 0 })
+      await store.saveIdentity({ session: { id: idOf('s'), token: 't'.repeat(43) }, ledger: idOf('ledger'), sentThrough: 0, flush: null })
       await store.raiseSentThrough(2)
       await store.raiseSentThrough(1)
       await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'applied' }])
       const old = (await left()).outbox
-      expect(old).toMatchObject({ ledger: idOf('ledger'), sentThrough: 2 })
+      expect(old).toMatchObject({ ledger: idOf('ledger'), sentThrough: 2, flush: null })
       const after = await store.restart(idOf('new'), 'possibly-sent')
       expect(after).toMatchObject({ client: idOf('new'), ledger: null, next: 3, acked: 0, ackedId: '', sentThrough: 0 })
       expect(after.entries.map(({ n, id, recall }) => [n, id, recall])).toEqual([
@@ -297,12 +297,28 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
     it('[OB2] [I23] remembers as sent what was learnt from the answer to hello, however little it remembers itself', async () => {
       await store.append(newMessages('a', 'b', 'c'), false)
       const session = { id: idOf('s'), token: 't'.repeat(43) }
-      await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 2 })
+      await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 2, flush: null })
       expect((await left()).outbox).toMatchObject({ ledger: idOf('ledger'), sentThrough: 2 })
       store = world.store()
       await store.open()
-      await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 1 })
+      await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 1, flush: null })
       expect((await left()).outbox.sentThrough).toBe(2)
+    })
+
+    it('[OB30] keeps what a worker needs to send by POST until the client id is another or the server gives none', async () => {
+      const session = { id: idOf('s'), token: 't'.repeat(43) }
+      const flush = { url: 'https://app.test/live/outbox', token: 'a-b_c.d', user: 'ada', frameBytes: 1_048_576 }
+      expect((await left()).flush).toBeNull()
+      await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 0, flush })
+      expect((await left()).flush).toEqual(flush)
+      await store.append(newMessages('a'), false)
+      expect((await left()).flush).toEqual(flush)
+      await store.restart(idOf('new'), 'possibly-sent')
+      expect(await left()).toMatchObject({ flush: null, session })
+      await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 0, flush: { ...flush, user: null } })
+      expect((await left()).flush).toEqual({ ...flush, user: null })
+      await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 0, flush: null })
+      expect((await left()).flush).toBeNull()
     })
 
     it('[ST8] takes in what recall told', async () => {

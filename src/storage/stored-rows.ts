@@ -1,6 +1,6 @@
-import type { CachedMessage, CachedSnapshot, Fate, OutboxEntry, ParkedMessage } from '../core/ports.ts'
-import { isChannelName, isId, isJson as isJsonText, isTooDeep } from '../protocol/decode.ts'
-import { MAX_DEPTH, MAX_NUMBER } from '../protocol/limits.ts'
+import type { CachedMessage, CachedSnapshot, Fate, OutboxEntry, ParkedMessage, StoredFlush } from '../core/ports.ts'
+import { isChannelName, isId, isJson as isJsonText, isOutboxToken, isTooDeep } from '../protocol/decode.ts'
+import { MAX_DEPTH, MAX_NUMBER, MAX_USER_LENGTH } from '../protocol/limits.ts'
 import type { Cursor, SessionKey } from '../protocol/messages.ts'
 import type { FatesRow, RunRow } from './schema.ts'
 
@@ -68,6 +68,19 @@ export function isRunRow(value: unknown): value is RunRow {
 /** The `session` row. */
 export function isSessionKey(value: unknown): value is SessionKey {
   return isRow(value) && isId(value['id']) && typeof value['token'] === 'string' && value['token'].length === TOKEN_LENGTH
+}
+
+/** The `flush` row of `session`. A token goes to that address, so it must look like one the hub made. */
+export function isStoredFlush(value: unknown): value is StoredFlush {
+  if (!isRow(value)) return false
+  const { url, token, user, frameBytes } = value
+  return (
+    typeof url === 'string' &&
+    /^https?:\/\/[^?#\s]+\/outbox$/.test(url) &&
+    isOutboxToken(token) &&
+    (user === null || (typeof user === 'string' && user.length > 0 && user.length <= MAX_USER_LENGTH)) &&
+    isWhole(frameBytes, 1)
+  )
 }
 
 /** One entry of an `outbox` record. */

@@ -54,7 +54,14 @@ export function createStoreDouble(maxMessages: number = 1_000): StoreDouble {
         release()
       }
     },
-    stored: () => ({ session: null, outbox: store.outbox, parked: [...store.parked.values()], channels: [], corrupt: false }),
+    stored: () => ({
+      session: null,
+      flush: store.identity?.flush ?? null,
+      outbox: store.outbox,
+      parked: [...store.parked.values()],
+      channels: [],
+      corrupt: false,
+    }),
     open: () => Promise.resolve(store.stored()),
     saveIdentity: (identity) =>
       call('saveIdentity', () => {

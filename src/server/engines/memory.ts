@@ -10,6 +10,7 @@ import {
   type EngineHost,
   type Publication,
 } from '../engine.ts'
+import { Revocations } from './revocations.ts'
 import { HoldfastError, type Cursor, type Id } from '../../protocol/index.ts'
 
 interface Session {
@@ -55,6 +56,8 @@ class MemoryEngine implements Engine {
   readonly #maxChannels: number
   #host: EngineHost | undefined
   #ledger: Id = ''
+  #secret = ''
+  #revocations = new Revocations(0)
   readonly #channels = new Map<string, Channel>()
   readonly #sessions = new Map<Id, Session>()
   readonly #clients = new Map<Id, Client>()
@@ -68,10 +71,16 @@ class MemoryEngine implements Engine {
     if (this.#host !== undefined) throw new HoldfastError('invalid-option', 'An engine belongs to one server.')
     this.#host = host
     this.#ledger = host.random.id()
+    this.#secret = host.random.token()
+    this.#revocations = new Revocations(host.maxSessions * CLIENTS_PER_SESSION)
   }
 
   get ledger(): Id {
     return this.#ledger
+  }
+
+  get secret(): string {
+    return this.#secret
   }
 
   open(key: string): ChannelLog | null {
@@ -121,6 +130,14 @@ class MemoryEngine implements Engine {
     this.#clients.get(client)?.record.confirm(n)
   }
 
+  revoke(client: Id): void {
+    this.#revocations.add(client, this.#running.clock.wallMs())
+  }
+
+  revokedAtMs(client: Id): number {
+    return this.#revocations.atMs(client)
+  }
+
   admit({ resume, user, fresh }: Admittance): Admitted | null {
     const { clock, sessionTtlMs, maxSessions, fenced } = this.#running
     const nowMs = Math.floor(clock.nowMs())
@@ -155,6 +172,7 @@ class MemoryEngine implements Engine {
     for (const [id, session] of this.#sessions) if (nowMs - session.seenMs >= sessionTtlMs) this.#sessions.delete(id)
     for (const [id, client] of this.#clients) if (nowMs - client.seenMs >= clientTtlMs) this.#clients.delete(id)
     for (const { log } of this.#channels.values()) log.trim(nowMs)
+    this.#revocations.sweep(clock.wallMs() - clientTtlMs)
     this.#sweptMs = nowMs
   }
 
@@ -172,6 +190,7 @@ class MemoryEngine implements Engine {
     this.#channels.clear()
     this.#sessions.clear()
     this.#clients.clear()
+    this.#revocations.clear()
   }
 
   get #running(): EngineHost {

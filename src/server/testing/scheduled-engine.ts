@@ -49,6 +49,11 @@ export function sharedEngine(schedule: (label: string) => Promise<void>): Shared
         get ledger() {
           return inner.ledger
         },
+        get secret() {
+          return inner.secret
+        },
+        revoke: (client) => later('revoke', () => inner.revoke(client)) as ReturnType<Engine['revoke']>,
+        revokedAtMs: (client) => later('revokedAtMs', () => inner.revokedAtMs(client)) as ReturnType<Engine['revokedAtMs']>,
         start(given) {
           const isFirst = host === null
           host = given

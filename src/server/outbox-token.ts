@@ -1,0 +1,32 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import { Buffer } from 'node:buffer'
+import type { Id } from '../protocol/index.ts'
+
+/** What an outbox token says: whose outbox it lets in, and since when. */
+export interface OutboxGrant {
+  readonly client: Id
+  readonly user: string | null
+  /** Milliseconds since 1970. */
+  readonly issuedAtMs: number
+}
+
+/** A token that says what is granted, and that only who has the secret can make: the server keeps nothing of it. */
+export function makeOutboxToken(secret: string, { client, user, issuedAtMs }: OutboxGrant): string {
+  const grant = Buffer.from(JSON.stringify([client, user, issuedAtMs])).toString('base64url')
+  return `${grant}.${signatureOf(secret, grant).toString('base64url')}`
+}
+
+/** What the token grants; `null` when it was not made with this secret. */
+export function readOutboxToken(secret: string, token: string): OutboxGrant | null {
+  const [grant = '', signature = ''] = token.split('.', 2)
+  const given = Buffer.from(signature, 'base64url')
+  const made = signatureOf(secret, grant)
+  if (given.length !== made.length || !timingSafeEqual(given, made)) return null
+  const [client, user, issuedAtMs] = JSON.parse(Buffer.from(grant, 'base64url').toString()) as [Id, string | null, number]
+  return { client, user, issuedAtMs }
+}
+
+/** The prefix keeps what is signed here from being taken for anything else that the secret may sign one day. */
+function signatureOf(secret: string, grant: string): Buffer {
+  return createHmac('sha256', secret).update(`holdfast outbox ${grant}`).digest()
+}
