@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test'
 import { expect, eventsOf, hasStatus, sendQueued, showsAll, test, texts } from './harness/test.ts'
-import { killSharedWorkers } from './harness/worker.ts'
+import { killHubs } from './harness/worker.ts'
 
 async function crash(page: Page): Promise<void> {
   const session = await page.context().newCDPSession(page)
@@ -42,7 +42,12 @@ for (const [which, index] of [
   })
 }
 
-test('[I7] a worker killed under live tabs while they send loses nothing and doubles nothing', async ({ lab, openTab, browser }) => {
+test('[I7] a worker killed under live tabs while they send loses nothing and doubles nothing', async ({
+  lab,
+  openTab,
+  browser,
+  context,
+}) => {
   const pages = [await openTab(), await openTab(), await openTab()]
   for (const page of pages) await hasStatus(page, 'connected')
   const all: string[] = []
@@ -57,7 +62,7 @@ test('[I7] a worker killed under live tabs while they send loses nothing and dou
         return sent
       }, batches[tab] ?? []),
     )
-    if (round > 0) expect(await killSharedWorkers(browser)).toBe(1)
+    if (round > 0) expect(await killHubs(browser, context)).toBe(1)
     ids.push(...(await Promise.all(sending)))
     for (const page of pages) await hasStatus(page, 'connected')
   }

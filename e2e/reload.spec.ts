@@ -1,6 +1,10 @@
 import { expect, hasStatus, openProbe, sendQueued, showsAll, test, texts } from './harness/test.ts'
 
-test('[I1] a reload of the only tab keeps session, outbox and, where the worker outlives it, the socket', async ({ lab, openTab }) => {
+test('[I1] a reload of the only tab keeps session, outbox and, where the worker outlives it, the socket', async ({
+  lab,
+  openTab,
+  rung,
+}) => {
   const page = await openTab()
   await hasStatus(page, 'connected')
   await lab.publish('board', ...texts('before', 3))
@@ -9,7 +13,8 @@ test('[I1] a reload of the only tab keeps session, outbox and, where the worker 
   await openProbe(page, lab)
   await hasStatus(page, 'connected')
   await showsAll([page], lab)
-  expect(lab.proxy.connections).toHaveLength(1)
+  // A worker of the tab ends with its page.
+  expect(lab.proxy.connections).toHaveLength(rung === 'shared' ? 1 : 2)
   expect(lab.live.metrics().sessions).toBe(1)
 
   await lab.proxy.set({ kind: 'refuse' })

@@ -42,7 +42,9 @@ const probe: Probe = {
   events,
   views,
   open(options) {
-    connection = connect(options)
+    // The page's address says on which rung the tests run.
+    const isElected = new URLSearchParams(location.search).get('shared') === 'false'
+    connection = connect({ ...(isElected ? { shared: false } : {}), ...options })
     const { state } = connection
     events.push({ type: 'state', state: state.current, atMs: Date.now() })
     state.subscribe(() => events.push({ type: 'state', state: state.current, atMs: Date.now() }))

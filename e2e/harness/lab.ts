@@ -6,6 +6,9 @@ import { createLiveServer, Rejected, type LiveServer, type LiveServerOptions } f
 import { createFaultProxy, type FaultProxy } from 'holdfast/testing'
 import { serveFiles } from './static-files.ts'
 
+/** Where the hub of a test runs: in a SharedWorker, or in a worker of an elected tab. */
+export type HubRung = 'shared' | 'elected'
+
 /** A message the server's handler was called with. */
 export interface Applied {
   readonly id: string
@@ -21,7 +24,7 @@ interface Node {
 
 /** The whole scene of a test: a page server, a live server that can be replaced, and the fault proxy between the browser and it. */
 export interface Lab {
-  /** Address of the probe page. It does not go through the proxy, so that a page can be loaded while the network is cut. */
+  /** Address of the probe page, with the rung it runs on. It does not go through the proxy, so that a page can be loaded while the network is cut. */
   readonly pageUrl: string
   /** Address for `connect`. */
   readonly liveUrl: string
@@ -47,7 +50,7 @@ export interface Lab {
  * Starts a scene. Messages that contain `reject` are rejected, those that contain `hold` wait for ever while {@link Lab.holds}; everything else is
  * written and published on its channel.
  */
-export async function openLab(options: LiveServerOptions = {}): Promise<Lab> {
+export async function openLab(options: LiveServerOptions = {}, rung: HubRung = 'shared'): Promise<Lab> {
   const database = new Map<string, string[]>()
   const applied: Applied[] = []
   const rows = (channel: string): string[] => {
@@ -99,7 +102,7 @@ export async function openLab(options: LiveServerOptions = {}): Promise<Lab> {
 
   const lab: Lab = {
     holds: false,
-    pageUrl: `http://127.0.0.1:${portOf(pages)}/`,
+    pageUrl: `http://127.0.0.1:${portOf(pages)}/${rung === 'elected' ? '?shared=false' : ''}`,
     liveUrl: proxy.url('/live'),
     proxy,
     get live() {

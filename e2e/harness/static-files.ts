@@ -1,5 +1,5 @@
 import { createReadStream, existsSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { extname, join, normalize } from 'node:path'
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -8,12 +8,16 @@ const TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
 }
 
-/** An http server of the files below `folder`. `headersOf` adds headers to the answer for a path. */
-export function serveFiles(folder: string, headersOf: (path: string) => Readonly<Record<string, string>> = () => ({})): Server {
+/** An http server of the files below `folder`. `headersOf` adds headers to the answer for a path; what `refuses` says yes to is not found. */
+export function serveFiles(
+  folder: string,
+  headersOf: (path: string) => Readonly<Record<string, string>> = () => ({}),
+  refuses: (request: IncomingMessage) => boolean = () => false,
+): Server {
   return createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')
     const path = join(folder, normalize(pathname === '/' ? '/index.html' : pathname))
-    if (!path.startsWith(folder) || !existsSync(path)) {
+    if (!path.startsWith(folder) || !existsSync(path) || refuses(request)) {
       response.writeHead(404).end()
       return
     }

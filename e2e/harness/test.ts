@@ -1,6 +1,6 @@
 import { test as base, expect, type Page } from '@playwright/test'
 import type { Probe, ProbeEvent } from '../app/main.ts'
-import { openLab, type Lab } from './lab.ts'
+import { openLab, type HubRung, type Lab } from './lab.ts'
 
 /** What `connect` is given in the tests, as far as it can cross into the page. */
 export interface TabOptions {
@@ -20,9 +20,15 @@ export type OpenTab = (options?: TabOptions) => Promise<Page>
 /** Short delays, so that tests wait for what they test and not for the backoff. */
 export const QUICK = { baseDelayMs: 50, maxDelayMs: 500, stableAfterMs: 200 }
 
-export const test = base.extend<{ lab: Lab; openTab: OpenTab }>({
-  lab: async ({}, use) => {
-    const lab = await openLab()
+/** What the projects of a run differ in. */
+export interface RungOption {
+  readonly rung: HubRung
+}
+
+export const test = base.extend<RungOption & { lab: Lab; openTab: OpenTab }>({
+  rung: ['shared', { option: true }],
+  lab: async ({ rung }, use) => {
+    const lab = await openLab({}, rung)
     await use(lab)
     await lab.close()
   },

@@ -79,7 +79,7 @@ export class Profile {
     const { schedule, random } = this.#world
     const [here, there] = createPorts(schedule, tab.process, worker.process, () => random.next() * 2)
     worker.join(tab, there)
-    return { port: here, addEventListener: () => {} } as unknown as HubWorker
+    return { port: here, addEventListener: () => {} }
   }
 
   /** Ends workers that no tab uses any more. */

@@ -8,6 +8,10 @@ import { Process } from './process.ts'
 import type { Profile } from './profile.ts'
 import type { World } from './world.ts'
 
+const notHere = (): never => {
+  throw new Error('simulated tabs have no workers of their own')
+}
+
 /** What a simulated message says. */
 export interface Payload {
   readonly kind: 'plain' | 'refused' | 'poison' | 'slow' | 'once-failing'
@@ -51,6 +55,8 @@ export class SimTab {
       newId: () => world.ids.id(),
       hash: (text) => Promise.resolve(world.scopeOf(text)),
       startHub: (name) => profile.startHub(this, name),
+      startWorker: notHere,
+      openBroadcast: notHere,
       isVisible: () => this.isVisible,
       watchPage: (listener) => (this.#tell = (event) => process.post(() => listener(event))),
       report: (error) => world.check.reported(this, error),

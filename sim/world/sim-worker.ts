@@ -87,7 +87,7 @@ export class SimWorker {
     const hub = createHub(platform)
     return (end) => {
       end.addEventListener('message', ({ data }) => check.tries.hears(process, data))
-      hub.connect(end as unknown as MessagePort)
+      hub.connect(end)
     }
   }
 }

@@ -6,7 +6,7 @@ import type { ErrorData } from '../protocol/errors.ts'
 import type { Cursor, Id, ResetReason } from '../protocol/messages.ts'
 
 /**
- * What tab and hub say to each other over one `MessagePort`, as Comlink calls in both directions. Plain data only: no proxies, no thrown errors,
+ * What tab and hub say to each other over one port, as Comlink calls in both directions. Plain data only: no proxies, no thrown errors,
  * no callbacks. The page and the hub are written against this file and never against each other.
  */
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/ports.ts'
 import { MAX_CREDENTIAL_LENGTH } from '../protocol/limits.ts'
+import type { BridgePort } from './bridge-port.ts'
 import type { Delivery, HubApi, Result } from './contract.ts'
 import { checked, HUB_ARGUMENTS } from './hub-arguments.ts'
 import { openPeer, type Calls } from './peer.ts'
@@ -32,7 +33,7 @@ const CREDENTIAL_MS = 10_000
  * Any script of the origin can open a port to the worker, so every argument is checked and rebuilt before `api` sees it; a wrong one is answered with
  * `protocol`, and one call too many at a time with `limit`. An `api` function that throws all the same is answered with `hub-failed`.
  */
-export function serveTab(port: MessagePort, api: HubApi, { clock }: { readonly clock: Clock }): ServedTab {
+export function serveTab(port: BridgePort, api: HubApi, { clock }: { readonly clock: Clock }): ServedTab {
   const calls: Record<string, Calls[string]> = {}
   let underWay = 0
   for (const name of Object.keys(HUB_ARGUMENTS) as (keyof HubApi)[]) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { TestLocks } from './test-locks.ts'
-import { holdLock, newestGeneration, whenFree } from './liveness.ts'
-import { hubGeneration, hubLockName, hubName, parseHubName, tabLockName } from './lock-names.ts'
+import { holdLock, newestHub, whenFree } from './liveness.ts'
+import { hubGeneration, hubLockName, hubName, leaderGeneration, leaderLockName, parseHubName, tabLockName } from './lock-names.ts'
 
 const SCOPE = 'SSSSSSSSSSSSSSSSSSSSSS'
 const ID = 'AAAAAAAAAAAAAAAAAAAAAA'
@@ -55,13 +55,31 @@ describe('locks that say who lives', () => {
 
   it('[TB7] finds the newest generation of the hubs of a scope that live', async () => {
     const locks = new TestLocks()
-    expect(await newestGeneration(locks, SCOPE)).toBe(0)
+    expect(await newestHub(locks, SCOPE)).toEqual({ generation: 0, rung: null })
     await holdLock(locks, hubLockName(SCOPE, { generation: 2, instance: ID }))
     await holdLock(locks, hubLockName(SCOPE, { generation: 10, instance: ID }))
     await holdLock(locks, hubLockName(SCOPE, { generation: 9, instance: ID }))
     await holdLock(locks, hubLockName('TTTTTTTTTTTTTTTTTTTTTT', { generation: 11, instance: ID }))
     await holdLock(locks, tabLockName(SCOPE, ID))
-    expect(await newestGeneration(locks, SCOPE)).toBe(10)
+    expect(await newestHub(locks, SCOPE)).toEqual({ generation: 10, rung: 'shared' })
+  })
+
+  it('[EL2] finds out where the newest hub runs', async () => {
+    const locks = new TestLocks()
+    const other = 'TTTTTTTTTTTTTTTTTTTTTT'
+    await holdLock(locks, leaderLockName(hubName(other, 5)))
+    expect(await newestHub(locks, SCOPE)).toEqual({ generation: 0, rung: null })
+    // Elected, and its hub has not begun yet.
+    await holdLock(locks, leaderLockName(hubName(SCOPE, 0)))
+    expect(await newestHub(locks, SCOPE)).toEqual({ generation: 0, rung: 'elected' })
+    // Beside a SharedWorker that cannot be had by every tab.
+    await holdLock(locks, hubLockName(SCOPE, { generation: 0, instance: ID }))
+    expect(await newestHub(locks, SCOPE)).toEqual({ generation: 0, rung: 'elected' })
+    // A frozen tab keeps what it has.
+    await holdLock(locks, hubLockName(SCOPE, { generation: 1, instance: ID }))
+    expect(await newestHub(locks, SCOPE)).toEqual({ generation: 1, rung: 'shared' })
+    await holdLock(locks, leaderLockName(hubName(SCOPE, 2)))
+    expect(await newestHub(locks, SCOPE)).toEqual({ generation: 2, rung: 'elected' })
   })
 
   it('[TB7] names round trip, and foreign names mean nothing', () => {
@@ -71,5 +89,14 @@ describe('locks that say who lives', () => {
       expect(parseHubName(name)).toBeNull()
     }
     expect(hubGeneration(SCOPE, tabLockName(SCOPE, ID))).toBe(0)
+    expect(leaderGeneration(SCOPE, leaderLockName(hubName(SCOPE, 3)))).toBe(3)
+    for (const name of [
+      hubLockName(SCOPE, { generation: 1, instance: ID }),
+      hubName(SCOPE, 1),
+      'x:leader',
+      leaderLockName(hubName(ID, 1)),
+    ]) {
+      expect(leaderGeneration(SCOPE, name)).toBeNull()
+    }
   })
 })

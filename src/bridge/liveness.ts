@@ -1,4 +1,4 @@
-import { hubGeneration } from './lock-names.ts'
+import { hubGeneration, leaderGeneration } from './lock-names.ts'
 
 /** The part of `navigator.locks` that is used. */
 export type Locks = Pick<LockManager, 'request' | 'query'>
@@ -44,8 +44,15 @@ export function whenFree(locks: Locks, name: string, signal: AbortSignal): Promi
   })
 }
 
-/** The highest generation of the hubs of `scope` that live now; 0 when there is none. */
-export async function newestGeneration(locks: Locks, scope: string): Promise<number> {
+/** Where a hub runs: in a SharedWorker, or in a worker of the tab that was elected. */
+export type Rung = 'shared' | 'elected'
+
+/** The newest hub of `scope` that lives now: its generation, 0 when there is none, and where it runs. */
+export async function newestHub(locks: Locks, scope: string): Promise<{ readonly generation: number; readonly rung: Rung | null }> {
   const { held = [] } = await locks.query()
-  return Math.max(0, ...held.map(({ name = '' }) => hubGeneration(scope, name)))
+  const names = held.map(({ name = '' }) => name)
+  const leader = Math.max(-1, ...names.map((name) => leaderGeneration(scope, name) ?? -1))
+  const isAnyHub = names.some((name) => name.startsWith(`holdfast:${scope}:hub:`))
+  const generation = Math.max(0, leader, ...names.map((name) => hubGeneration(scope, name)))
+  return { generation, rung: leader === generation ? 'elected' : isAnyHub ? 'shared' : null }
 }

@@ -16,6 +16,17 @@ export function hubLockName(scope: string, hub: LiveHub): string {
   return `holdfast:${scope}:hub:${hub.generation}:${hub.instance}`
 }
 
+/** Name of the lock of the tab that runs the hub of that name in a worker of its own. */
+export function leaderLockName(name: string): string {
+  return `${name}:leader`
+}
+
+/** The generation in a lock name of a tab of `scope` that runs a hub; `null` when the name stands for something else. */
+export function leaderGeneration(scope: string, name: string): number | null {
+  const named = name.endsWith(':leader') ? parseHubName(name.slice(0, -':leader'.length)) : null
+  return named?.scope === scope ? named.generation : null
+}
+
 /** The generation in a lock name of a hub of `scope`; 0 when the name stands for something else. */
 export function hubGeneration(scope: string, name: string): number {
   return Number(RegExp(`^holdfast:${scope}:hub:(\\d{1,9}):`).exec(name)?.[1] ?? 0)

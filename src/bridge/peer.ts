@@ -1,6 +1,7 @@
 import { expose, releaseProxy, wrap, type Endpoint } from 'comlink'
 import type { Clock } from '../core/ports.ts'
 import type { ErrorData } from '../protocol/errors.ts'
+import type { BridgePort } from './bridge-port.ts'
 import type { Result } from './contract.ts'
 import { whenOverdue } from './overdue.ts'
 
@@ -30,15 +31,15 @@ const NO_ANSWER = ''
  * Comlink alone would let the other side reach every property of what is exposed, release the port, and wait for ever for a dead one; here only
  * plain calls of offered names and their answers pass, and Comlink's release messages (also those its garbage collector hook makes) do not.
  */
-export function openPeer(port: MessagePort, local: Calls, clock: Clock): Peer {
+export function openPeer(port: BridgePort, local: Calls, clock: Clock): Peer {
   const inFlight = new Set<(result: Result<unknown>) => void>()
   let ended: Result<never> | null = null
 
   // Comlink would have both of its sides hear every message; here one listener sorts them.
   let hearCall: Listener = () => {}
   let hearAnswer: Listener = () => {}
-  port.addEventListener('message', ({ data }: MessageEvent<Wire | null>) => {
-    const { id, type, path, argumentList, name, value } = data ?? {}
+  port.addEventListener('message', ({ data }) => {
+    const { id, type, path, argumentList, name, value } = (data as Wire | null) ?? {}
     if (type === 'RAW' || (type === 'HANDLER' && name === 'throw')) return hearAnswer({ data: { id, type, name, value } })
     if (type !== 'APPLY' || !Array.isArray(path) || !Array.isArray(argumentList)) return
     const method = path.length === 1 && Object.hasOwn(local, path[0] as string) && local[path[0] as string]

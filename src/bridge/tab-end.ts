@@ -1,5 +1,6 @@
 import type { Clock } from '../core/ports.ts'
 import type { ErrorData } from '../protocol/errors.ts'
+import type { BridgePort } from './bridge-port.ts'
 import type { HubApi, Result, TabApi } from './contract.ts'
 import { openPeer, type Calls } from './peer.ts'
 
@@ -15,7 +16,7 @@ export interface HubPort {
 }
 
 /** Opens this tab's end of a port to a hub and offers `api` there. */
-export function openHubPort(port: MessagePort, api: TabApi, clock: Clock): HubPort {
+export function openHubPort(port: BridgePort, api: TabApi, clock: Clock): HubPort {
   const peer = openPeer(port, api as unknown as Calls, clock)
   return {
     async call<Name extends keyof HubApi>(deadlineMs: number, name: Name, ...args: Parameters<HubApi[Name]>) {

@@ -34,6 +34,8 @@ export class TestLocks implements Locks {
         },
       }
       signal?.addEventListener('abort', () => {
+        // Of one that is held an abort changes nothing.
+        if (!this.#waiting.includes(request)) return
         this.#waiting = this.#waiting.filter((other) => other !== request)
         reject(signal.reason as Error)
       })

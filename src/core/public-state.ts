@@ -28,7 +28,7 @@ export interface StateFacts {
   readonly pending: number
   /** Whether queued messages outlive the browser's worker; `false` when the browser gives no storage. */
   readonly durable: boolean
-  /** Whether all tabs share one socket through a SharedWorker. */
+  /** Whether the hub of all tabs runs in a SharedWorker; `false`: in a worker of one of them. */
   readonly shared: boolean
 }
 

@@ -1,3 +1,4 @@
+import type { BridgePort } from '../bridge/bridge-port.ts'
 import { BRIDGE_VERSION, type AttachAnswer, type AttachRequest, type HubApi, type Result } from '../bridge/contract.ts'
 import { serveTab } from '../bridge/hub-end.ts'
 import { holdLock, whenFree } from '../bridge/liveness.ts'
@@ -6,7 +7,7 @@ import type { HubSettings } from '../core/settings.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
 import type { HubPlatform } from './platform.ts'
-import { takeOwnerLock, type OwnerLock } from './owner-lock.ts'
+import { takeOverAfterMs, takeOwnerLock, type OwnerLock } from './owner-lock.ts'
 import { createOwnership, type Ownership } from './ownership.ts'
 import { TabSession } from './tab-session.ts'
 
@@ -21,7 +22,7 @@ const MAX_IDLE_PORTS = 64
 /** A hub that waits for tabs. */
 export interface Hub {
   /** A page opened a port to this worker. */
-  connect(port: MessagePort): void
+  connect(port: BridgePort): void
 }
 
 /**
@@ -59,7 +60,7 @@ export function createHub(platform: HubPlatform): Hub {
 
   const begin = (wanted: HubSettings): Ownership => {
     const mine = createOwnership(platform, wanted, tabs, retire)
-    ownerLock ??= takeOwnerLock(platform.locks, platform.clock, ownerLockName(platform.scope), platform.generation > 0)
+    ownerLock ??= takeOwnerLock(platform.locks, platform.clock, ownerLockName(platform.scope), takeOverAfterMs(platform))
     ownerLock
       .then(({ lost }) => {
         if (ownership !== mine) return undefined
@@ -85,7 +86,7 @@ export function createHub(platform: HubPlatform): Hub {
 
   const hasLiveTab = (): boolean => [...tabs].some(({ suspended }) => !suspended)
 
-  const connect = (port: MessagePort): void => {
+  const connect = (port: BridgePort): void => {
     let session: TabSession | null = null
     let gone = new AbortController()
 

@@ -3,6 +3,15 @@ import type { Clock } from '../core/ports.ts'
 
 /** How long a hub that may take over waits for the one before it to let go. */
 const PATIENCE_MS = 5_000
+/** The same where hubs run in tabs: tabs come to another one only after one was asked and did not answer. */
+const ELECTED_PATIENCE_MS = 3_000
+
+/** How long a hub waits before it takes the owner lock over; `null` for ever, as long as nothing says that another one hangs. */
+export function takeOverAfterMs({ shared, generation }: { readonly shared: boolean; readonly generation: number }): number | null {
+  // Where one tab cannot have a SharedWorker, those that can must follow it: whatever generation the hub in a tab is of, it is the one for all.
+  if (!shared) return ELECTED_PATIENCE_MS
+  return generation > 0 ? PATIENCE_MS : null
+}
 
 /** The owner lock, held until it is released or the worker ends. */
 export interface OwnerLock {
@@ -14,13 +23,13 @@ export interface OwnerLock {
 
 /**
  * Waits for the owner lock.
- * @param mayTakeOver tabs have left the hub before this one because it did not answer: after {@link PATIENCE_MS} the lock is taken from it, once.
+ * @param patienceMs see {@link takeOverAfterMs}: after it the lock is taken from whoever has it, once.
  * Without that a hub that hangs would keep socket and outbox from everybody for as long as its worker lives.
  */
-export async function takeOwnerLock(locks: Locks, clock: Clock, name: string, mayTakeOver: boolean): Promise<OwnerLock> {
-  if (!mayTakeOver) return request(locks, name, {})
+export async function takeOwnerLock(locks: Locks, clock: Clock, name: string, patienceMs: number | null): Promise<OwnerLock> {
+  if (patienceMs === null) return request(locks, name, {})
   const patience = new AbortController()
-  const stopTimer = clock.setTimer(PATIENCE_MS, () => patience.abort())
+  const stopTimer = clock.setTimer(patienceMs, () => patience.abort())
   try {
     return await request(locks, name, { signal: patience.signal })
   } catch (error) {

@@ -1,12 +1,22 @@
 /**
- * The hub's script (`holdfast/hub`): run it in a `SharedWorker` whose name `connect()` gives. It needs nothing else from the app.
+ * The hub's script (`holdfast/hub`): run it in a `SharedWorker` whose name `connect()` gives, or, where there is none, in a `Worker` of that name. It
+ * needs nothing else from the app.
  *
  * @packageDocumentation
  */
+import { listenForPorts } from '../bridge/broadcast-port.ts'
 import { browserPlatform } from './browser-platform.ts'
 import { createHub } from './hub.ts'
 
-declare const self: SharedWorkerGlobalScope
+declare const self: SharedWorkerGlobalScope | DedicatedWorkerGlobalScope
 
-const hub = createHub(browserPlatform(self.name, true))
-self.addEventListener('connect', ({ ports: [port] }) => port && hub.connect(port))
+const platform = browserPlatform(self.name, 'onconnect' in self)
+const hub = createHub(platform)
+if ('onconnect' in self) self.addEventListener('connect', ({ ports: [port] }) => port && hub.connect(port))
+else
+  listenForPorts(
+    (name) => new BroadcastChannel(name),
+    self.name,
+    platform.random.id(),
+    (port) => hub.connect(port),
+  )

@@ -48,7 +48,7 @@ export class TestWorld {
   readonly random: Random = { fraction: () => 0, id: () => id(`made${++this.#ids}`) }
 
   /** Starts a worker. */
-  hub(generation: number = 0): Hub {
+  hub(generation: number = 0, shared: boolean = true): Hub {
     const { clock, random, locks, sockets } = this
     const platform: HubPlatform = {
       clock,
@@ -57,7 +57,7 @@ export class TestWorld {
       log: (entry) => void this.log.push(entry),
       scope: SCOPE,
       generation,
-      shared: true,
+      shared,
       openSocket: () => sockets.open,
       durableStore: ({ outbox }) => {
         const store = createMemoryStore({ clock, random, limits: outbox, contents: this.disk })

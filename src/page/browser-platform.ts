@@ -33,6 +33,11 @@ export const browser: Platform = {
     // Bundlers look for exactly this expression.
     return new SharedWorker(new URL('./hub.js', import.meta.url), { type: 'module', name, extendedLifetime: true } as WorkerOptions)
   },
+  startWorker(name, url) {
+    if (url !== undefined) return new Worker(url, { type: 'module', name })
+    return new Worker(new URL('./hub.js', import.meta.url), { type: 'module', name })
+  },
+  openBroadcast: (name) => new BroadcastChannel(name),
   isVisible,
   watchPage,
   report: (error) => (typeof reportError === 'function' ? reportError(error) : console.error(error)),

@@ -19,8 +19,7 @@ const connections: Connections = new Map()
  * Connects this tab. All tabs with the same `url` (without its query) and `user` share one hub and one socket; a second call in the same tab gives the
  * same connection, which then wants two `close()`. On a server, where there is no `window`, the connection does nothing and stays `connecting`.
  *
- * @throws HoldfastError `invalid-option`; `options-disagree` when this tab already has the connection with other settings; `insecure-context`;
- * `no-shared-worker`. A setting out of its range is found by the hub: the connection then ends with an `error` event of `invalid-option`.
+ * @throws HoldfastError `invalid-option`; `options-disagree` when this tab already has the connection with other settings; `insecure-context`. A setting out of its range is found by the hub: the connection then ends with an `error` event of `invalid-option`.
  */
 export function connect(options: ConnectOptions): Connection {
   return connectOn(typeof window === 'undefined' ? null : browser, connections, options)
@@ -33,12 +32,9 @@ export function connectOn(platform: Platform | null, known: Connections, options
   if (!platform.isSecure) {
     throw new HoldfastError('insecure-context', 'Not a secure context: serve the page over https:, or from localhost.')
   }
-  if (!platform.hasSharedWorker) {
-    throw new HoldfastError('no-shared-worker', 'This browser has no SharedWorker.')
-  }
 
   const { scopeKey } = checked
-  const settings = JSON.stringify(checked.settings)
+  const settings = JSON.stringify([checked.settings, checked.shared])
   const held = known.get(scopeKey)
   if (held && held.settings !== settings) {
     throw new HoldfastError('options-disagree', 'This tab is connected to the same url and user with other options.')

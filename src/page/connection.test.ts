@@ -137,9 +137,6 @@ describe('connect', () => {
   it('[TB8] says what is missing in the browser', () => {
     page.isSecure = false
     expect(() => connect()).toThrow(expect.objectContaining({ code: 'insecure-context' }))
-    page.isSecure = true
-    page.hasSharedWorker = false
-    expect(() => connect()).toThrow(expect.objectContaining({ code: 'no-shared-worker' }))
   })
 
   it('[TB8] does nothing on a server, where a send is refused', async () => {

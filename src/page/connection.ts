@@ -11,6 +11,7 @@ import { createLiveValue, type LiveValue } from './live-value.ts'
 import type { CheckedOptions } from './options.ts'
 import { EMPTY_OUTBOX, outboxContents, type Outbox, type OutboxContents } from './outbox.ts'
 import type { Platform } from './platform.ts'
+import { createRungs } from './rungs.ts'
 import { createSender } from './sender.ts'
 import { createSubscriptions } from './subscriptions.ts'
 
@@ -62,12 +63,13 @@ export interface Holders {
 
 /** Makes the connection of one scope in this tab. Without `holders` it does nothing: that is how it looks on a server. */
 export function createConnection(
-  { settings, scopeKey, token, hub, hubUrl }: CheckedOptions,
+  { settings, scopeKey, token, ...where }: CheckedOptions,
   platform: Platform,
   holders: Holders | null,
 ): Connection {
   const { report } = platform
-  const state = createLiveValue<ConnectionState>({ status: 'connecting', pending: 0, durable: false, shared: true }, report)
+  const rungs = createRungs(platform, where)
+  const state = createLiveValue<ConnectionState>({ status: 'connecting', pending: 0, durable: false, shared: rungs.isShared() }, report)
   let watchesOutbox = false
   const outbox = createLiveValue<OutboxContents>(EMPTY_OUTBOX, report, (on) => {
     watchesOutbox = on
@@ -84,7 +86,7 @@ export function createConnection(
   /** The state came from the hub this tab introduced itself to last. */
   let isStateNew = false
 
-  const link = createHubLink(platform, scopeKey, (name) => (hub ? hub({ name }) : platform.startHub(name, hubUrl)), {
+  const link = createHubLink(platform, scopeKey, rungs, {
     api: {
       deliver: async (batch) => take(batch),
       credential: () => askCredential(token, fail),
@@ -183,6 +185,7 @@ export function createConnection(
     platform.watchPage((event) => {
       if (event === 'resumed') return link.attachAgain()
       signal(event)
+      if (event === 'suspended') link.suspend()
       if (event === 'visible') void link.check()
     }, over.signal)
     link.start()

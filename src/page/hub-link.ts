@@ -1,9 +1,10 @@
 import { BRIDGE_VERSION, type AttachRequest, type HubApi, type Result, type TabApi } from '../bridge/contract.ts'
-import { holdLock, newestGeneration, whenFree, type HeldLock } from '../bridge/liveness.ts'
+import { holdLock, newestHub, whenFree, type HeldLock, type Rung } from '../bridge/liveness.ts'
 import { hubName, tabLockName } from '../bridge/lock-names.ts'
 import { openHubPort, type HubAnswer, type HubPort } from '../bridge/tab-end.ts'
 import { HoldfastError, type ErrorData } from '../protocol/errors.ts'
 import type { HubWorker, Platform } from './platform.ts'
+import type { Rungs } from './rungs.ts'
 
 /** How long an ordinary call may take. */
 const CALL_MS = 10_000
@@ -11,6 +12,8 @@ const CALL_MS = 10_000
 const START_MS = 5_000
 /** The same when a hub of this tab has just died, and the script is at hand; also for a ping. */
 const REVIVE_MS = 2_000
+/** How often a tab that is seen asks a hub in another tab whether it lives: one that is frozen keeps its locks. */
+const WATCH_MS = 2_000
 /** Longest patience, and longest pause between starts that fail. */
 const MAX_PATIENCE_MS = 10_000
 
@@ -44,6 +47,8 @@ export interface HubLink {
   ask<Name extends 'cancel' | 'retry' | 'discard'>(name: Name, ...args: Parameters<HubApi[Name]>): Promise<void>
   /** Finds out whether the hub still answers. */
   check(): Promise<void>
+  /** The page will stand still until {@link HubLink.attachAgain}. A hub that runs in it ends, so that another tab can have it. */
+  suspend(): void
   /** Closes the port and states anew where this tab is. */
   attachAgain(): void
   /** Ends for good. */
@@ -56,16 +61,21 @@ export function isUnanswered(error: ErrorData): boolean {
 }
 
 /** Why the session with a hub ended. */
-type End = 'gone' | 'again' | 'unanswered' | 'broken' | 'stopped'
+type End = 'gone' | 'again' | 'elsewhere' | 'unanswered' | 'broken' | 'stopped'
 
-/** Makes a link for one scope. `startHub` starts or joins the worker of that name. */
-export function createHubLink(platform: Platform, scopeKey: string, startHub: (name: string) => HubWorker, owner: LinkOwner): HubLink {
+/** Makes a link for one scope. */
+export function createHubLink(platform: Platform, scopeKey: string, rungs: Rungs, owner: LinkOwner): HubLink {
   const { clock } = platform
   /** Set while attached. */
   let hub: HubPort | null = null
   let instance = ''
   let end = (_how: End): void => {}
   let wake = (): void => {}
+  /** How the session ends when its hub does not answer a ping. */
+  let silence = (): End => 'gone'
+  /** Ends the session, where the hub runs in a tab. */
+  let leave = (): void => {}
+  let isSuspended = false
   let isRunning = false
   let over: HoldfastError | null = null
   let generation = 0
@@ -88,7 +98,8 @@ export function createHubLink(platform: Platform, scopeKey: string, startHub: (n
       if (how === 'unanswered') generation++
       quickDeaths = how === 'gone' && clock.nowMs() - sinceMs < START_MS ? quickDeaths + 1 : 0
       if (how === 'broken' || quickDeaths > 1) await pause(patienceMs)
-      patienceMs = how === 'gone' ? REVIVE_MS : how === 'again' ? START_MS : Math.min(patienceMs * 2, MAX_PATIENCE_MS)
+      patienceMs =
+        how === 'gone' ? REVIVE_MS : how === 'again' || how === 'elsewhere' ? START_MS : Math.min(patienceMs * 2, MAX_PATIENCE_MS)
     }
   }
 
@@ -102,28 +113,50 @@ export function createHubLink(platform: Platform, scopeKey: string, startHub: (n
       lock = await holdLock(locks, tabLockName(scope, tab), () => end('again'))
     }
     const held = lock
-    generation = Math.max(generation, await newestGeneration(locks, scope))
+    const rung = await findRung(scope)
     if (over) {
       held.release()
       return 'stopped'
     }
-    const worker = startHub(hubName(scope, generation))
+    let worker: HubWorker
+    try {
+      worker = rungs.start(rung, hubName(scope, generation))
+    } catch (error) {
+      if (rungs.failed()) return 'elsewhere'
+      throw error
+    }
     const port = openHubPort(worker.port, owner.api, clock)
     const session = new AbortController()
     const { signal } = session
+    let stopWatching = (): void => {}
+    const watch = (): void => {
+      stopWatching = clock.setTimer(WATCH_MS, () => {
+        if (platform.isVisible() && worker.isHere?.() === false) void check()
+        watch()
+      })
+    }
+    // The name is free again once its worker was ended here; one that hangs in another tab keeps it.
+    silence = () => (!worker.isHere || worker.isHere() ? 'gone' : 'unanswered')
+    leave = (): void => worker.isHere && session.abort('again')
     return new Promise((resolve) => {
       const mine = (end = (how: End): void => session.abort(how))
       signal.addEventListener('abort', () => {
         port.close(NO_HUB)
-        if (hub === port) hub = null
-        if (signal.reason === 'gone') owner.lost()
+        stopWatching()
+        const wasAttached = hub === port
+        if (wasAttached) hub = null
+        if (signal.reason === 'gone' || (wasAttached && signal.reason === 'unanswered')) owner.lost()
         resolve(signal.reason as End)
       })
-      worker.addEventListener('error', () => {
+      worker.addEventListener('error', (cause) => {
         if (signal.aborted) return
-        owner.failed(new HoldfastError('hub-failed', 'The script of the hub failed or did not load: see option hubUrl.'))
+        const error = new HoldfastError('hub-failed', 'The script of the hub failed or did not load: see option hubUrl.', { cause })
         // Some browsers also tell later errors of a worker that goes on.
-        if (!hub) mine('broken')
+        if (hub) return owner.failed(error)
+        // It may yet start elsewhere, and then nothing is wrong.
+        if (rungs.failed()) return mine('elsewhere')
+        owner.failed(error)
+        mine('broken')
       })
       void port
         .call(patienceMs, 'attach', { ...owner.introduce(), bridge: BRIDGE_VERSION, tab, attempt: ++attempts, lock: held.name })
@@ -131,6 +164,8 @@ export function createHubLink(platform: Platform, scopeKey: string, startHub: (n
           if (signal.aborted) return
           if (answer.ok) {
             hub = port
+            rungs.answered()
+            if (worker.isHere) watch()
             if (answer.value.instance !== instance) owner.replaced()
             instance = answer.value.instance
             void whenFree(locks, answer.value.lock, signal).then(() => mine('gone'))
@@ -140,6 +175,7 @@ export function createHubLink(platform: Platform, scopeKey: string, startHub: (n
           }
           const { code } = answer.error
           // `closed`: it is about to stop. Its name would give the same worker again.
+          if (code === 'hub-timeout') rungs.silent()
           if (code === 'hub-timeout' || code === 'closed') return mine('unanswered')
           if (code === 'hub-failed') return mine('broken')
           isRunning = false
@@ -147,6 +183,16 @@ export function createHubLink(platform: Platform, scopeKey: string, startHub: (n
           owner.refused(answer.error)
         })
     })
+  }
+
+  /** Where to look for a hub now. A page that is about to stand still must not be elected: it waits until it runs again. */
+  async function findRung(scope: string): Promise<Rung> {
+    const newest = await newestHub(platform.locks, scope)
+    generation = Math.max(generation, newest.generation)
+    const rung = rungs.choose(newest.rung)
+    if (rung === 'shared' || !isSuspended || over) return rung
+    await new Promise<void>((resolve) => (wake = resolve))
+    return findRung(scope)
   }
 
   function pause(delayMs: number): Promise<void> {
@@ -173,8 +219,10 @@ export function createHubLink(platform: Platform, scopeKey: string, startHub: (n
   async function check(): Promise<void> {
     const mine = end
     const asked = instance
+    const whenSilent = silence
     const answer = await hub?.call(REVIVE_MS, 'ping')
-    if (answer && !(answer.ok && answer.value.instance === asked)) mine('gone')
+    if (answer?.ok === false) mine(whenSilent())
+    else if (answer && answer.value.instance !== asked) mine('gone')
   }
 
   async function call<Name extends keyof HubApi>(name: Name, ...args: Parameters<HubApi[Name]>): Promise<HubAnswer<Name>> {
@@ -206,7 +254,15 @@ export function createHubLink(platform: Platform, scopeKey: string, startHub: (n
       if (!answer.ok) throw over ?? HoldfastError.from(answer.error)
     },
     check,
-    attachAgain: () => end('again'),
+    suspend() {
+      isSuspended = true
+      leave()
+    },
+    attachAgain() {
+      isSuspended = false
+      wake()
+      end('again')
+    },
     close(error) {
       over = error
       void hub?.call(CALL_MS, 'detach')

@@ -8,7 +8,7 @@ export type { Connection, ConnectionEvents, ListenOptions } from './connection.t
 export type { Channel, SendOptions } from './channel.ts'
 export type { ChannelHandlers, ChannelMessage, SnapshotFacts } from './channel-feed.ts'
 export type { LiveValue } from './live-value.ts'
-export type { ConnectOptions } from './options.ts'
+export type { ConnectOptions, HubStart } from './options.ts'
 export type { Outbox, OutboxContents, OutboxParked, OutboxPending } from './outbox.ts'
 export type { SendFate, SentMessage } from './sent-message.ts'
 export type { OutboxRestart, ResetNotice } from '../bridge/contract.ts'

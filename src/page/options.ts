@@ -12,10 +12,18 @@ export interface ConnectOptions {
    * Of two `connect` calls of one tab for the same connection, the first one's is asked.
    */
   readonly token?: () => string | null | Promise<string | null>
-  /** Starts the hub, where the packaged script cannot be used: `({ name }) => new SharedWorker(new URL('./hub.ts', import.meta.url), { type: 'module', name, extendedLifetime: true })`. */
-  readonly hub?: (options: { readonly name: string }) => SharedWorker
+  /**
+   * Starts the hub, where the packaged script cannot be used: `({ name }) => new SharedWorker(new URL('./hub.ts', import.meta.url), { type: 'module', name, extendedLifetime: true })`.
+   * Called with `shared: false` where no SharedWorker can be had; it may then give `new Worker(new URL('./hub.ts', import.meta.url), { type: 'module', name })`.
+   */
+  readonly hub?: (options: HubStart) => SharedWorker | Worker
   /** Address of a copy of `holdfast/hub` on the app's own origin, where no bundler sees the package. */
   readonly hubUrl?: string | URL
+  /**
+   * `false` never uses a SharedWorker: the hub then runs in a worker of one of the tabs, and in another one's when that tab closes. The same happens by
+   * itself where there is no SharedWorker, or where it does not start. @defaultValue true
+   */
+  readonly shared?: boolean
   /** How the connection comes back. @defaultValue {@link DEFAULT_RECONNECT} */
   readonly reconnect?: Partial<ReconnectSettings>
   /** What the queue of unsent messages holds. @defaultValue {@link DEFAULT_OUTBOX} */
@@ -24,11 +32,20 @@ export interface ConnectOptions {
   readonly hiddenDelayMs?: number
 }
 
+/** What the option `hub` is called with. */
+export interface HubStart {
+  /** The name the worker must be given. */
+  readonly name: string
+  /** Whether a SharedWorker is wanted, or a Worker of this tab. */
+  readonly shared: boolean
+}
+
 /** Options that were checked and completed. */
 export interface CheckedOptions {
   readonly token: ConnectOptions['token']
   readonly hub: ConnectOptions['hub']
   readonly hubUrl: string | undefined
+  readonly shared: boolean
   readonly settings: HubSettings
   /** Tabs and `connect` calls with the same key share one hub. */
   readonly scopeKey: string
@@ -43,6 +60,7 @@ const OPTIONS = {
   token: () => null,
   hub: () => null,
   hubUrl: '',
+  shared: true,
   reconnect: DEFAULT_RECONNECT,
   outbox: DEFAULT_OUTBOX,
   hiddenDelayMs: 0,
@@ -53,7 +71,17 @@ const OPTIONS = {
  * @throws HoldfastError `invalid-option`, naming the option and what it may be.
  */
 export function checkOptions(options: ConnectOptions, baseUrl: string): CheckedOptions {
-  const { url: address, user = null, token, hub, hubUrl, reconnect, outbox, hiddenDelayMs = 1_000 } = checked('', options, OPTIONS)
+  const {
+    url: address,
+    user = null,
+    token,
+    hub,
+    hubUrl,
+    shared = true,
+    reconnect,
+    outbox,
+    hiddenDelayMs = 1_000,
+  } = checked('', options, OPTIONS)
   if (hub && hubUrl !== undefined) invalid('hubUrl', 'and hub exclude each other')
   let url: URL
   try {
@@ -68,6 +96,7 @@ export function checkOptions(options: ConnectOptions, baseUrl: string): CheckedO
     token,
     hub,
     hubUrl,
+    shared,
     settings: {
       url: url.href,
       user,

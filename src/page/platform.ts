@@ -1,9 +1,20 @@
+import type { BridgePort } from '../bridge/bridge-port.ts'
+import type { OpenBroadcast } from '../bridge/broadcast-port.ts'
 import type { Locks } from '../bridge/liveness.ts'
 import type { Clock } from '../core/ports.ts'
 import type { Id } from '../protocol/messages.ts'
 
-/** What a tab's end of a new worker must have. */
-export type HubWorker = Pick<SharedWorker, 'port' | 'addEventListener'>
+/** A tab's end of a hub's worker: a `SharedWorker`, or what stands in for it. */
+export interface HubWorker {
+  readonly port: BridgePort
+  /** Told that the worker failed, with what the browser says of it. */
+  addEventListener(type: 'error', listener: (event: unknown) => void): void
+  /** Only where the hub runs in one of the tabs: whether that is this one. */
+  readonly isHere?: () => boolean
+}
+
+/** What is used of a worker that only this tab has. */
+export type ElectedWorker = Pick<Worker, 'addEventListener' | 'terminate'>
 
 /** What happens to a page. */
 export type PageEvent = 'visible' | 'hidden' | 'online' | 'offline' | 'suspended' | 'resumed'
@@ -20,8 +31,11 @@ export interface Platform {
   readonly newId: () => Id
   /** The first 128 bits of the text's SHA-256. */
   hash(text: string): Promise<Id>
-  /** Starts or joins the hub of that name, with the script at `url` or the packaged one. */
+  /** Starts or joins the hub of that name in a SharedWorker, with the script at `url` or the packaged one. */
   startHub(name: string, url?: string | URL): HubWorker
+  /** Starts the hub of that name in a worker of this tab, with the same script. */
+  startWorker(name: string, url?: string | URL): ElectedWorker
+  readonly openBroadcast: OpenBroadcast
   isVisible(): boolean
   watchPage(listener: (event: PageEvent) => void, signal: AbortSignal): void
   /** Tells an error of the app's own code to the browser's console and error reporting. */

@@ -1,10 +1,12 @@
 import type { AttachRequest, Delivery, HubApi, Result, SendAnswer } from '../bridge/contract.ts'
+import type { OpenBroadcast } from '../bridge/broadcast-port.ts'
 import { serveTab, type RemoteTab } from '../bridge/hub-end.ts'
 import { holdLock } from '../bridge/liveness.ts'
 import { hubLockName, parseHubName } from '../bridge/lock-names.ts'
+import { createTestBroadcasts } from '../bridge/test-broadcasts.ts'
 import { TestLocks } from '../bridge/test-locks.ts'
 import type { Clock, NewMessage } from '../core/ports.ts'
-import type { HubWorker, PageEvent, Platform } from './platform.ts'
+import type { ElectedWorker, HubWorker, PageEvent, Platform } from './platform.ts'
 
 const ok: Result<null> = { ok: true, value: null }
 
@@ -129,8 +131,8 @@ export class TestPage implements Platform {
   readonly baseUrl = 'https://app.test/list/?q=1'
   isSecure = true
   hasSharedWorker = true
-  readonly clock: TestClock = new TestClock()
-  readonly locks: TestLocks = new TestLocks()
+  clock: TestClock = new TestClock()
+  locks: TestLocks = new TestLocks()
   readonly hubs: TestHub[] = []
   readonly names: string[] = []
   readonly reported: unknown[] = []
@@ -159,6 +161,11 @@ export class TestPage implements Platform {
     }
     return { port: port2, addEventListener } as unknown as HubWorker
   }
+
+  startWorker = (_name: string): ElectedWorker => {
+    throw new Error('no worker of a tab in this test')
+  }
+  openBroadcast: OpenBroadcast = createTestBroadcasts()
 
   watchPage = (listener: (event: PageEvent) => void, signal: AbortSignal): void => {
     this.tell = (event) => {

@@ -3,7 +3,6 @@
  */
 export type ErrorCode =
   | 'insecure-context'
-  | 'no-shared-worker'
   | 'hub-failed'
   | 'hub-timeout'
   | 'options-disagree'

@@ -1,0 +1,93 @@
+import type { AttachRequest, HubApi, Result, SendAnswer } from '../bridge/contract.ts'
+import { listenForPorts } from '../bridge/broadcast-port.ts'
+import { serveTab } from '../bridge/hub-end.ts'
+import { holdLock } from '../bridge/liveness.ts'
+import { hubLockName, parseHubName } from '../bridge/lock-names.ts'
+import type { ElectedWorker } from './platform.ts'
+import { TestPage } from './test-page.ts'
+
+const ok: Result<null> = { ok: true, value: null }
+
+/** A hub in a worker of a tab, as far as tabs can tell. */
+export interface TestWorker {
+  readonly page: TestPage
+  readonly name: string
+  readonly attached: AttachRequest[]
+  readonly taken: string[]
+  isAlive: boolean
+  /** Its thread hangs, or its page is frozen: it answers nothing and keeps what it holds. */
+  isFrozen: boolean
+}
+
+/** Several tabs of one browser that has no SharedWorker: they share locks, broadcast channels and time. */
+export class TestBrowser {
+  readonly workers: TestWorker[] = []
+  readonly #first = new TestPage()
+  #pages = 0
+
+  get clock(): TestPage['clock'] {
+    return this.#first.clock
+  }
+
+  get locks(): TestPage['locks'] {
+    return this.#first.locks
+  }
+
+  page(): TestPage {
+    const page = new TestPage()
+    const prefix = String.fromCharCode(97 + this.#pages++)
+    let ids = 0
+    return Object.assign(page, {
+      hasSharedWorker: false,
+      clock: this.#first.clock,
+      locks: this.#first.locks,
+      openBroadcast: this.#first.openBroadcast,
+      newId: () => `${prefix}${String(++ids).padStart(21, '0')}`,
+      startWorker: (name: string) => this.#start(page, name),
+    })
+  }
+
+  get alive(): TestWorker[] {
+    return this.workers.filter(({ isAlive }) => isAlive)
+  }
+
+  #start(page: TestPage, name: string): ElectedWorker {
+    const worker: TestWorker = { page, name, attached: [], taken: [], isAlive: true, isFrozen: false }
+    this.workers.push(worker)
+    if (page.broken(name)) {
+      worker.isAlive = false
+      return { addEventListener: (_type: string, listener: () => void) => queueMicrotask(listener), terminate() {} } as ElectedWorker
+    }
+    const instance = page.newId()
+    const lock = hubLockName(parseHubName(name)?.scope ?? '', { generation: parseHubName(name)?.generation ?? 0, instance })
+    const held = holdLock(this.locks, lock)
+    const answers: Partial<HubApi> = {
+      attach: async (request) => {
+        worker.attached.push(request)
+        return { ok: true, value: { bridge: 1, instance, lock } }
+      },
+      ping: async () => ({ ok: true, value: { instance } }),
+      send: async (messages) => {
+        worker.taken.push(...messages.map(({ json }) => json))
+        return { ok: true, value: messages.map((): SendAnswer => ({ queued: true })) }
+      },
+    }
+    const api = new Proxy({} as HubApi, {
+      get: (_target, method: keyof HubApi) => {
+        if (!worker.isAlive || worker.isFrozen) return () => new Promise(() => {})
+        return answers[method] ?? (() => Promise.resolve(ok))
+      },
+    })
+    listenForPorts(page.openBroadcast, name, instance, (port) => {
+      // A thread that hangs does not even open its end.
+      if (worker.isAlive && !worker.isFrozen) serveTab(port, api, { clock: this.clock })
+    })
+    return {
+      addEventListener: () => {},
+      terminate: () => {
+        worker.isAlive = false
+        void held.then((alive) => alive.release())
+      },
+    }
+  }
+}
