@@ -79,6 +79,7 @@ function journalled(engine: Engine): Engine {
     },
     confirm: (client, n) => engine.confirm(client, n),
     admit: (admittance) => engine.admit(admittance),
+    forget: (session) => engine.forget(session),
     touch: (sessions, clients) => engine.touch(sessions, clients),
     sweep: () => engine.sweep(),
     counts: () => engine.counts(),

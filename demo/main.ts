@@ -4,7 +4,7 @@ import { countOf, RESET_WORDS, restartLine, wordsFor } from './app/connection-wo
 import { applyEntry, linesOf, type Conversation, type Draft, type Entry, type Own } from './app/conversation.ts'
 import { byId, setText } from './app/element.ts'
 import { connectFaults, currentNetwork, type NetworkFault } from './app/faults.ts'
-import { loadPerson } from './app/identity.ts'
+import { loadPeople } from './app/identity.ts'
 import { exactTimeOfDay } from './app/relative-time.ts'
 import { createAgentsView } from './app/render-agents.ts'
 import { createBreakItView, PRESSED } from './app/render-break-it.ts'
@@ -12,13 +12,19 @@ import { createConversationView } from './app/render-conversation.ts'
 import { createStatusView } from './app/render-status.ts'
 import { createTimelineView } from './app/render-timeline.ts'
 import { makeSectionsFoldable } from './app/sections.ts'
+import { createSignInView } from './app/sign-in.ts'
 import { watchTabs, type TabNumber } from './app/tab-number.ts'
 import { addHappening, type Happening, type HappeningKind } from './app/timeline.ts'
 
+const people = loadPeople()
+const [person] = people
 const connection = connect({
   url: document.querySelector<HTMLMetaElement>('meta[name=live-url]')?.content ?? '',
   hub: ({ name }) =>
     new SharedWorker(new URL('./hub.ts', import.meta.url), { type: 'module', name, extendedLifetime: true } as WorkerOptions),
+  user: person.id,
+  // The demo has no passwords: whoever says who they are is believed.
+  token: () => person.id,
   // So that nobody waits half a minute for the demo to come back.
   reconnect: { maxDelayMs: 10_000 },
 })
@@ -26,7 +32,6 @@ const agentsChannel = connection.channel<Agents, Agent>('agents')
 const conversationChannel = connection.channel<Conversation, Entry>('conversation')
 
 // Everything the page shows. Whatever happens changes it and calls `paint`.
-const person = loadPerson()
 const own = new Map<string, Own>()
 const mayRepeat = new Set<string>()
 let agents: Agents | null = null
@@ -63,6 +68,7 @@ const showConversation = createConversationView(person, {
 const showBreakIt = createBreakItView(faults)
 const showTimeline = createTimelineView()
 makeSectionsFoldable()
+createSignInView(connection, people, (error) => happened('bad', `Nobody was signed out: ${error.message}`))
 
 let isPainting = false
 /** Shows everything once the current batch of news is through. */

@@ -48,11 +48,14 @@ export async function startLive(allowedOrigins, conversation = []) {
 
   const live = createLiveServer({
     allowedOrigins,
+    // The demo has no passwords.
+    authenticate: ({ credential }) => (credential === null ? null : { user: credential }),
     // After more than that a newcomer gets a snapshot instead: quicker on a slow line.
     history: { messages: 200 },
     snapshot: (channel) => (channel === 'agents' ? crew.all() : channel === 'conversation' ? entries : undefined),
     onMessage({ id, channel, data, mayRepeat }, context) {
       if (channel !== 'conversation' || !isDraft(data)) throw new Rejected('This is not a message of the demo.')
+      if (data.author.id !== context.user) throw new Rejected('It is signed by somebody else.')
       if (/reject/i.test(data.text)) throw new Rejected('It contains the word “reject”.')
       // Side effects of an app's own are deduplicated by the message's id.
       if (entries.some((entry) => entry.id === id)) return

@@ -16,6 +16,8 @@ export interface Probe {
   readonly events: ProbeEvent[]
   /** What an app would show: the snapshot and every message since that is not in it. */
   readonly views: Record<string, string[]>
+  /** What `open` made. */
+  readonly connection: Connection
   open(options: ConnectOptions): void
   subscribe(channel: string): void
   /** Sends strings and gives the message ids at once. */
@@ -41,6 +43,9 @@ function current(): Connection {
 const probe: Probe = {
   events,
   views,
+  get connection() {
+    return current()
+  },
   open(options) {
     // The page's address says on which rung the tests run.
     const isElected = new URLSearchParams(location.search).get('shared') === 'false'

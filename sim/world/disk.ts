@@ -127,6 +127,7 @@ export class Disk {
       appliedSince: (sinceMs) => call('appliedSince', () => inner.appliedSince(sinceMs)),
       saveCache: (changes) => call('saveCache', () => inner.saveCache(changes), true),
       dropCache: (channels) => call('dropCache', () => inner.dropCache(channels)),
+      signOut: (newClient, park) => call('signOut', () => inner.signOut(newClient, park)),
       onLost: (listener) => {
         this.#lose.push((why) => process.post(() => listener(why)))
       },
@@ -148,9 +149,10 @@ export class Disk {
 }
 
 /** A copy that shares what is never changed in place. */
-function copyOf({ lease, stored, channels }: MemoryContents): MemoryContents {
+function copyOf({ lease, signOuts, stored, channels }: MemoryContents): MemoryContents {
   return {
     lease,
+    signOuts,
     stored: stored && { ...stored, numbers: new Map(stored.numbers), fates: new Map(stored.fates), parked: new Map(stored.parked) },
     channels: new Map(channels),
   }

@@ -108,6 +108,10 @@ export class SimEngine implements Engine {
     return this.#ask(() => this.#inner.admit(admittance) as Admitted | null)
   }
 
+  forget(session: Id): Awaitable<void> {
+    return this.#ask(() => this.#inner.forget(session) as void)
+  }
+
   touch(sessions: readonly Id[], clients: readonly Id[]): void {
     this.#inner.touch(sessions, clients)
   }

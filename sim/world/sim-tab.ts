@@ -58,6 +58,7 @@ export class SimTab {
       startWorker: notHere,
       openBroadcast: notHere,
       isVisible: () => this.isVisible,
+      storage: undefined,
       watchPage: (listener) => (this.#tell = (event) => process.post(() => listener(event))),
       report: (error) => world.check.reported(this, error),
     }

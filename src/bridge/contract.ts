@@ -41,6 +41,8 @@ export interface AttachRequest {
   readonly watchesOutbox: boolean
   /** Ids of queued messages whose final fate the tab still waits for. */
   readonly unsettled: readonly Id[]
+  /** The sign-outs that a hub has told this tab of; absent before it was told. A tab that did not run while its user left learns it by this. */
+  readonly signOuts?: number
 }
 
 /** What the hub answers. */
@@ -74,6 +76,8 @@ export interface HubApi {
   /** Forgets a parked message. */
   discard(id: Id): Promise<Result<null>>
   signal(signal: TabSignal): Promise<Result<null>>
+  /** The user leaves; with `park` the messages that wait stay stored. Every other tab is told. A tab that calls again while this is under way gets the same answer. */
+  signOut(park: boolean): Promise<Result<SignedOut>>
   ping(): Promise<Result<{ readonly instance: Id }>>
   detach(): Promise<Result<null>>
 }
@@ -93,8 +97,31 @@ export interface Delivery {
   readonly fates?: readonly (Fate | { readonly id: Id; readonly fate: 'sent' })[]
   readonly outbox?: OutboxView
   readonly restarts?: readonly OutboxRestart[]
+  readonly storageLost?: StorageLost
+  /** How often the users of this store have signed out before; goes with the state. */
+  readonly signOuts?: number
+  /** The user has left, in another tab. The last that this tab is told. */
+  readonly signedOut?: true
   /** Storage or another part of the hub failed in a way no call could tell. */
   readonly errors?: readonly ErrorData[]
+}
+
+/** What became of a user's traces when the user left. */
+export interface SignedOut {
+  /** Messages that were neither confirmed nor ended, and were forgotten. With `park` none is. */
+  readonly discarded: number
+  /** Whether the server ended the session. If not, it ends by itself, when its time to live is over (24 h by default). */
+  readonly serverTold: boolean
+}
+
+/** The browser took the storage away while the hub ran: cleared by the user, or evicted. The outbox went on in a new one, under a new client id. */
+export interface StorageLost {
+  /** What the browser said. */
+  readonly reason: string
+  /** Messages that had not left, and were queued again. */
+  readonly requeued: number
+  /** Messages that may have been applied: only the lost storage knew what to ask the server. Their senders are told `may-repeat`. */
+  readonly mayRepeat: readonly Id[]
 }
 
 /** What is new in one channel. To be handled in the order of the fields. */

@@ -24,6 +24,7 @@ export const HUB_ARGUMENTS: { readonly [Name in keyof HubApi]: readonly ((value:
   retry: [id, id],
   discard: [id],
   signal: [(value) => read.word(value, 'signal', SIGNALS)],
+  signOut: [(value) => value === true],
   ping: [],
   detach: [],
 }
@@ -51,6 +52,7 @@ function attachRequest(value: unknown): AttachRequest {
     channels: positions(fields['channels']),
     watchesOutbox: fields['watchesOutbox'] === true,
     unsettled: read.array(fields['unsettled'], 'unsettled', MAX_ITEMS, id),
+    ...(fields['signOuts'] === undefined ? {} : { signOuts: read.integer(fields['signOuts'], 'signOuts') }),
   }
 }
 

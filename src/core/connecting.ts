@@ -10,7 +10,7 @@ import type { StoredFlush } from './ports.ts'
 import type { RefusalReason, WaitReason } from './public-state.ts'
 import type { HubSettings } from './settings.ts'
 import type { ChannelState, Phase } from './state.ts'
-import { change, changeLink, clearTimer, liveLink, log, setTimer } from './turn.ts'
+import { change, changeLink, clearTimer, liveLink, log, send, setTimer } from './turn.ts'
 
 /** The life of the socket: tries, waits, refusals, and the answer to `hello`. Knows nothing of what flows once it is live. */
 
@@ -33,15 +33,32 @@ export function hasSocket(phase: Phase): boolean {
   return phase.name === 'opening' || phase.name === 'greeting' || phase.name === 'live'
 }
 
-/** Goes for a new socket now, or as soon as the limit of tries allows. */
-export function beginAttempt(turn: Turn): void {
+/** Goes for a new socket now, or as soon as the limit of tries allows; with the `credential` that is given, or with one that is asked for. */
+export function beginAttempt(turn: Turn, credential?: string | null): void {
   const { nowMs } = turn.at
   const times = countedAttempts(turn.state.attemptTimes, nowMs)
   const budgetMs = attemptBudgetDelayMs(times, nowMs)
   if (budgetMs > 0) return waitFor(turn, budgetMs, 'unreachable')
   clearTimer(turn, 'retry')
-  turn.effects.push({ type: 'ask-credential' })
   change(turn, { phase: { name: 'asking' }, attemptTimes: [...times, nowMs] })
+  if (credential === undefined) turn.effects.push({ type: 'ask-credential' })
+  else open(turn, credential)
+}
+
+/** Somebody is back while the server would not have the credential: asks whether there is another one by now. */
+export function askAnew(turn: Turn): void {
+  const { phase } = turn.state
+  if (phase.name !== 'refused' || phase.reason !== 'auth' || phase.asking) return
+  turn.effects.push({ type: 'ask-credential' })
+  change(turn, { phase: { ...phase, asking: true } })
+}
+
+/** The answer to that; `undefined` when nobody gave one. The same credential would be refused again, on every wake-up. */
+export function answerAnew(turn: Turn, credential: string | null | undefined): void {
+  const { phase, presented } = turn.state
+  if (phase.name !== 'refused' || !phase.asking) return
+  if (credential === undefined || credential === presented) change(turn, { phase: { name: 'refused', reason: phase.reason } })
+  else beginAttempt(turn, credential)
 }
 
 /** The credential is here: opens the socket. */
@@ -49,7 +66,7 @@ export function open(turn: Turn, credential: string | null): void {
   if (turn.state.phase.name !== 'asking') return
   setTimer(turn, 'handshake', HANDSHAKE_TIMEOUT_MS)
   turn.effects.push({ type: 'open' })
-  change(turn, { phase: { name: 'opening', credential } })
+  change(turn, { phase: { name: 'opening', credential }, presented: credential })
 }
 
 /** The socket is open: says hello, with every channel that is wanted under a new number. */
@@ -133,9 +150,20 @@ function flushOf({ outboxToken: token, limits }: SessionInit | SessionRestored, 
   return token === undefined ? null : { url: flushUrl(url), token, user, frameBytes: limits.frameBytes }
 }
 
+/** The user leaves: asks the server to end the session. What it still answers is heard. */
+export function signOut(turn: Turn): void {
+  if (!liveLink(turn)) return
+  send(turn, { type: 'sign_out' })
+  changeLink(turn, { leaving: true })
+}
+
 /** The socket was closed by the other side or the network. */
 export function lost(turn: Turn, code: number): void {
   if (!hasSocket(turn.state.phase)) return
+  if (code === CLOSE.signedOut.code && liveLink(turn)?.leaving) {
+    leaveSocket(turn)
+    return change(turn, { phase: { name: 'resting' }, session: null })
+  }
   if (code === CLOSE.replaced.code && turn.state.phase.name === 'live') {
     // This hub holds the owner lock, so no other hub of this profile can have taken the session: the profile was copied.
     change(turn, { session: null })

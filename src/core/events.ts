@@ -62,6 +62,8 @@ export type CoreEvent =
   | { readonly type: 'restarted'; readonly outbox: OutboxState }
   /** The store could not do what the protocol needs before going on. */
   | { readonly type: 'store-failed' }
+  /** The user leaves: the server is to end the session. Nothing else is sent from here on. */
+  | { readonly type: 'sign-out' }
   | { readonly type: 'stop' }
 
 /** What the machine tells its host. */

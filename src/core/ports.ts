@@ -131,6 +131,8 @@ export interface StoredState {
   readonly outbox: OutboxState
   readonly parked: readonly ParkedMessage[]
   readonly channels: readonly CachedChannel[]
+  /** How often users of this store have signed out. */
+  readonly signOuts: number
   /** Stored data was found that could not be trusted; it was set aside, and the client id is new. */
   readonly corrupt: boolean
 }
@@ -219,6 +221,12 @@ export interface Store {
   saveCache(changes: readonly CacheChange[]): Promise<void>
   /** Forgets cached channels. */
   dropCache(channels: readonly string[]): Promise<void>
+  /**
+   * The user leaves: in one transaction forgets session, outbox, fates, parked messages and cache, and counts the sign-out. With `park` the messages stay, under the new
+   * client id, and those that may have been sent are to be asked about under the old one. Nothing can be stored any more when it resolves.
+   * @returns how many messages without a fate were forgotten.
+   */
+  signOut(newClient: Id, park: boolean): Promise<number>
   /** Called when the browser took the storage away (deleted, evicted, closed for good). Calls made after that throw. */
   onLost(listener: (why: string) => void): void
   /** Called when a call was refused because another hub has taken the lease over: this one owns nothing any more. */

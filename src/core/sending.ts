@@ -16,7 +16,13 @@ const ENVELOPE_UNITS = 320
 export function sendsAtOnce({ phase, outbox }: CoreState): boolean {
   if (phase.name !== 'live') return false
   const { link } = phase
-  return link.identified && link.recalling === null && link.sent === outbox.next - 1 && outbox.next - link.hi < link.limits.sendWindow
+  return (
+    link.identified &&
+    !link.leaving &&
+    link.recalling === null &&
+    link.sent === outbox.next - 1 &&
+    outbox.next - link.hi < link.limits.sendWindow
+  )
 }
 
 /** Every number up to here may have left, or may be on its way out already. */
@@ -34,7 +40,7 @@ export function tooOld({ settings, phase, outbox }: CoreState, nowMs: number): r
 /** Sends what may be sent: questions about earlier client ids first, then numbers in order, within window and rate. */
 export function pump(turn: Turn): void {
   const link = liveLink(turn)
-  if (!link?.identified || link.recalling) return
+  if (!link?.identified || link.recalling || link.leaving) return
   const { outbox } = turn.state
   const question = nextRecall(outbox, MAX_RECALL_IDS)
   if (question) {

@@ -25,7 +25,12 @@ export type Phase =
   /** The next try is at `retryAtMs`; `Infinity` when only a wake-up or the app brings it. */
   | { readonly name: 'waiting'; readonly retryAtMs: number; readonly reason: WaitReason }
   /** No try until the app acts. */
-  | { readonly name: 'refused'; readonly reason: RefusalReason }
+  | {
+      readonly name: 'refused'
+      readonly reason: RefusalReason
+      /** A tab is asked whether it has another credential by now. */
+      readonly asking?: true
+    }
 
 /** One answered connection. */
 export interface Link {
@@ -50,6 +55,8 @@ export interface Link {
   readonly lastSaidMs: number
   /** A ping waits for its answer. */
   readonly pinging: boolean
+  /** The server was asked to end the session. */
+  readonly leaving?: true
   /** What the server owed when that was looked at last; `null` before the first look. */
   readonly looked: Looked | null
 }
@@ -94,6 +101,8 @@ export interface CoreState {
   readonly settings: HubSettings
   readonly phase: Phase
   readonly session: SessionKey | null
+  /** What the last try was made with. */
+  readonly presented: string | null
   readonly outbox: OutboxState
   /** Highest number whose stable ack is stored: what the server may forget. */
   readonly confirmed: number
@@ -121,6 +130,7 @@ export function initialState(settings: HubSettings, session: SessionKey | null, 
     settings,
     phase: { name: 'resting' },
     session,
+    presented: null,
     outbox,
     confirmed: outbox.acked,
     decided: [],

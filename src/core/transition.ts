@@ -37,6 +37,7 @@ function handle(turn: Turn, event: CoreEvent): void {
       return
     case 'wake':
       if (phase.name === 'waiting') connecting.beginAttempt(turn)
+      else if (phase.name === 'refused') connecting.askAnew(turn)
       else ping(turn)
       return
     case 'presence':
@@ -44,12 +45,13 @@ function handle(turn: Turn, event: CoreEvent): void {
       // Reckoned from what was heard last, not begun anew: tabs that come and go must not keep a dead peer unnoticed.
       return checkSilence(turn)
     case 'credential':
+      if (phase.name === 'refused') return connecting.answerAnew(turn, event.credential)
       if (phase.name !== 'live') return connecting.open(turn, event.credential)
       if (event.credential !== null) send(turn, { type: 'authenticate', credential: event.credential })
       return
     case 'no-credential':
       if (phase.name === 'asking') connecting.fail(turn, 'no-credential')
-      return
+      return connecting.answerAnew(turn, undefined)
     case 'opened':
       return connecting.greet(turn)
     case 'frame':
@@ -113,6 +115,8 @@ function handle(turn: Turn, event: CoreEvent): void {
       if (phase.name === 'restarting') return connecting.fail(turn, 'unreachable')
       if (connecting.hasSocket(phase)) connecting.giveUp(turn, 'unreachable')
       return
+    case 'sign-out':
+      return connecting.signOut(turn)
     case 'stop':
       return connecting.stop(turn)
     default:

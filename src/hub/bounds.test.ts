@@ -23,7 +23,7 @@ function frozenTab() {
       push: (batch) => void batches.push(batch),
       credential: () => Promise.resolve({ ok: true, value: null }),
     },
-    { hiddenDelayMs: 1_000, clock: createFakeClock(), state: () => null, outboxView: () => null, serve: () => null },
+    { hiddenDelayMs: 1_000, clock: createFakeClock(), state: () => null, signOuts: () => 0, outboxView: () => null, serve: () => null },
   )
   tab.tellError({ code: 'hub-failed', message: 'the first batch, which is not answered' })
   return {

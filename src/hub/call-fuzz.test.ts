@@ -23,7 +23,8 @@ const known = {
   places: [],
   numbers: [],
 }
-const NAMES = Object.keys(HUB_ARGUMENTS)
+/** All but the one after which nobody is served, by intent. */
+const NAMES = Object.keys(HUB_ARGUMENTS).filter((name) => name !== 'signOut')
 
 /** Values that JSON does not know, and ports carry all the same. */
 const odd = (random: SeededRandom): unknown =>

@@ -59,7 +59,11 @@ export function createHub(platform: HubPlatform): Hub {
   }
 
   const begin = (wanted: HubSettings): Ownership => {
-    const mine = createOwnership(platform, wanted, tabs, retire)
+    const mine = createOwnership(platform, wanted, tabs, retire, () => {
+      mine.end()
+      // Who signs in next begins with settings of their own.
+      if (ownership === mine) ownership = settings = null
+    })
     ownerLock ??= takeOwnerLock(platform.locks, platform.clock, ownerLockName(platform.scope), takeOverAfterMs(platform))
     ownerLock
       .then(({ lost }) => {
@@ -131,7 +135,7 @@ export function createHub(platform: HubPlatform): Hub {
 
     /** Runs a call of an attached tab; whatever it throws goes back as data. */
     const call = async <T>(run: (tab: TabSession, owner: Ownership) => T | Promise<T>): Promise<Result<T>> => {
-      if (!session || !ownership) return { ok: false, error: { code: 'closed', message: 'attach first' } }
+      if (!session || session.hasLeft || !ownership) return { ok: false, error: { code: 'closed', message: 'attach first' } }
       const [tab, owner] = [session, ownership]
       return settle(() => run(tab, owner))
     }
@@ -153,6 +157,7 @@ export function createHub(platform: HubPlatform): Hub {
       retry: (id, newId) => order((tab, owner) => owner.retry(tab, id, newId)),
       discard: (id) => order((_tab, owner) => owner.discard(id)),
       signal: (signal) => order((tab, owner) => owner.signal(tab, signal)),
+      signOut: (park) => call((tab, owner) => owner.signOut(tab, park)),
       ping: () => settle((): { readonly instance: Id } => ({ instance })),
       detach: () =>
         settle(() => {

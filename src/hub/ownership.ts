@@ -1,10 +1,9 @@
-import type { AttachRequest, SendAnswer, TabPosition, TabSignal } from '../bridge/contract.ts'
+import type { AttachRequest, SendAnswer, SignedOut, TabPosition, TabSignal } from '../bridge/contract.ts'
 import type { NewMessage, Store } from '../core/ports.ts'
 import { publicState } from '../core/derive-public-state.ts'
 import type { ConnectionState } from '../core/public-state.ts'
 import { createRuntime, type Runtime } from '../core/runtime.ts'
 import type { Notice } from '../core/runtime-ports.ts'
-import type { Submitted } from '../core/group-commit.ts'
 import { possiblySentThrough } from '../core/sending.ts'
 import type { HubSettings } from '../core/settings.ts'
 import type { CoreState } from '../core/state.ts'
@@ -17,9 +16,11 @@ import { createFateDesk } from './fate-desk.ts'
 import { openStore } from './open-store.ts'
 import { outboxView } from './outbox-view.ts'
 import type { HubPlatform } from './platform.ts'
-import { requeue, rescue } from './rescue.ts'
+import { rescue } from './rescue.ts'
 import { settleTab } from './settle-tab.ts'
+import { createSignOut, SIGNED_OUT } from './sign-out.ts'
 import { createStateBoard } from './state-board.ts'
+import { answerOf, retryParked, submit } from './submit.ts'
 import type { TabSession, TabSource } from './tab-session.ts'
 import { volatileFrame } from './volatile-frame.ts'
 
@@ -42,23 +43,29 @@ export interface Ownership {
   retry(tab: TabSession, id: Id, newId: Id): Promise<void>
   discard(id: Id): Promise<void>
   signal(tab: TabSession, signal: TabSignal): void
+  /** The user leaves, as {@link signOut} says; more tabs may ask while it is under way. */
+  signOut(tab: TabSession, park: boolean): Promise<SignedOut>
 }
 
 interface Running {
   readonly store: Store
   readonly runtime: Runtime
   readonly channels: Channels
+  /** Sign-outs before this store was opened. */
+  readonly signOuts: number
 }
 
 /**
  * Serves `tabs`, a set that its maker keeps. Calls that need the store wait until it is open.
  * @param fenced told when another hub has taken the store over
+ * @param left told when the user has left: nothing is to be done for the tabs that are there any more
  */
 export function createOwnership(
   platform: HubPlatform,
   settings: HubSettings,
   tabs: ReadonlySet<TabSession>,
   fenced: () => void,
+  left: () => void,
 ): Ownership {
   const { clock, log, shared } = platform
   const fates = createFateDesk()
@@ -68,6 +75,7 @@ export function createOwnership(
   let online = true
   let isOver = false
   let outboxFacts: readonly unknown[] = []
+  const leaving = createSignOut({ clock, newId: () => platform.random.id(), tabs, ready: () => ready, now: () => running, left })
 
   const board = createStateBoard(clock, state, () => {
     for (const tab of tabs) tab.stateChanged()
@@ -84,7 +92,7 @@ export function createOwnership(
     for (const tab of tabs) tab.tellError(data)
   }
 
-  const open = async (lost: CoreState | null): Promise<void> => {
+  const open = async (lost: { readonly state: CoreState; readonly why: string } | null): Promise<void> => {
     const [store, stored] = await openStore(platform, settings, fail)
     if (stored.corrupt) fail(new HoldfastError('storage-corrupt', 'stored data could not be read and was set aside'))
     const runtime = createRuntime({
@@ -94,19 +102,24 @@ export function createOwnership(
       openSocket: platform.openSocket(settings.url),
       store,
       stored,
-      earlier: lost,
+      earlier: lost?.state ?? null,
       askCredential: () => askCredential([...tabs]),
       notify: (notice) => take(notice),
       log,
     })
-    const write = createCacheWriter(store, clock, fail)
+    // A store that was given up fails, and nobody misses what it does not take.
+    const failUnlessOver = (error: unknown): void => (isOver ? undefined : fail(error))
+    const write = createCacheWriter(store, clock, failUnlessOver)
     const channels = new Channels(
-      { clock, runtime, tabs, changed: write, dropped: (gone) => void store.dropCache(gone).catch(fail) },
+      { clock, runtime, tabs, changed: write, dropped: (gone) => void store.dropCache(gone).catch(failUnlessOver) },
       stored.channels,
     )
     if (isOver) return store.close()
-    const now: Running = { store, runtime, channels }
+    const now: Running = { store, runtime, channels, signOuts: stored.signOuts }
     running = now
+    for (const tab of tabs) if (knowsFewer(tab, now)) tab.signedOut()
+    // Only pages that came back after their user had left: there is nobody to connect for.
+    if (tabs.size > 0 && [...tabs].every(({ hasLeft }) => hasLeft)) return left()
     store.onLost((why) => {
       if (running === now) lose(why, now)
     })
@@ -117,10 +130,9 @@ export function createOwnership(
     for (const tab of tabs) for (const channel of tab.channels.values()) channels.join(tab, channel)
     runtime.dispatch({ type: 'start' })
     if (lost) {
-      const { again, fates: ended } = rescue(lost)
-      fates.tell(ended)
       // Before whatever has waited for the store since.
-      if (again.length > 0) void requeue(runtime, again, fail).then((left) => fates.tell(left))
+      const saved = rescue(lost.state, { runtime, fates, fail })
+      for (const tab of tabs) tab.tellStorageLost({ reason: lost.why, ...saved })
     }
     opened(now)
     board.update()
@@ -133,7 +145,7 @@ export function createOwnership(
     running = null
     ready = new Promise((resolve) => (opened = resolve))
     fail(new HoldfastError('storage-failed', `the browser took the storage away: ${why}`))
-    open(runtime.state).catch(fail)
+    open({ state: runtime.state, why }).catch(fail)
   }
 
   const end = (): void => {
@@ -147,6 +159,7 @@ export function createOwnership(
     switch (notice.type) {
       case 'changed':
         board.update()
+        leaving.look()
         return showOutbox()
       case 'fates':
         fates.tell(notice.fates)
@@ -191,26 +204,12 @@ export function createOwnership(
 
   const wake = (): void => running?.runtime.dispatch({ type: 'wake' })
 
-  /** Queues messages of a tab; it is told what becomes of those that are queued. */
-  const submit = async (tab: TabSession, runtime: Runtime, messages: readonly NewMessage[]): Promise<readonly Submitted[]> => {
-    const ids = messages.map(({ id }) => id)
-    // Before they are queued: a fate may overtake the answer.
-    fates.claim(tab, ids)
-    const submitted = await runtime.send(messages).catch((error: unknown) => {
-      fates.release(tab, ids)
-      throw error
-    })
-    fates.close(submitted.flatMap((one) => ('ended' in one ? [one.ended.id] : [])))
-    const failed = ids.filter((_, at) => 'failed' in (submitted[at] ?? {}))
-    fates.release(tab, failed)
-    return submitted
-  }
-
   return {
     source: {
       hiddenDelayMs: settings.hiddenDelayMs,
       clock,
       state: () => board.current(),
+      signOuts: () => running?.signOuts ?? 0,
       outboxView: () => (running ? outboxView(running.runtime) : null),
       serve: (tab, channel) => running?.channels.serve(tab, channel) ?? null,
     },
@@ -218,13 +217,15 @@ export function createOwnership(
     fail,
     end,
     joined(tab, request) {
+      if (running && knowsFewer(tab, running)) return tab.signedOut()
       subscribe(tab, request.channels)
       tab.stateChanged()
       const host = { clock, fates, ready: () => ready, isHere: () => !isOver && tabs.has(tab), fail }
       void settleTab(tab, request.unsettled, host)
       presence()
-      // Somebody came: worth a try now. An open socket needs no proof of life for it.
-      if (running?.runtime.state.phase.name === 'waiting') wake()
+      // Somebody came, maybe with another credential: worth a try now. An open socket needs no proof of life for it.
+      const { name } = running?.runtime.state.phase ?? {}
+      if (name === 'waiting' || name === 'refused') wake()
     },
     left(tab) {
       fates.forget(tab)
@@ -240,23 +241,16 @@ export function createOwnership(
     },
     async send(tab, messages) {
       const { runtime } = await ready
-      return (await submit(tab, runtime, messages)).map(answerOf)
+      if (leaving.isUnderWay()) return messages.map(() => ({ error: SIGNED_OUT }))
+      return (await submit(tab, messages, { fates, runtime })).map(answerOf)
     },
     sendVolatile(messages) {
       const runtime = running?.runtime
-      if (runtime?.state.phase.name !== 'live') throw new HoldfastError('not-connected', 'there is no connection')
+      if (leaving.isUnderWay() || runtime?.state.phase.name !== 'live') throw new HoldfastError('not-connected', 'there is no connection')
       runtime.dispatch({ type: 'volatile', frame: volatileFrame(messages) })
     },
     cancel: async (id) => (await ready).runtime.cancel(id),
-    async retry(tab, id, newId) {
-      const { runtime } = await ready
-      const message = runtime.parked.get(id)
-      if (!message) throw new HoldfastError('not-found', 'no such message is parked')
-      // Queued before it is forgotten: a crash in between shows it twice, and never loses it.
-      const [again] = await submit(tab, runtime, [{ id: newId, channel: message.channel, json: message.json, atMs: clock.nowMs() }])
-      if (again && 'failed' in again) throw HoldfastError.from(again.failed)
-      await runtime.unpark(id)
-    },
+    retry: async (tab, id, newId) => retryParked(tab, id, { id: newId, atMs: clock.nowMs() }, { fates, runtime: (await ready).runtime }),
     async discard(id) {
       const { runtime } = await ready
       await runtime.unpark(id)
@@ -284,10 +278,11 @@ export function createOwnership(
           if (signal === 'visible') wake()
       }
     },
+    signOut: leaving.signOut,
   }
 }
 
-function answerOf(submitted: Submitted): SendAnswer {
-  if ('queued' in submitted) return { queued: true }
-  return 'failed' in submitted ? { error: submitted.failed } : submitted
+/** Whether the tab belongs to a user who has left since: it did not run when that was told. */
+function knowsFewer({ signOuts }: TabSession, now: Running): boolean {
+  return signOuts !== undefined && signOuts < now.signOuts
 }

@@ -1,31 +1,35 @@
+import type { StorageLost } from '../bridge/contract.ts'
 import { mayRepeatFate } from '../core/outbox.ts'
 import type { Fate, NewMessage } from '../core/ports.ts'
 import type { Runtime } from '../core/runtime.ts'
 import { possiblySentThrough } from '../core/sending.ts'
 import type { CoreState } from '../core/state.ts'
+import type { Id } from '../protocol/messages.ts'
+import type { FateDesk } from './fate-desk.ts'
 
 /**
- * What becomes of the messages that waited when their store was lost. Those that had not left are queued again, under the same ids; of the others only
+ * Saves the messages that waited when their store was lost. Those that had not left are queued again, under the same ids; of the others only
  * the store knew what to ask the server.
  */
-export function rescue(state: CoreState): { readonly again: readonly NewMessage[]; readonly fates: readonly Fate[] } {
+export function rescue(
+  lost: CoreState,
+  { runtime, fates, fail }: { readonly runtime: Runtime; readonly fates: FateDesk; readonly fail: (error: unknown) => void },
+): Omit<StorageLost, 'reason'> {
   const again: NewMessage[] = []
-  const fates: Fate[] = []
-  const sentThrough = possiblySentThrough(state)
-  for (const { n, id, channel, json, atMs, skip, recall, mayRepeat } of state.outbox.entries) {
+  const mayRepeat: Id[] = []
+  const sentThrough = possiblySentThrough(lost)
+  for (const { n, id, channel, json, atMs, skip, recall, mayRepeat: repeats } of lost.outbox.entries) {
     if (skip) continue
-    if (n > sentThrough && !recall && !mayRepeat) again.push({ id, channel, json, atMs })
-    else fates.push(mayRepeatFate(id))
+    if (n > sentThrough && !recall && !repeats) again.push({ id, channel, json, atMs })
+    else mayRepeat.push(id)
   }
-  return { again, fates }
+  fates.tell(mayRepeat.map(mayRepeatFate))
+  if (again.length > 0) void requeue(runtime, again, fail).then((left) => fates.tell(left))
+  return { requeued: again.length, mayRepeat }
 }
 
 /** Queues them in the new store. Gives the fates of those that it did not take, which may be all: `failed` is told why. */
-export async function requeue(
-  runtime: Pick<Runtime, 'send'>,
-  messages: readonly NewMessage[],
-  failed: (error: unknown) => void,
-): Promise<readonly Fate[]> {
+async function requeue(runtime: Runtime, messages: readonly NewMessage[], failed: (error: unknown) => void): Promise<readonly Fate[]> {
   const submitted = await runtime.send(messages).catch((error: unknown) => {
     failed(error)
     return []

@@ -39,6 +39,7 @@ function sessionOf(
       hiddenDelayMs: 1_000,
       clock,
       state: () => facts,
+      signOuts: () => 0,
       outboxView: () => ({ pendingCount: 0, parkedCount: 0, pending: [], parked: [] }),
       serve: (_tab, channel) => serve(channel),
     },
@@ -71,7 +72,7 @@ describe('the session of a tab', () => {
       tab.tellFates([applied(`m${n}`)])
     }
     tab.tellRestart(restart)
-    expect(batches).toEqual([{ state: facts, channels: [{ channel: 'a' }] }])
+    expect(batches).toEqual([{ state: facts, signOuts: 0, channels: [{ channel: 'a' }] }])
     await answer()
     expect(batches).toHaveLength(2)
     expect(batches[1]).toMatchObject({ channels: [{ channel: 'b' }], restarts: [restart] })
@@ -110,7 +111,7 @@ describe('the session of a tab', () => {
     tab.outboxChanged()
     await answer()
     tab.tellFates([applied('m')])
-    expect(batches.map((batch) => Object.keys(batch))).toEqual([['state', 'outbox'], ['outbox'], ['fates']])
+    expect(batches.map((batch) => Object.keys(batch))).toEqual([['state', 'signOuts', 'outbox'], ['outbox'], ['fates']])
   })
 
   it('[HU3] shows the outbox to a tab from when it wants it', async () => {
@@ -171,7 +172,7 @@ describe('the session of a tab', () => {
     clock.advance(399)
     expect(batches).toEqual([])
     clock.advance(1)
-    expect(batches).toEqual([{ state: facts, channels: [{ channel: 'a' }, { channel: 'b' }] }])
+    expect(batches).toEqual([{ state: facts, signOuts: 0, channels: [{ channel: 'a' }, { channel: 'b' }] }])
     tab.channelChanged(wants('c'))
     await answer()
     expect(batches).toHaveLength(1)

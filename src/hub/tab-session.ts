@@ -1,5 +1,5 @@
 import type { RemoteTab } from '../bridge/hub-end.ts'
-import type { AttachRequest, ChannelDelivery, Delivery, OutboxRestart, OutboxView, TabPosition } from '../bridge/contract.ts'
+import type { AttachRequest, ChannelDelivery, Delivery, OutboxRestart, OutboxView, StorageLost, TabPosition } from '../bridge/contract.ts'
 import type { Clock, Fate } from '../core/ports.ts'
 import type { ConnectionState } from '../core/public-state.ts'
 import type { ErrorData } from '../protocol/errors.ts'
@@ -21,6 +21,8 @@ export interface TabSource {
   readonly clock: Clock
   /** `null` until the store is open: the tab goes on showing what it knows. */
   state(): ConnectionState | null
+  /** Sign-outs before this moment, while {@link state} is known. */
+  signOuts(): number
   /** `null` like {@link state}. */
   outboxView(): OutboxView | null
   serve(tab: TabSession, channel: TabChannel): ChannelDelivery | null
@@ -38,9 +40,13 @@ export class TabSession {
   readonly id: Id
   readonly channels: Map<string, TabChannel> = new Map()
   readonly canAuthenticate: boolean
+  /** Sign-outs the tab knew of when it attached. */
+  readonly signOuts: number | undefined
   visible: boolean
   watchesOutbox: boolean
   suspended = false
+  /** The user has signed out: nothing of this tab is done any more. */
+  hasLeft = false
   readonly #remote: RemoteTab
   readonly #source: TabSource
   #credit = true
@@ -52,6 +58,7 @@ export class TabSession {
   /** The newest of each message: it may be sent again with every connection. */
   readonly #fates = new Map<Id, FateNews>()
   #restarts: OutboxRestart[] = []
+  #storageLost: StorageLost | null = null
   /** The newest of each code: they may come for hours while a tab is frozen. */
   #errors = new Map<ErrorData['code'], ErrorData>()
   readonly #dirty = new Set<TabChannel>()
@@ -61,6 +68,7 @@ export class TabSession {
     this.visible = request.visible
     this.watchesOutbox = request.watchesOutbox
     this.canAuthenticate = request.canAuthenticate
+    this.signOuts = request.signOuts
     this.#remote = remote
     this.#source = source
   }
@@ -114,6 +122,21 @@ export class TabSession {
     if (this.#restarts.length <= MAX_RESTARTS) return this.#schedule()
     this.#restarts.shift()
     this.tellError({ code: 'may-repeat', message: 'the outbox restarted more often than is told here' })
+  }
+
+  /** The browser took the storage away. */
+  tellStorageLost(lost: StorageLost): void {
+    if (this.suspended) return
+    this.#storageLost = lost
+    this.#schedule()
+  }
+
+  /** The user has left. Told whatever the tab has answered, unless it asked itself, and the last that it is told. */
+  signedOut(asked: boolean = false): void {
+    if (this.hasLeft) return
+    this.hasLeft = true
+    if (!asked && !this.suspended) this.#remote.push({ signedOut: true })
+    this.end()
   }
 
   /** Something failed that no call could tell. */
@@ -172,6 +195,7 @@ export class TabSession {
     this.#dirty.clear()
     this.#fates.clear()
     this.#restarts = []
+    this.#storageLost = null
     this.#errors.clear()
   }
 
@@ -181,6 +205,7 @@ export class TabSession {
       this.#dirty.size > 0 ||
       this.#fates.size > 0 ||
       this.#restarts.length > 0 ||
+      this.#storageLost !== null ||
       this.#errors.size > 0 ||
       (this.watchesOutbox && this.#outboxDue)
     )
@@ -195,7 +220,8 @@ export class TabSession {
     const state = this.#stateDue ? this.#source.state() : null
     const outbox = this.watchesOutbox && this.#outboxDue ? this.#source.outboxView() : null
     const batch: Delivery = {
-      ...(state ? { state } : {}),
+      ...(state ? { state, signOuts: this.#source.signOuts() } : {}),
+      ...(this.#storageLost ? { storageLost: this.#storageLost } : {}),
       ...(channels.length > 0 ? { channels } : {}),
       ...(this.#fates.size > 0 ? { fates: [...this.#fates.values()] } : {}),
       ...(this.#restarts.length > 0 ? { restarts: this.#restarts } : {}),

@@ -39,6 +39,9 @@ export const browser: Platform = {
   },
   openBroadcast: (name) => new BroadcastChannel(name),
   isVisible,
+  get storage() {
+    return navigator.storage
+  },
   watchPage,
   report: (error) => (typeof reportError === 'function' ? reportError(error) : console.error(error)),
 }

@@ -1,4 +1,4 @@
-import type { Delivery, OutboxRestart, TabSignal } from '../bridge/contract.ts'
+import type { Delivery, OutboxRestart, SignedOut, StorageLost, TabSignal } from '../bridge/contract.ts'
 import type { ConnectionState } from '../core/public-state.ts'
 import { isChannelName } from '../protocol/decode.ts'
 import { HoldfastError } from '../protocol/errors.ts'
@@ -13,12 +13,18 @@ import { EMPTY_OUTBOX, outboxContents, type Outbox, type OutboxContents } from '
 import type { Platform } from './platform.ts'
 import { createRungs } from './rungs.ts'
 import { createSender } from './sender.ts'
+import { signOut } from './sign-out.ts'
+import { persist, storageFacts, type StorageFacts } from './storage-facts.ts'
 import { createSubscriptions } from './subscriptions.ts'
 
 /** What a connection tells besides its values. */
 export interface ConnectionEvents {
   /** Client and server disagreed about what was sent: these messages may be repeated or lost. */
   readonly outboxRestarted: OutboxRestart
+  /** The browser took the storage away while the app ran. What could be saved goes on in a new one, under a new client id. */
+  readonly storageLost: StorageLost
+  /** The user has left, by `signOut()` `here` or in another tab. The connection is `closed`; show nothing of that user any more. */
+  readonly signedOut: { readonly here: boolean }
   /** Something failed that no call could tell. Without a listener it goes to the browser's console. */
   readonly error: HoldfastError
 }
@@ -46,6 +52,21 @@ export interface Connection {
    * is rejected with `closed`.
    */
   close(): void
+  /**
+   * Ends the user's stay in this browser: sends what it can for at most five seconds, has the server end the session, closes the connection in all tabs, and deletes the
+   * outbox and everything cached. Messages sent from now on are refused with `closed`. To go on, `connect` again.
+   * Rejects with `hub-timeout` when the storage does not open (nothing has happened then: try again), and with `storage-failed`, `hub-failed` or `closed` when the user has
+   * left but it is not known whether everything was deleted, or how many messages there were.
+   */
+  signOut(options?: SignOutOptions): Promise<SignedOut>
+  /** What the browser says of the storage. Rejects with `storage-failed`. */
+  storage(): Promise<StorageFacts>
+}
+
+/** How to sign out. */
+export interface SignOutOptions {
+  /** Keeps the messages that wait, to be sent when this user signs in here again. Whoever can read this browser's files can read them. @defaultValue false */
+  readonly park?: boolean
 }
 
 /** How to listen. */
@@ -63,7 +84,7 @@ export interface Holders {
 
 /** Makes the connection of one scope in this tab. Without `holders` it does nothing: that is how it looks on a server. */
 export function createConnection(
-  { settings, scopeKey, token, ...where }: CheckedOptions,
+  { settings, scopeKey, token, persist: persists, ...where }: CheckedOptions,
   platform: Platform,
   holders: Holders | null,
 ): Connection {
@@ -77,12 +98,15 @@ export function createConnection(
   })
   const events: { readonly [Name in keyof ConnectionEvents]: Listeners<[ConnectionEvents[Name]]> } = {
     outboxRestarted: createListeners(report),
+    storageLost: createListeners(report),
+    signedOut: createListeners(report),
     error: createListeners(report),
   }
   const channels = new Map<string, Channel>()
   const over = new AbortController()
   /** What has happened to the page since it was introduced to a hub, and was not told yet. */
   let untold: TabSignal[] = []
+  let signOuts: number | undefined
   /** The state came from the hub this tab introduced itself to last. */
   let isStateNew = false
 
@@ -101,6 +125,7 @@ export function createConnection(
         canAuthenticate: !!token,
         channels: subscriptions.restate(),
         unsettled: sender.unsettled(),
+        ...(signOuts === undefined ? {} : { signOuts }),
       }
     },
     attached() {
@@ -124,7 +149,8 @@ export function createConnection(
   const sender = createSender(link, platform, settings.outbox)
   const subscriptions = createSubscriptions(link, report)
 
-  function take({ channels: deliveries = [], fates = [], outbox: view, state: next, restarts = [], errors = [] }: Delivery): null {
+  function take(batch: Delivery): null {
+    const { channels: deliveries = [], fates = [], outbox: view, state: next, restarts = [], errors = [], storageLost } = batch
     subscriptions.deliver(deliveries)
     sender.told(fates)
     if (view) outbox.set(outboxContents(view))
@@ -133,6 +159,9 @@ export function createConnection(
       isStateNew = true
       state.set(next)
     }
+    signOuts = batch.signOuts ?? signOuts
+    if (batch.signedOut) left(false)
+    if (storageLost) events.storageLost.emit(storageLost)
     for (const restart of restarts) events.outboxRestarted.emit(restart)
     for (const error of errors) fail(HoldfastError.from(error))
     return null
@@ -173,6 +202,13 @@ export function createConnection(
     holders.ended()
   }
 
+  function left(here: boolean): void {
+    if (over.signal.aborted) return
+    end(new HoldfastError('closed', 'The user signed out.'))
+    outbox.set(EMPTY_OUTBOX)
+    events.signedOut.emit({ here })
+  }
+
   function makeChannel(name: string): Channel {
     return {
       name,
@@ -189,12 +225,17 @@ export function createConnection(
       if (event === 'visible') void link.check()
     }, over.signal)
     link.start()
+    if (persists) persist(platform).catch(fail)
   } else end(new HoldfastError('not-connected', 'There is no connection outside a browser.'))
 
   return {
     state,
     user: makeChannel('@user'),
-    outbox: Object.assign(outbox, { cancel: sender.cancel, retry: sender.retry, discard: (id: Id) => link.ask('discard', id) }),
+    outbox: Object.assign(outbox, {
+      cancel: sender.cancel,
+      retry: sender.retry,
+      discard: async (id: Id) => void (await link.ask('discard', id)),
+    }),
     channel(name) {
       let channel = channels.get(name)
       if (!channel) {
@@ -216,6 +257,12 @@ export function createConnection(
     close() {
       if (!over.signal.aborted && holders?.release()) end(new HoldfastError('closed', 'The connection was closed.'))
     },
+    async signOut({ park = false } = {}) {
+      // What was sent before goes first.
+      await sender.flush()
+      return signOut(link, park, () => left(true))
+    },
+    storage: () => storageFacts(platform),
   }
 }
 

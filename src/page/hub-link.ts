@@ -8,6 +8,8 @@ import type { Rungs } from './rungs.ts'
 
 /** How long an ordinary call may take. */
 const CALL_MS = 10_000
+/** How long signing out may take: the server and the store are waited for. */
+const SIGN_OUT_MS = 60_000
 /** How long a hub may take to answer for the first time: its script may have to be fetched. */
 const START_MS = 5_000
 /** The same when a hub of this tab has just died, and the script is at hand; also for a ping. */
@@ -44,7 +46,7 @@ export interface HubLink {
   /** Calls the hub. Never rejects; resolves when it is also known whether a hub that gave no answer goes on. */
   call<Name extends keyof HubApi>(name: Name, ...args: Parameters<HubApi[Name]>): Promise<HubAnswer<Name>>
   /** Calls the hub as soon as there is one. Rejects with a HoldfastError: what the hub answered, `hub-failed` when it died meanwhile, or what the link was closed with. */
-  ask<Name extends 'cancel' | 'retry' | 'discard'>(name: Name, ...args: Parameters<HubApi[Name]>): Promise<void>
+  ask<Name extends 'cancel' | 'retry' | 'discard' | 'signOut'>(name: Name, ...args: Parameters<HubApi[Name]>): Promise<HubValue<Name>>
   /** Finds out whether the hub still answers. */
   check(): Promise<void>
   /** The page will stand still until {@link HubLink.attachAgain}. A hub that runs in it ends, so that another tab can have it. */
@@ -54,6 +56,9 @@ export interface HubLink {
   /** Ends for good. */
   close(error: HoldfastError): void
 }
+
+/** What the hub gives when a call succeeds. */
+export type HubValue<Name extends keyof HubApi> = Extract<HubAnswer<Name>, { ok: true }>['value']
 
 /** Whether an error says nothing about a call but that nobody answered it. */
 export function isUnanswered(error: ErrorData): boolean {
@@ -227,7 +232,7 @@ export function createHubLink(platform: Platform, scopeKey: string, rungs: Rungs
 
   async function call<Name extends keyof HubApi>(name: Name, ...args: Parameters<HubApi[Name]>): Promise<HubAnswer<Name>> {
     const mine = end
-    let answer: Result<unknown> = hub ? await hub.call(CALL_MS, name, ...args) : noHub
+    let answer: Result<unknown> = hub ? await hub.call(name === 'signOut' ? SIGN_OUT_MS : CALL_MS, name, ...args) : noHub
     if (!answer.ok) {
       if (answer.error.code === 'hub-timeout') await check()
       // A hub that does not know this tab any more is another one, started behind the same port.
@@ -248,10 +253,11 @@ export function createHubLink(platform: Platform, scopeKey: string, rungs: Rungs
     },
     isAttached: () => !!hub,
     call,
-    async ask(name, ...args) {
+    async ask<Name extends keyof HubApi>(name: Name, ...args: Parameters<HubApi[Name]>) {
       await attached()
       const answer: Result<unknown> = await call(name, ...args)
       if (!answer.ok) throw over ?? HoldfastError.from(answer.error)
+      return answer.value as HubValue<Name>
     },
     check,
     suspend() {

@@ -4,14 +4,15 @@
  * @packageDocumentation
  */
 export { connect } from './connect.ts'
-export type { Connection, ConnectionEvents, ListenOptions } from './connection.ts'
+export type { Connection, ConnectionEvents, ListenOptions, SignOutOptions } from './connection.ts'
 export type { Channel, SendOptions } from './channel.ts'
 export type { ChannelHandlers, ChannelMessage, SnapshotFacts } from './channel-feed.ts'
 export type { LiveValue } from './live-value.ts'
 export type { ConnectOptions, HubStart } from './options.ts'
 export type { Outbox, OutboxContents, OutboxParked, OutboxPending } from './outbox.ts'
 export type { SendFate, SentMessage } from './sent-message.ts'
-export type { OutboxRestart, ResetNotice } from '../bridge/contract.ts'
+export type { StorageFacts } from './storage-facts.ts'
+export type { OutboxRestart, ResetNotice, SignedOut, StorageLost } from '../bridge/contract.ts'
 export type { ConnectionState, ConnectionStatus, RefusalReason, StateFacts, WaitReason } from '../core/public-state.ts'
 export { DEFAULT_OUTBOX, DEFAULT_RECONNECT, type OutboxSettings, type ReconnectSettings } from '../core/settings.ts'
 export { HoldfastError, type ErrorCode, type ErrorData } from '../protocol/errors.ts'

@@ -30,6 +30,8 @@ export interface ConnectOptions {
   readonly outbox?: Partial<OutboxSettings>
   /** How late a hidden tab may get its messages, 0 to 60,000 ms. @defaultValue 1,000 ms */
   readonly hiddenDelayMs?: number
+  /** Asks the browser once not to take the storage away when space is short: `navigator.storage.persist()`. It may ask the user, or refuse. @defaultValue false */
+  readonly persist?: boolean
 }
 
 /** What the option `hub` is called with. */
@@ -46,6 +48,7 @@ export interface CheckedOptions {
   readonly hub: ConnectOptions['hub']
   readonly hubUrl: string | undefined
   readonly shared: boolean
+  readonly persist: boolean
   readonly settings: HubSettings
   /** Tabs and `connect` calls with the same key share one hub. */
   readonly scopeKey: string
@@ -64,6 +67,7 @@ const OPTIONS = {
   reconnect: DEFAULT_RECONNECT,
   outbox: DEFAULT_OUTBOX,
   hiddenDelayMs: 0,
+  persist: false,
 }
 
 /**
@@ -71,17 +75,8 @@ const OPTIONS = {
  * @throws HoldfastError `invalid-option`, naming the option and what it may be.
  */
 export function checkOptions(options: ConnectOptions, baseUrl: string): CheckedOptions {
-  const {
-    url: address,
-    user = null,
-    token,
-    hub,
-    hubUrl,
-    shared = true,
-    reconnect,
-    outbox,
-    hiddenDelayMs = 1_000,
-  } = checked('', options, OPTIONS)
+  const given = checked('', options, OPTIONS)
+  const { url: address, user = null, token, hub, hubUrl, shared = true, persist = false, reconnect, outbox, hiddenDelayMs = 1_000 } = given
   if (hub && hubUrl !== undefined) invalid('hubUrl', 'and hub exclude each other')
   let url: URL
   try {
@@ -97,6 +92,7 @@ export function checkOptions(options: ConnectOptions, baseUrl: string): CheckedO
     hub,
     hubUrl,
     shared,
+    persist,
     settings: {
       url: url.href,
       user,

@@ -37,6 +37,8 @@ export interface Platform {
   startWorker(name: string, url?: string | URL): ElectedWorker
   readonly openBroadcast: OpenBroadcast
   isVisible(): boolean
+  /** `undefined` where the browser has none. */
+  readonly storage: Pick<StorageManager, 'estimate' | 'persist' | 'persisted'> | undefined
   watchPage(listener: (event: PageEvent) => void, signal: AbortSignal): void
   /** Tells an error of the app's own code to the browser's console and error reporting. */
   readonly report: (error: unknown) => void

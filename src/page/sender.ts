@@ -42,12 +42,17 @@ export function createSender(link: HubLink, { clock, newId, report }: Platform, 
   let units = 0
   let passing: (readonly [NewMessage, Sending])[] = []
   let isFlushing = false
+  let flushing = Promise.resolve()
   let over: HoldfastError | null = null
   /** The durable messages whose end is not known yet. */
   const open = new Map<Id, Sending>()
 
-  async function flush(): Promise<void> {
-    if (isFlushing) return
+  function flush(): Promise<void> {
+    if (!isFlushing) flushing = handOver()
+    return flushing
+  }
+
+  async function handOver(): Promise<void> {
     isFlushing = true
     while (link.isAttached()) {
       if (!handed.length) handed = waiting.splice(0, MAX_GROUP)

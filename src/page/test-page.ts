@@ -142,6 +142,7 @@ export class TestPage implements Platform {
   /** Names whose script does not load. */
   broken: (name: string) => boolean = () => false
   visible = true
+  storage: Platform['storage'] = undefined
   tell: (event: PageEvent) => void = () => {}
   #ids = 0
 

@@ -51,6 +51,7 @@ export function decodeClientMessage(text: string): read.Decoded<ClientMessage> {
       case 'authenticate':
         return { type, credential: credential(fields['credential']) }
       case 'ping':
+      case 'sign_out':
         return { type }
       default:
         return read.malformed('type is not known')

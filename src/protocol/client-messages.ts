@@ -70,5 +70,21 @@ export interface Ping {
   readonly type: 'ping'
 }
 
+/** The user leaves: ends the session for good. The last message of a connection. */
+export interface SignOut {
+  readonly type: 'sign_out'
+}
+
 /** Everything a client may send. */
-export type ClientMessage = Hello | Subscribe | Unsubscribe | SnapshotRequest | Send | Skip | Volatile | Recall | Authenticate | Ping
+export type ClientMessage =
+  | Hello
+  | Subscribe
+  | Unsubscribe
+  | SnapshotRequest
+  | Send
+  | Skip
+  | Volatile
+  | Recall
+  | Authenticate
+  | Ping
+  | SignOut

@@ -23,7 +23,7 @@ describe('close codes', () => {
 
   it('[P34] a client refuses only after the codes that say so; any other code means retry', () => {
     const refusing = Object.values(CLOSE).filter(({ after }) => after === 'refuse')
-    expect(refusing.map(({ code }) => code)).toEqual([4401, 4403, 4411, 4440])
+    expect(refusing.map(({ code }) => code)).toEqual([4401, 4403, 4410, 4411, 4440])
     for (const { code, after } of Object.values(CLOSE)) expect(afterClose(code)).toBe(after)
     expect([0, 1000, 1005, 1006, 1015, 3000, 4000, 4999, Number.NaN].map(afterClose)).toEqual(Array.from({ length: 9 }, () => 'retry'))
   })

@@ -24,6 +24,7 @@ export type CloseName =
   | 'forbidden'
   | 'helloTimeout'
   | 'replaced'
+  | 'signedOut'
   | 'wrongUser'
   | 'slowConsumer'
   | 'rate'
@@ -56,6 +57,8 @@ export const CLOSE: { readonly [Name in CloseName]: CloseRule } = {
   helloTimeout: { code: 4408, after: 'retry' },
   /** A newer connection of the same session was accepted. The hub decides what it means. */
   replaced: { code: 4409, after: 'retry' },
+  /** The session was ended, as the client asked. The hub that asked forgets it; for any other the user has to sign in again. */
+  signedOut: { code: 4410, after: 'refuse' },
   /** The credential belongs to another user than the one the client acts for. */
   wrongUser: { code: 4411, after: 'refuse' },
   /** The client did not read what it was sent for too long. */

@@ -47,6 +47,7 @@ const clientMessages: { readonly [Type in ClientMessage['type']]: readonly Extra
   recall: [{ type: 'recall', client: OTHER, ids: [ID, OTHER] }],
   authenticate: [{ type: 'authenticate', credential: 'fresh' }],
   ping: [{ type: 'ping' }],
+  sign_out: [{ type: 'sign_out' }],
 }
 
 /** The same for a server. */

@@ -1,6 +1,7 @@
 import type { ClientLane } from './client-lane.ts'
 import type { ConnectionHost } from './connection-host.ts'
 import { checkCredential } from './credentials.ts'
+import { within } from './deadline.ts'
 import type { LostPlace } from './channel-log.ts'
 import type { Outbound } from './outbound.ts'
 import type { UpgradeRequest } from './ports.ts'
@@ -21,10 +22,13 @@ function noticeMs(endsAtMs: number, nowMs: number): number {
 }
 /** What may be asked at a time that takes the server long: a client asks such things one after the other. */
 const MAX_QUESTIONS = 16
+/** Time for what was begun to commit after `sign_out`. */
+const SIGN_OUT_MS = 2_000
 const PONG = '{"type":"pong"}'
 
 /** Who was admitted, and over which socket it is reached. */
 export interface Admission {
+  readonly session: Id
   readonly user: string | null
   readonly client: Id
   /** Highest number whose stable ack the client has stored. */
@@ -54,6 +58,7 @@ export class AdmittedConnection {
   #credentialRound = 0
   #hasEnded = false
   #questions = 0
+  #hasSignedOut = false
 
   constructor(host: ConnectionHost, admission: Admission) {
     this.#host = host
@@ -98,6 +103,7 @@ export class AdmittedConnection {
 
   /** Takes one message of the client; `length` is that of its frame, in UTF-16 units. */
   handle(message: Exclude<ClientMessage, Hello>, length: number): void {
+    if (this.#hasSignedOut) return
     switch (message.type) {
       case 'send':
         // A UTF-16 unit has at most three bytes of UTF-8: only a frame that large can hold a message over the limit.
@@ -130,6 +136,9 @@ export class AdmittedConnection {
         break
       case 'ping':
         this.#admission.outbound.sendText(PONG)
+        break
+      case 'sign_out':
+        this.#admission.guard(this.#signOut())
     }
   }
 
@@ -168,6 +177,20 @@ export class AdmittedConnection {
 
   #subscribe(requests: readonly SubscribeRequest[]): void {
     if (!this.#subscriptions.open(requests)) this.#admission.close('badMessage')
+  }
+
+  async #signOut(): Promise<void> {
+    const { engine, settings } = this.#host
+    const { session, client, lane, close } = this.#admission
+    this.#hasSignedOut = true
+    this.refuse()
+    this.#subscriptions.endAll()
+    await engine.forget(session)
+    await engine.revoke(client)
+    // Whatever a handler takes longer for is acknowledged to nobody.
+    await within(settings.clock, SIGN_OUT_MS, lane.whenIdle()).catch(() => {})
+    this.flush()
+    close('signedOut')
   }
 
   #ask(answer: () => Promise<void>): void {

@@ -177,6 +177,7 @@ export class Connection implements SocketEvents {
     if (this.#isClosed()) return
     const { client, confirmed } = hello
     const admission = {
+      session: admitted.session,
       user,
       client,
       confirmed,

@@ -101,6 +101,8 @@ export interface Engine {
   revokedAtMs(client: Id): Awaitable<number>
   /** Resumes a session or makes one, and raises its connection number. `null`: no room for another session. */
   admit(admittance: Admittance): Awaitable<Admitted | null>
+  /** Ends a session: it cannot be resumed any more. One that is not known is ignored. */
+  forget(session: Id): Awaitable<void>
   /** These sessions and clients are connected now: their time to live begins anew. */
   touch(sessions: readonly Id[], clients: readonly Id[]): void
   /** Drops what has lived out its time. `touch` with everything connected came just before. */

@@ -1,11 +1,12 @@
 import type { CachedChannel, Clock, OutboxLimits, Random, Store, StoredState } from '../core/ports.ts'
 import { HoldfastError } from '../protocol/errors.ts'
+import type { Id } from '../protocol/messages.ts'
 import { CACHE_STORES, deleteCachedChannels, readCache, writeCacheChanges } from './cache-transactions.ts'
 import { asStorageError, createConnection, isConnectionFailure, type Work } from './connection.ts'
 import { outboxMethods, type Commit } from './outbox-methods.ts'
-import { OUTBOX_STORES, rereadOutbox, storesOf, takeLease, writeChange, type Ownership } from './outbox-transactions.ts'
+import { OUTBOX_STORES, rereadOutbox, storesOf, takeLease, writeChange, writeSignedOut, type Ownership } from './outbox-transactions.ts'
 import type { RunRow, StoreName } from './schema.ts'
-import { applyChange, parkedByAge, type StoredOutbox } from './stored-outbox.ts'
+import { applyChange, countWaiting, parkedByAge, signedOut, type StoredOutbox } from './stored-outbox.ts'
 
 /** What an IndexedDB store needs. */
 export interface IndexedDbStoreOptions {
@@ -129,9 +130,27 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
       return [...lease.writes, ...deleteCachedChannels(tx, cache.broken)]
     })
     open = taken
-    const { stored } = whileOpen()
+    const { own, stored } = whileOpen()
     const { session, flush, outbox } = stored
-    return { session, flush, outbox, parked: parkedByAge(stored), channels, corrupt }
+    return { session, flush, outbox, parked: parkedByAge(stored), channels, signOuts: own.signOuts, corrupt }
+  }
+
+  /** Planned once: a call that is repeated may find that it has taken effect. */
+  function signOut(newClient: Id, park: boolean): Promise<number> {
+    let planned: { readonly left: StoredOutbox; readonly forgotten: number } | null = null
+    return inOrder(() =>
+      withReconnection(async () => {
+        const { own, stored } = whileOpen()
+        const { left, forgotten } = (planned ??= { left: signedOut(stored, newClient, park), forgotten: park ? 0 : countWaiting(stored) })
+        await transact([...OUTBOX_STORES, ...CACHE_STORES], async (tx) => [
+          ...writeSignedOut(tx, own, left),
+          ...CACHE_STORES.map((store) => tx.objectStore(store).clear()),
+        ])
+        // Before whatever was asked meanwhile: nothing of the user may come after.
+        connection.close()
+        return forgotten
+      }, reconnect),
+    )
   }
 
   return {
@@ -140,6 +159,7 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
     open: () => inOrder(() => withReconnection(openAndRead, async () => {})),
     saveCache: (changes) => write(CACHE_STORES, (tx) => writeCacheChanges(tx, changes)),
     dropCache: (channels) => write(CACHE_STORES, async (tx) => deleteCachedChannels(tx, channels)),
+    signOut,
     onLost(listener) {
       lostListeners.push(listener)
     },

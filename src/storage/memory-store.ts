@@ -2,18 +2,19 @@ import type { CachedChannel, Clock, OutboxLimits, Random, Store } from '../core/
 import { HoldfastError } from '../protocol/errors.ts'
 import { changeCachedChannel, isWhole } from './cached-channel.ts'
 import { outboxMethods, type Commit } from './outbox-methods.ts'
-import { applyChange, emptyStoredOutbox, parkedByAge, type StoredOutbox } from './stored-outbox.ts'
+import { applyChange, countWaiting, emptyStoredOutbox, parkedByAge, signedOut, type StoredOutbox } from './stored-outbox.ts'
 
 /** What a memory store holds. Plain data: `structuredClone` of it is a backup, and putting one back is a store that went back. */
 export interface MemoryContents {
   lease: number
+  signOuts: number
   stored: StoredOutbox | null
   readonly channels: Map<string, CachedChannel>
 }
 
 /** Contents that nothing was ever stored in. */
 export function emptyMemoryContents(): MemoryContents {
-  return { lease: 0, stored: null, channels: new Map() }
+  return { lease: 0, signOuts: 0, stored: null, channels: new Map() }
 }
 
 /** What a memory store needs. */
@@ -55,7 +56,15 @@ export function createMemoryStore({ clock, random, limits, contents = emptyMemor
       for (const { channel, cursor, messages } of contents.channels.values())
         if (!isWhole(messages, cursor.offset)) contents.channels.delete(channel)
       const { session, flush, outbox } = contents.stored
-      return { session, flush, outbox, parked: parkedByAge(contents.stored), channels: [...contents.channels.values()], corrupt: false }
+      return {
+        session,
+        flush,
+        outbox,
+        parked: parkedByAge(contents.stored),
+        channels: [...contents.channels.values()],
+        signOuts: contents.signOuts,
+        corrupt: false,
+      }
     },
     async saveCache(changes) {
       held()
@@ -65,6 +74,14 @@ export function createMemoryStore({ clock, random, limits, contents = emptyMemor
     async dropCache(channels) {
       held()
       for (const channel of channels) contents.channels.delete(channel)
+    },
+    async signOut(newClient, park) {
+      const stored = held()
+      contents.stored = signedOut(stored, newClient, park)
+      contents.channels.clear()
+      contents.signOuts++
+      lease = null
+      return park ? 0 : countWaiting(stored)
     },
     onLost() {
       // Memory is never taken away while the worker lives.

@@ -20,7 +20,7 @@ import { fateOf, FATES_KEPT_MS, type OutboxChange, type StoredOutbox } from './s
 export type Commit = <T>(plan: (stored: StoredOutbox, nowMs: number) => OutboxChange<T>) => Promise<T>
 
 /** The methods of the `Store` port that all stores share. */
-export type OutboxMethods = Omit<Store, 'durable' | 'open' | 'saveCache' | 'dropCache' | 'onLost' | 'onFenced' | 'close'>
+export type OutboxMethods = Omit<Store, 'durable' | 'open' | 'saveCache' | 'dropCache' | 'signOut' | 'onLost' | 'onFenced' | 'close'>
 
 /**
  * Builds the outbox half of the `Store` port on top of one store's way to commit. Each method plans what it changes, without doing it: the rules of the core,

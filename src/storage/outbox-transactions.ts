@@ -10,10 +10,11 @@ import { isRunRow } from './stored-rows.ts'
 /** The stores that hold the outbox and what belongs to it. */
 export const OUTBOX_STORES: readonly StoreName[] = ['run', 'session', 'outbox', 'fates', 'parked']
 
-/** Whose writes count: which database it was, and the owner's number in it. */
+/** Whose writes count: which database it was, the owner's number in it, and after how many sign-outs. */
 export interface Ownership {
   readonly store: Id
   readonly lease: number
+  readonly signOuts: number
 }
 
 /** Reads everything but the cache. Throws `storage-corrupt` for rows of a newer schema: they are not ours to repair. */
@@ -47,9 +48,16 @@ export async function takeLease(
   const found = await findRows(tx)
   const { stored, corrupt } = readOutbox(found, random)
   // Without a readable row nobody knows who owned the database: a new identity fences every earlier owner.
-  const own = isRunRow(found.run) ? { store: found.run.store, lease: found.run.lease + 1 } : { store: random.id(), lease: 1 }
+  const own = isRunRow(found.run)
+    ? { store: found.run.store, lease: found.run.lease + 1, signOuts: found.run.signOuts ?? 0 }
+    : { store: random.id(), lease: 1, signOuts: 0 }
   const repairs = corrupt ? rewriteAll(tx, stored) : []
   return { stored, corrupt, own, writes: [...repairs, putRun(tx, own, stored.outbox)] }
+}
+
+/** Replaces everything of the outbox by what is left after a sign-out. */
+export function writeSignedOut(tx: WriteTransaction, own: Ownership, left: StoredOutbox): Writes {
+  return [...rewriteAll(tx, left), putRun(tx, { ...own, signOuts: own.signOuts + 1 }, left.outbox)]
 }
 
 function rewriteAll(tx: WriteTransaction, { session, flush, outbox, fates, parked }: StoredOutbox): Writes {
@@ -139,7 +147,8 @@ function rewriteRecords(
   return puts
 }
 
-function putRun(tx: WriteTransaction, { store, lease }: Ownership, outbox: OutboxState): Promise<unknown> {
+function putRun(tx: WriteTransaction, { store, lease, signOuts }: Ownership, outbox: OutboxState): Promise<unknown> {
   const { client, ledger, next, acked, ackedId, sentThrough } = outbox
-  return tx.objectStore('run').put({ schema: SCHEMA_VERSION, store, lease, client, ledger, next, acked, ackedId, sentThrough }, 'run')
+  const row = { schema: SCHEMA_VERSION, store, lease, client, ledger, next, acked, ackedId, sentThrough }
+  return tx.objectStore('run').put(signOuts > 0 ? { ...row, signOuts } : row, 'run')
 }

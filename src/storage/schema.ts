@@ -15,6 +15,8 @@ export interface RunRow extends Omit<OutboxState, 'entries'> {
   readonly store: Id
   /** Rises with every `open()`: the newest owner's number. */
   readonly lease: number
+  /** How often users have signed out; absent where nobody has. */
+  readonly signOuts?: number
 }
 
 /** Fates that were recorded together. */

@@ -281,7 +281,7 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       await store.raiseSentThrough(1)
       await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'applied' }])
       const old = (await left()).outbox
-      expect(old).toMatchObject({ ledger: idOf('ledger'), sentThrough: 2, flush: null })
+      expect(old).toMatchObject({ ledger: idOf('ledger'), sentThrough: 2 })
       const after = await store.restart(idOf('new'), 'possibly-sent')
       expect(after).toMatchObject({ client: idOf('new'), ledger: null, next: 3, acked: 0, ackedId: '', sentThrough: 0 })
       expect(after.entries.map(({ n, id, recall }) => [n, id, recall])).toEqual([
@@ -387,6 +387,72 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       const cursor = { epoch: idOf('epoch2'), offset: 1, id: idOf('m1') }
       await store.saveCache([{ channel: 'agents', cursor, clear: true, append: cachedMessages(1, 1), keepFrom: 0 }])
       expect((await left()).channels).toEqual([{ channel: 'agents', cursor, snapshot: null, messages: cachedMessages(1, 1) }])
+    })
+
+    it('[SO5] a sign-out forgets everything in one step, counts what had no fate, and takes a new client id', async () => {
+      const flush = { url: 'https://app.test/live/outbox', token: 'a.b', user: 'ada', frameBytes: 1_000 }
+      await store.saveIdentity({ session: { id: idOf('session'), token: 't'.repeat(43) }, ledger: idOf('ledger'), sentThrough: 0, flush })
+      await store.append(newMessages('a', 'b', 'c', 'd'), true)
+      await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'rejected', reason: 'rejected', message: 'not yours' }])
+      await store.bury([2], 'expired')
+      await store.saveCache([{ channel: 'agents', cursor: cursorAt(2), append: cachedMessages(1, 2), keepFrom: 0 }])
+      const before = (await left()).outbox.client
+      expect(await store.signOut(idOf('next'), false)).toBe(2)
+      const after = await left()
+      expect(after).toMatchObject({ session: null, flush: null, parked: [], channels: [], signOuts: 1, corrupt: false })
+      expect(after.outbox).toEqual({ client: idOf('next'), ledger: null, next: 1, acked: 0, ackedId: '', sentThrough: 0, entries: [] })
+      expect(after.outbox.client).not.toBe(before)
+      expect(await store.fatesOf([idOf('a'), idOf('b')])).toEqual([])
+    })
+
+    it('[SO6] a sign-out that parks keeps the messages for a new client id, to be asked about, and nothing that lets anybody in', async () => {
+      const flush = { url: 'https://app.test/live/outbox', token: 'a.b', user: 'ada', frameBytes: 1_000 }
+      await store.saveIdentity({ session: { id: idOf('session'), token: 't'.repeat(43) }, ledger: idOf('ledger'), sentThrough: 0, flush })
+      await store.append(newMessages('a', 'b', 'c'), false)
+      await store.raiseSentThrough(1)
+      await store.bury([2], 'expired')
+      await store.saveCache([{ channel: 'agents', cursor: cursorAt(2), append: cachedMessages(1, 2), keepFrom: 0 }])
+      const { client } = (await left()).outbox
+      expect(await store.signOut(idOf('next'), true)).toBe(0)
+      const after = await left()
+      expect(after).toMatchObject({ session: null, flush: null, channels: [], signOuts: 1, corrupt: false })
+      expect(after.parked.map(({ id }) => id)).toEqual([idOf('b')])
+      expect(after.outbox).toMatchObject({ client: idOf('next'), ledger: null, next: 3, sentThrough: 0 })
+      expect(after.outbox.entries.map(({ n, id, recall }) => [n, id, recall])).toEqual([
+        [1, idOf('a'), [client]],
+        [2, idOf('c'), undefined],
+      ])
+      expect((await store.append(newMessages('d'), false)).entries[0]?.n).toBe(3)
+    })
+
+    it('[SO5] nothing that was asked behind a sign-out is stored', async () => {
+      const leaving = store.signOut(idOf('next'), false)
+      const late = [
+        store.append(newMessages('a'), false),
+        store.saveCache([{ channel: 'agents', cursor: cursorAt(2), append: cachedMessages(1, 2), keepFrom: 0 }]),
+      ]
+      for (const call of late) await expect(call).rejects.toMatchObject({ code: 'storage-failed' })
+      await leaving
+      expect(await left()).toMatchObject({ channels: [], outbox: { next: 1 } })
+    })
+
+    it('[SO4] sign-outs are counted for as long as the store lives', async () => {
+      expect((await left()).signOuts).toBe(0)
+      for (const round of [1, 2, 3]) {
+        await store.signOut(idOf(`next${round}`), round === 2)
+        expect((await left()).signOuts).toBe(round)
+      }
+      await store.append(newMessages('a'), false)
+      expect((await left()).signOuts).toBe(3)
+    })
+
+    it('[SO5] [ST5] a store whose lease was taken over signs nobody out', async () => {
+      await store.append(newMessages('a'), false)
+      const next = world.store()
+      await next.open()
+      await expect(store.signOut(idOf('next'), false)).rejects.toMatchObject({ code: 'storage-failed' })
+      next.close()
+      expect((await left()).outbox.entries).toHaveLength(1)
     })
 
     it('[ST1] a closed store, and one that was never opened, refuses', async () => {

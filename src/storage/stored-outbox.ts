@@ -1,4 +1,4 @@
-import { emptyOutbox } from '../core/outbox.ts'
+import { emptyOutbox, restartOutbox } from '../core/outbox.ts'
 import type { Fate, OutboxEntry, OutboxState, ParkedMessage, StoredFlush } from '../core/ports.ts'
 import type { Id, SessionKey } from '../protocol/messages.ts'
 
@@ -64,6 +64,19 @@ export function emptyStoredOutbox(client: Id): StoredOutbox {
     parked: new Map(),
     units: 0,
   }
+}
+
+/** What is left when the user has signed out: nothing, or with `park` the messages, under a client id to which no server has given anything. */
+export function signedOut({ outbox, parked }: StoredOutbox, newClient: Id, park: boolean): StoredOutbox {
+  const left = emptyStoredOutbox(newClient)
+  if (park)
+    applyChange(left, { outbox: restartOutbox(outbox, newClient, 'possibly-sent'), parked: [...parked.values()], result: undefined }, 0)
+  return left
+}
+
+/** How many messages have no fate yet. */
+export function countWaiting({ outbox }: StoredOutbox): number {
+  return outbox.entries.filter(({ skip }) => !skip).length
 }
 
 /** The entries `after` has and `before` had not, of the same client. */

@@ -49,7 +49,7 @@ function isChannel(value: unknown): value is string {
 /** The `run` row. */
 export function isRunRow(value: unknown): value is RunRow {
   if (!isRow(value)) return false
-  const { schema, store, lease, client, ledger, next, acked, ackedId, sentThrough } = value
+  const { schema, store, lease, client, ledger, next, acked, ackedId, sentThrough, signOuts } = value
   return (
     schema === 1 &&
     isId(store) &&
@@ -61,7 +61,8 @@ export function isRunRow(value: unknown): value is RunRow {
     acked < next &&
     (acked === 0 ? ackedId === '' : isId(ackedId)) &&
     isWhole(sentThrough, 0) &&
-    sentThrough < next
+    sentThrough < next &&
+    (signOuts === undefined || isWhole(signOuts, 1))
   )
 }
 

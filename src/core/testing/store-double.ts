@@ -5,7 +5,7 @@ import type { Fate, OutboxState, ParkedMessage, Store, StoredIdentity, StoredSta
 import { CLIENT } from './frames.ts'
 
 /** The calls of a {@link Store} that the core makes. */
-export type StoreCall = Exclude<keyof Store, 'durable' | 'onLost' | 'onFenced' | 'close' | 'open' | 'saveCache' | 'dropCache'>
+export type StoreCall = Exclude<keyof Store, 'durable' | 'onLost' | 'onFenced' | 'close' | 'open' | 'saveCache' | 'dropCache' | 'signOut'>
 
 /** A store in memory that can fail and hesitate. */
 export interface StoreDouble extends Store {
@@ -60,6 +60,7 @@ export function createStoreDouble(maxMessages: number = 1_000): StoreDouble {
       outbox: store.outbox,
       parked: [...store.parked.values()],
       channels: [],
+      signOuts: 0,
       corrupt: false,
     }),
     open: () => Promise.resolve(store.stored()),
@@ -100,6 +101,7 @@ export function createStoreDouble(maxMessages: number = 1_000): StoreDouble {
     appliedSince: () => call('appliedSince', () => [...store.fates.values()].filter(({ fate }) => fate === 'applied').map(({ id }) => id)),
     saveCache: () => Promise.resolve(),
     dropCache: () => Promise.resolve(),
+    signOut: () => Promise.resolve(0),
     onLost() {},
     onFenced() {},
     close() {},

@@ -159,6 +159,10 @@ class MemoryEngine implements Engine {
     return { resumed: false, session: fresh.id, connection: 1 }
   }
 
+  forget(session: Id): void {
+    this.#sessions.delete(session)
+  }
+
   touch(sessions: readonly Id[], clients: readonly Id[]): void {
     // Whole numbers are kept in place; a fraction would cost an object each.
     const nowMs = Math.floor(this.#running.clock.nowMs())

@@ -80,6 +80,7 @@ export function sharedEngine(schedule: (label: string) => Promise<void>): Shared
           }) as ReturnType<Engine['commit']>,
         confirm: (client, n) => inner.confirm(client, n),
         admit: (admittance) => later('admit', () => inner.admit(admittance)) as ReturnType<Engine['admit']>,
+        forget: (session) => later('forget', () => inner.forget(session)) as ReturnType<Engine['forget']>,
         touch: (sessions, clients) => inner.touch(sessions, clients),
         sweep: () => inner.sweep(),
         counts: () => inner.counts(),

@@ -66,6 +66,7 @@ export function scheduledStore(inner: Store, { life, schedule, failure }: StoreS
     appliedSince: (sinceMs) => call('appliedSince', () => inner.appliedSince(sinceMs)),
     saveCache: (changes) => call('saveCache', () => inner.saveCache(changes)),
     dropCache: (channels) => call('dropCache', () => inner.dropCache(channels)),
+    signOut: (newClient, park) => call('signOut', () => inner.signOut(newClient, park)),
     onLost: (listener) => inner.onLost(listener),
     onFenced: (listener) => inner.onFenced(listener),
     close: () => inner.close(),

@@ -32,6 +32,8 @@ export function randomClientFrame(random: SeededRandom, known: Known): string {
     'recall',
     'authenticate',
     'ping',
+    // Ends the connection: rarely, or there would be few frames behind the first.
+    random.next() < 0.1 ? 'sign_out' : 'ping',
   ])
   return maybeMutated(random, JSON.stringify(randomFields(random, { type, ...fieldsOf(random, known, type) }, ERROR_RATE)))
 }

@@ -1,0 +1,127 @@
+import type { SignedOut } from '../bridge/contract.ts'
+import { countPending } from '../core/derive-public-state.ts'
+import type { Clock, Store } from '../core/ports.ts'
+import type { Runtime } from '../core/runtime.ts'
+import type { CoreState, Phase } from '../core/state.ts'
+import { HoldfastError, type ErrorData } from '../protocol/errors.ts'
+import type { Id } from '../protocol/messages.ts'
+import type { TabSession } from './tab-session.ts'
+
+/** How long the store may take to open. Until then nobody has signed out. */
+const READY_MS = 10_000
+/** How long what waits has to be sent. */
+const SENDING_MS = 5_000
+/** How long the server has to end the session. */
+const TELLING_MS = 2_000
+/** How long the store has to forget. */
+const FORGETTING_MS = 30_000
+
+/** Why nothing is queued any more. */
+export const SIGNED_OUT: ErrorData = { code: 'closed', message: 'the user signed out' }
+
+/** What a sign-out needs of the hub. */
+export interface SignOutHost {
+  readonly clock: Clock
+  /** A fresh id from a secure source. */
+  readonly newId: () => Id
+  readonly tabs: ReadonlySet<TabSession>
+  /** Resolves when the store is open. */
+  readonly ready: () => Promise<unknown>
+  /** Machine and store of now; `null` while the store is not open. */
+  readonly now: () => { readonly runtime: Runtime; readonly store: Store } | null
+  /** The user has left. */
+  readonly left: () => void
+}
+
+/** The sign-out of one user, under way or not. */
+export interface SignOut {
+  /** Whether nothing new is queued any more. */
+  isUnderWay(): boolean
+  /** The machine's state may be another. */
+  look(): void
+  /**
+   * The user leaves: sends what it can, has the server end the session, tells the tabs, and has the store forget. Offline all but the second is done.
+   * Tabs that ask while it is under way get the same answer. Throws `hub-timeout` when the store does not open: then nothing has happened. Whatever else is
+   * thrown, the user has left, and the store may not have forgotten.
+   */
+  readonly signOut: (tab: TabSession, park: boolean) => Promise<SignedOut>
+}
+
+/** Makes what signs the user of a hub out. */
+export function createSignOut({ clock, newId, tabs, ready, now, left }: SignOutHost): SignOut {
+  const watchers = new Set<() => void>()
+  /** The tabs that asked: they hear of it by the answer. */
+  const asked = new Set<TabSession>()
+  let answer: Promise<SignedOut> | null = null
+  let isUnderWay = false
+
+  const leave = async (park: boolean): Promise<SignedOut> => {
+    await within(clock, READY_MS, ready(), new HoldfastError('hub-timeout', 'The storage did not open: nobody was signed out.'))
+    isUnderWay = true
+    const serverTold = await leaveServer()
+    now()?.runtime.dispatch({ type: 'stop' })
+    for (const tab of tabs) tab.signedOut(asked.has(tab))
+    const late = new HoldfastError('storage-failed', 'The storage did not forget in time.')
+    const store = now()?.store
+    if (!store) throw late
+    return { discarded: await within(clock, FORGETTING_MS, store.signOut(newId(), park), late), serverTold }
+  }
+
+  /** Gives whether the server ended the session. */
+  const leaveServer = async (): Promise<boolean> => {
+    const phase = (): Phase['name'] | undefined => now()?.runtime.state.phase.name
+    now()?.runtime.dispatch({ type: 'wake' })
+    await until(SENDING_MS, isSpent)
+    if (phase() !== 'live') return false
+    now()?.runtime.dispatch({ type: 'sign-out' })
+    await until(TELLING_MS, (state) => state.phase.name !== 'live')
+    return phase() === 'resting'
+  }
+
+  /** Resolves when it is so, or when it has not become so in time. */
+  const until = (limitMs: number, isSo: (state: CoreState) => boolean): Promise<void> =>
+    new Promise((resolve) => {
+      const look = (): void => {
+        const state = now()?.runtime.state
+        if (state && isSo(state)) done()
+      }
+      const done = (): void => {
+        stopTimer()
+        watchers.delete(look)
+        resolve()
+      }
+      const stopTimer = clock.setTimer(limitMs, () => done())
+      watchers.add(look)
+      look()
+    })
+
+  return {
+    isUnderWay: () => isUnderWay,
+    look() {
+      for (const look of watchers) look()
+    },
+    signOut(tab, park) {
+      asked.add(tab)
+      answer ??= leave(park).finally(() => {
+        if (isUnderWay) return left()
+        answer = null
+        asked.clear()
+      })
+      return answer
+    },
+  }
+}
+
+/** Whether waiting longer would send nothing more. */
+function isSpent(state: CoreState): boolean {
+  const { phase } = state
+  if (phase.name === 'live') return phase.link.identified && countPending(state) === 0
+  return (phase.name === 'refused' && !phase.asking) || (phase.name === 'waiting' && phase.reason === 'offline')
+}
+
+function within<T>(clock: Clock, limitMs: number, work: Promise<T>, late: HoldfastError): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stopTimer = clock.setTimer(limitMs, () => reject(late))
+    work.then(resolve, reject).finally(stopTimer)
+  })
+}
