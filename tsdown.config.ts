@@ -17,6 +17,18 @@ export default defineConfig([
     deps: { alwaysBundle: [/.*/], onlyBundle: ['comlink', 'idb'] },
   },
   {
+    // The app's bundler puts Workbox in, and with it the files' list.
+    ...common,
+    platform: 'browser',
+    entry: { sw: 'sw/index.ts' },
+    deps: { alwaysBundle: [/^idb$/], onlyBundle: ['idb'] },
+  },
+  {
+    ...common,
+    platform: 'neutral',
+    entry: { 'sw-register': 'sw/register/index.ts' },
+  },
+  {
     ...common,
     platform: 'node',
     entry: { server: 'src/server/index.ts', testing: 'src/testing/index.ts' },

@@ -14,12 +14,13 @@ import { createTimelineView } from './app/render-timeline.ts'
 import { makeSectionsFoldable } from './app/sections.ts'
 import { createSignInView } from './app/sign-in.ts'
 import { watchTabs, type TabNumber } from './app/tab-number.ts'
+import { offerUpdates } from './app/update.ts'
 import { addHappening, type Happening, type HappeningKind } from './app/timeline.ts'
 
 const people = loadPeople()
 const [person] = people
 const connection = connect({
-  url: document.querySelector<HTMLMetaElement>('meta[name=live-url]')?.content ?? '',
+  url: './live',
   hub: ({ name }) =>
     new SharedWorker(new URL('./hub.ts', import.meta.url), { type: 'module', name, extendedLifetime: true } as WorkerOptions),
   user: person.id,
@@ -182,4 +183,5 @@ currentNetwork().then(
   },
   (error: unknown) => happened('bad', String(error)),
 )
+offerUpdates(connection)
 happened('calm', 'This tab opened')

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 import { runCommand } from './run-command.mjs'
 
 const rooms = readdirSync('src').map((room) => `src/${room}`)
-const projects = [...rooms, 'sw'].filter((room) => existsSync(room)).flatMap(projectsOf)
+const projects = [...rooms, 'sw', 'sw/register'].filter((room) => existsSync(room)).flatMap(projectsOf)
 const waiting = ['tsconfig.json', ...projects]
 let failed = false
 

@@ -54,7 +54,7 @@ export async function startFaultyLive(allowedOrigins) {
   }
 
   return {
-    url: front.url('/live'),
+    port: front.port,
     network: () => network,
     /** @param {NetworkFault} fault */
     async setNetwork(fault) {

@@ -1,6 +1,7 @@
 // Serves the built page and its control switches.
 import { readFile } from 'node:fs/promises'
 import { extname, join, normalize, sep } from 'node:path'
+import { forwardRequest } from './forward.mjs'
 
 /** @typedef {Awaited<ReturnType<typeof import('./faulty-live.mjs').startFaultyLive>>} FaultyLive */
 
@@ -33,20 +34,21 @@ export function createPageListener(folder, live) {
  */
 async function answer(folder, live, request, response) {
   const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+  if (pathname === '/live/outbox') return forwardRequest(live.port, request, response)
   if (pathname.startsWith('/control/')) return control(live, pathname.slice(9), request, response)
   if (request.method !== 'GET' && request.method !== 'HEAD') return void response.writeHead(405).end()
   const path = pathname === '/' ? 'index.html' : normalize(decodeURIComponent(pathname)).slice(1)
   if (path.split(sep).includes('..')) return void response.writeHead(404).end()
   const file = await readFile(join(folder, path))
-  const isPage = path === 'index.html'
+  // Everything but the page and the service worker has its hash in its name.
+  const isFixed = !path.startsWith('assets/')
   response.writeHead(200, {
     'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream',
-    // Everything but the page has its hash in its name.
-    'Cache-Control': isPage ? 'no-cache' : 'public, max-age=31536000, immutable',
-    'Content-Security-Policy': `default-src 'self'; connect-src 'self' ${new URL(live.url).origin}; img-src 'self' data:; frame-ancestors 'none'`,
+    'Cache-Control': isFixed ? 'no-cache' : 'public, max-age=31536000, immutable',
+    'Content-Security-Policy': `default-src 'self'; connect-src 'self' ws://${request.headers.host}; img-src 'self' data:; frame-ancestors 'none'`,
     'X-Content-Type-Options': 'nosniff',
   })
-  response.end(isPage ? file.toString().replace('name="live-url" content=""', `name="live-url" content="${live.url}"`) : file)
+  response.end(file)
 }
 
 /**

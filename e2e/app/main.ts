@@ -1,4 +1,5 @@
 import { connect, type Connection, type ConnectOptions, type ConnectionState, type SentMessage } from 'holdfast'
+import { registerServiceWorker } from 'holdfast/sw/register'
 
 /** Something that happened in this tab, in the order it happened. */
 export type ProbeEvent =
@@ -19,6 +20,9 @@ export interface Probe {
   /** What `open` made. */
   readonly connection: Connection
   open(options: ConnectOptions): void
+  /** Registers the service worker for this connection; resolves when it has this page. */
+  serve(): Promise<void>
+  scope(): Promise<string>
   subscribe(channel: string): void
   /** Sends strings and gives the message ids at once. */
   send(channel: string, ...data: string[]): string[]
@@ -56,6 +60,20 @@ const probe: Probe = {
     connection.on('outboxRestarted', ({ reason, mayRepeat, mayBeLost }) => events.push({ type: 'restart', reason, mayRepeat, mayBeLost }))
     connection.on('error', ({ code, message }) => events.push({ type: 'error', code, message }))
   },
+  async serve() {
+    registerServiceWorker('./sw.js', {
+      connection: current(),
+      failed: ({ code, message }) => events.push({ type: 'error', code, message }),
+    })
+    const { serviceWorker } = navigator
+    await new Promise<void>((resolve) => {
+      const look = (): void => void (serviceWorker.controller?.state === 'activated' && resolve())
+      serviceWorker.addEventListener('controllerchange', () => serviceWorker.controller?.addEventListener('statechange', look))
+      serviceWorker.addEventListener('controllerchange', look)
+      look()
+    })
+  },
+  scope: () => current().scope(),
   subscribe(channel) {
     const view = (views[channel] ??= [])
     current()

@@ -1,7 +1,7 @@
 import type { Browser, BrowserContext } from '@playwright/test'
 
 /** Ends every SharedWorker of the browser as a crash would; the tabs live on. Gives how many there were. */
-async function killSharedWorkers(browser: Browser): Promise<number> {
+export async function killSharedWorkers(browser: Browser): Promise<number> {
   const session = await browser.newBrowserCDPSession()
   const { targetInfos } = await session.send('Target.getTargets')
   const workers = targetInfos.filter(({ type }) => type === 'shared_worker')

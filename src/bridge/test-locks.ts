@@ -48,7 +48,8 @@ export class TestLocks implements Locks {
   }) as LockManager['request']
 
   query(): Promise<LockManagerSnapshot> {
-    return Promise.resolve({ held: this.#held.map(({ name, mode }) => ({ name, mode })), pending: [] })
+    const infos = (requests: readonly Request[]): LockInfo[] => requests.map(({ name, mode }) => ({ name, mode }))
+    return Promise.resolve({ held: infos(this.#held), pending: infos(this.#waiting) })
   }
 
   /** Ends the lock `name` against its holder's will. */

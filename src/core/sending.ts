@@ -185,12 +185,13 @@ function tellFates(turn: Turn, fates: readonly Fate[]): void {
   if (fates.length > 0) tell(turn, { type: 'fates', fates })
 }
 
-function isFate(fate: Fate | null): fate is Fate {
+/** Whether there is something to tell. */
+export function isFate(fate: Fate | null): fate is Fate {
   return fate !== null
 }
 
-/** `null` for a tombstone: its fate was told when it was buried. */
-function fateOf({ id, skip }: OutboxEntry, outcome: Outcome | undefined): Fate | null {
+/** What the server made of an entry; `null` for a tombstone: its fate was told when it was buried. */
+export function fateOf({ id, skip }: OutboxEntry, outcome: Outcome | undefined): Fate | null {
   if (skip) return null
   if (outcome && 'rejected' in outcome) return { id, fate: 'rejected', reason: outcome.rejected, message: outcome.message }
   // Buried by an earlier hub that ended before its store knew.

@@ -81,9 +81,17 @@ describe('a try', () => {
   it('[CN10] the answer is stored, and a session is resumed with the token it was made with', () => {
     const machine = createMachine().connect()
     const session = { id: id('session'), token: 't'.repeat(43) }
-    expect(machine.take()).toContainEqual({ type: 'save-identity', identity: { session, ledger: LEDGER, sentThrough: 0, flush: null }, link: 1 })
+    expect(machine.take()).toContainEqual({
+      type: 'save-identity',
+      identity: { session, ledger: LEDGER, sentThrough: 0, flush: null },
+      link: 1,
+    })
     machine.feed(closed(1006)).connect(restored({ ledger: id('other') }))
-    expect(machine.take()).toContainEqual({ type: 'save-identity', identity: { session, ledger: id('other'), sentThrough: 0, flush: null }, link: 2 })
+    expect(machine.take()).toContainEqual({
+      type: 'save-identity',
+      identity: { session, ledger: id('other'), sentThrough: 0, flush: null },
+      link: 2,
+    })
   })
 
   it('[CN12] [P4] an answer that resumes another session, or comes twice, breaks the protocol', () => {

@@ -6,7 +6,8 @@ import { createMemoryStore } from '../storage/memory-store.ts'
 import { browserSocket } from './browser-socket.ts'
 import type { HubPlatform } from './platform.ts'
 
-const clock: Clock = {
+/** The worker's clock. */
+export const clock: Clock = {
   nowMs: () => Date.now(),
   setTimer(delayMs, run) {
     const timer = setTimeout(run, Math.min(delayMs, 2 ** 31 - 1))
@@ -14,12 +15,14 @@ const clock: Clock = {
   },
 }
 
-const random: Random = {
+/** Chance from the worker's secure source. */
+export const random: Random = {
   fraction: () => (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32,
   id: () => base64url(crypto.getRandomValues(new Uint8Array(16))),
 }
 
-const log: Log = ({ level, event, ...details }) => console[level](`holdfast: ${event}`, details)
+/** Lines for developers go to the worker's console. */
+export const log: Log = ({ level, event, ...details }) => console[level](`holdfast: ${event}`, details)
 
 /** The outside of a hub in a browser's worker, the only file of this folder that touches globals. */
 export function browserPlatform(workerName: string, shared: boolean): HubPlatform {

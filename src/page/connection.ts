@@ -47,6 +47,8 @@ export interface Connection {
   ): () => void
   /** Tries now: cuts a wait short, and ends a refusal. */
   retryNow(): void
+  /** What database, locks and sync tag of this connection are named by, after `holdfast:`. The same in every tab with the same `url` and `user`. */
+  scope(): Promise<string>
   /**
    * Detaches this tab, once it was called as often as `connect` gave this connection. Other tabs and the outbox go on; what this tab still waits for
    * is rejected with `closed`.
@@ -254,6 +256,7 @@ export function createConnection(
       link.start()
       signal('retry')
     },
+    scope: () => platform.hash(scopeKey),
     close() {
       if (!over.signal.aborted && holders?.release()) end(new HoldfastError('closed', 'The connection was closed.'))
     },

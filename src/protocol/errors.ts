@@ -3,6 +3,7 @@
  */
 export type ErrorCode =
   | 'insecure-context'
+  | 'service-worker-failed'
   | 'hub-failed'
   | 'hub-timeout'
   | 'options-disagree'

@@ -1,0 +1,130 @@
+import type { Browser, BrowserContext } from '@playwright/test'
+import { createSeededRandom } from 'holdfast/testing'
+import { openLab, type Lab } from './harness/lab.ts'
+import { watchServiceWorkers, type ServiceWorkers } from './harness/service-worker.ts'
+import { expect, hasStatus, openProbe, sendQueued, test as base, texts } from './harness/test.ts'
+import { killSharedWorkers } from './harness/worker.ts'
+
+/** Fifty by hand: `HOLDFAST_SEEDS=50 npx playwright test background-sync`. */
+const SEEDS = Number(process.env['HOLDFAST_SEEDS'] ?? 8)
+
+/** A lab whose handler tells of each message before it is answered. */
+interface SyncLab {
+  readonly lab: Lab
+  readonly applied: string[]
+  /** Awaited by the handler. */
+  during: () => void | Promise<void>
+}
+
+const test = base.extend<{ scene: SyncLab }>({
+  scene: async ({}, use) => {
+    const applied: string[] = []
+    const lab = await openLab({
+      async onMessage({ data }) {
+        applied.push(String(data))
+        await scene.during()
+      },
+    })
+    const scene: SyncLab = { lab, applied, during: () => {} }
+    await use(scene)
+    await lab.close()
+  },
+})
+
+/** Connects once, so that a credential for POSTs is there. Gives the tag of the scope's sync. */
+async function firstVisit(context: BrowserContext, lab: Lab): Promise<string> {
+  const page = await openProbe(await context.newPage(), lab)
+  await hasStatus(page, 'connected')
+  await page.evaluate(() => window.probe.serve())
+  const tag = `holdfast:${await page.evaluate(() => window.probe.scope())}`
+  await page.close()
+  return tag
+}
+
+/** Queues with no network, and leaves no tab and no hub behind. */
+async function queueAndLeave(browser: Browser, context: BrowserContext, lab: Lab, data: readonly string[]): Promise<void> {
+  await lab.proxy.set({ kind: 'refuse' })
+  lab.proxy.cutAll()
+  const page = await openProbe(await context.newPage(), lab)
+  await sendQueued(page, 'board', data)
+  await page.close()
+  await killSharedWorkers(browser)
+  await lab.proxy.set({ kind: 'pass' })
+}
+
+/** Dispatches sync events, as the browser does when one was rejected, until the server has everything. */
+async function syncUntil(workers: ServiceWorkers, origin: string, tag: string, hasAll: () => boolean): Promise<void> {
+  await expect
+    .poll(
+      async () => {
+        await workers.sync(origin, tag)
+        return hasAll()
+      },
+      { timeout: 40_000, intervals: [300] },
+    )
+    .toBe(true)
+}
+
+test(`[I1] [I2] [SW7] [SW10] in ${SEEDS} seeds a sync with no tab open is cut in the middle (worker stopped, network cut, answer lost); every message takes effect once, in order`, async ({
+  browser,
+  context,
+  scene,
+}) => {
+  test.setTimeout(30_000 + SEEDS * 20_000)
+  const { lab, applied } = scene
+  const tag = await firstVisit(context, lab)
+  const origin = new URL(lab.pageUrl).origin
+  const workers = await watchServiceWorkers(context)
+  const wanted: string[] = []
+  for (let seed = 0; seed < SEEDS; seed++) {
+    const random = createSeededRandom(seed)
+    const data = texts(`seed-${seed}`, random.integer(1, 20))
+    await queueAndLeave(browser, context, lab, data)
+    wanted.push(...data)
+    const at = applied.length + random.integer(1, data.length)
+    const fault = random.integer(0, 2)
+    scene.during = async () => {
+      if (applied.length !== at) return
+      if (fault === 0) await workers.stop()
+      else if (fault === 1) lab.proxy.cutAll()
+      // The answer finds nobody: it was sent into a line that is cut when it is there.
+      else await lab.proxy.set({ kind: 'blackhole', direction: 'toClient' }).then(() => void setImmediate(() => lab.proxy.cutAll()))
+    }
+    await workers.sync(origin, tag)
+    await expect.poll(() => applied.length, { timeout: 20_000, intervals: [20] }).toBeGreaterThanOrEqual(at)
+    await lab.proxy.set({ kind: 'pass' })
+    await syncUntil(workers, origin, tag, () => applied.length >= wanted.length)
+    expect(applied, `seed ${seed}`).toEqual(wanted)
+  }
+  // A tab sends nothing of it again.
+  const page = await openProbe(await context.newPage(), lab)
+  await hasStatus(page, 'connected')
+  await expect.poll(() => page.evaluate(() => window.probe.state().pending)).toBe(0)
+  expect(applied).toEqual(wanted)
+})
+
+test('[I2] [SW6] [SW7] a flush of the service worker and a hub that starts at the same moment: every message takes effect once', async ({
+  browser,
+  context,
+  scene,
+}) => {
+  test.setTimeout(120_000)
+  const { lab, applied } = scene
+  const tag = await firstVisit(context, lab)
+  const origin = new URL(lab.pageUrl).origin
+  const workers = await watchServiceWorkers(context)
+  const wanted: string[] = []
+  for (let round = 0; round < 4; round++) {
+    const data = texts(`round-${round}`, 600)
+    await queueAndLeave(browser, context, lab, data)
+    wanted.push(...data)
+    const page = await context.newPage()
+    const opening = openProbe(page, lab)
+    await workers.sync(origin, tag)
+    await opening
+    await hasStatus(page, 'connected', 30_000)
+    await expect.poll(() => page.evaluate(() => window.probe.state().pending), { timeout: 30_000 }).toBe(0)
+    expect(applied).toEqual(wanted)
+    await page.close()
+  }
+})

@@ -1,0 +1,55 @@
+import { DEFAULT_OUTBOX } from '../src/core/settings.ts'
+import { clock, log, random } from '../src/hub/browser-platform.ts'
+import { createIndexedDbStore } from '../src/storage/indexeddb-store.ts'
+import { createFlusher } from './flush-once.ts'
+import { flushOutbox, type FlushPorts } from './flush-outbox.ts'
+import { LEAVE, scopeOfTag } from './sync-tag.ts'
+import type { WorkerScope } from './worker-scope.ts'
+
+declare const self: WorkerScope
+
+/** What {@link sendOutboxOnSync} can be told. */
+export interface SendOutboxOptions {
+  /** The app's `outbox.maxAgeMs`, when it gives one to `connect`: older messages are left to a tab, which tells of their end. @defaultValue 14 days */
+  readonly maxAgeMs?: number
+}
+
+const ports: FlushPorts = {
+  clock,
+  log,
+  get locks() {
+    return navigator.locks
+  },
+  async store(scope) {
+    const name = `holdfast:${scope}`
+    // Opening one that is not there would make it.
+    const known = await indexedDB.databases()
+    if (!known.some((database) => database.name === name)) return null
+    return createIndexedDbStore({ name, clock, random, limits: DEFAULT_OUTBOX, durability: 'strict' })
+  },
+  async post(url, token, text, signal) {
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` }
+    // A token follows no redirect.
+    const response = await fetch(url, { method: 'POST', headers, body: text, signal, redirect: 'error', cache: 'no-store' })
+    const isJson = /^application\/json\b/i.test(response.headers.get('content-type') ?? '')
+    return { status: response.status, text: isJson ? await response.text() : null }
+  },
+}
+
+/**
+ * Sends what tabs left in their outboxes, when the browser says by a `sync` event that there is a network again. The events are asked for by the pages
+ * (`holdfast/sw/register`). To be called once, while the service worker's script runs for the first time.
+ */
+export function sendOutboxOnSync({ maxAgeMs = DEFAULT_OUTBOX.maxAgeMs }: SendOutboxOptions = {}): void {
+  let leave = new AbortController()
+  const flush = createFlusher((scope) => flushOutbox(ports, scope, maxAgeMs, leave.signal))
+  self.addEventListener('sync', (event) => {
+    const scope = scopeOfTag(event.tag)
+    if (scope !== null) event.waitUntil(flush(scope))
+  })
+  self.addEventListener('message', ({ data }) => {
+    if (data !== LEAVE) return
+    leave.abort()
+    leave = new AbortController()
+  })
+}
