@@ -85,8 +85,8 @@ export class Checker {
     this.upward.committed(ledger, client, user, commit)
   }
 
-  sent(tab: SimTab, message: SentMessage, channel: string, payload: Payload): void {
-    this.upward.sent(tab, message, channel, payload)
+  sent(tab: SimTab, message: SentMessage, channel: string, payload: Payload, isRetry: boolean = false): void {
+    this.upward.sent(tab, message, channel, payload, isRetry)
   }
 
   /** A hub that kept messages in memory only has ended. */

@@ -13,6 +13,9 @@ export interface SentFacts {
   readonly message: SentMessage
   readonly channel: string
   readonly payload: Payload
+  readonly isRetry: boolean
+  /** The order of the last message of its tab that must take effect before it. */
+  readonly behind: number
   isQueued: boolean
   /** How often it took effect. */
   applied: number
@@ -23,12 +26,17 @@ export interface SentFacts {
   isPutAside: boolean
   /** It was sent on with the mark that it may have been applied before. */
   isMarked: boolean
+  /** Its sender was told that nobody knows whether it takes effect. */
+  isDoubtful: boolean
   /** What faults have done to the storage that held it. */
   readonly excuses: Set<Excuse>
 }
 
-/** What a fault did to a storage: emptied it, put an older copy back, copied it, or let it be kept in memory only. */
-export type Excuse = 'emptied' | 'rolled back' | 'copied' | 'memory'
+/**
+ * What a fault did to a storage: emptied it, put an older copy back, copied it, or let it be kept in memory only. `unheard`: emptied it before the page
+ * heard that the message was there. `never compared`: emptied it after an older copy was put back, and before a server could say that it is older.
+ */
+export type Excuse = 'emptied' | 'rolled back' | 'copied' | 'memory' | 'unheard' | 'never compared'
 
 /** Every message that was sent: what was promised of it, and what became of it. */
 export class UpwardBook {
@@ -41,12 +49,15 @@ export class UpwardBook {
   readonly #ledgers = new Set<string>()
   /** The order of the last message of a tab that took effect. */
   readonly #lastOrder = new Map<number, number>()
+  /** Storages that are older copies, and no server has answered since, by browser and user. */
+  readonly #uncompared = new Set<string>()
 
   constructor(world: World) {
     this.#world = world
   }
 
-  sent(tab: SimTab, message: SentMessage, channel: string, payload: Payload): void {
+  /** @param isRetry it was parked: it does not wait for what its page has not handed over yet */
+  sent(tab: SimTab, message: SentMessage, channel: string, payload: Payload, isRetry: boolean): void {
     const { check, totals } = this.#world
     const { id } = message
     const facts: SentFacts = {
@@ -55,12 +66,15 @@ export class UpwardBook {
       message,
       channel,
       payload,
+      behind: isRetry ? this.#lastQueued(tab) : 0,
+      isRetry,
       isQueued: false,
       applied: 0,
       clients: new Set(),
       rejected: 0,
       isPutAside: false,
       isMarked: false,
+      isDoubtful: false,
       excuses: new Set(),
     }
     this.all.set(id, facts)
@@ -84,6 +98,7 @@ export class UpwardBook {
       },
       (error: HoldfastError) => {
         const { fate } = message
+        facts.isDoubtful = error.code === 'may-repeat'
         this.#world.trace('ended', tab.process.name, id, fate, error.code)
         totals.count(`ended: ${fate}`)
         // Who closes the connection does not learn what becomes of what is on its way.
@@ -126,15 +141,21 @@ export class UpwardBook {
     const isForgotten = facts.excuses.has('rolled back') && this.#ledgers.size > 1 && !facts.clients.has(`${ledger} ${client}`)
     if (facts.applied > 1 && !facts.isMarked && isForgotten) totals.count('repeated after both sides lost their memory')
     facts.clients.add(`${ledger} ${client}`)
-    const isAnnounced = facts.isMarked || facts.excuses.has('copied') || isForgotten
+    // Nobody had told its page that it was queued, and what knew of it is gone: the page offers it again.
+    const isUnheard = facts.excuses.has('unheard')
+    // What the storage did not remember to have sent was queued again when that storage was lost, too.
+    const isUncompared = facts.excuses.has('never compared')
+    const isAnnounced = facts.isMarked || facts.excuses.has('copied') || isForgotten || isUnheard || isUncompared
     check.holds(facts.applied === 1 || isAnnounced, 'I7', () => `${id} took effect ${facts.applied} times`)
-    const { tab, payload } = facts
+    const { tab, payload, isRetry, behind } = facts
     const isCancelled = facts.message.fate === 'cancelled' && !facts.excuses.has('rolled back') && !facts.excuses.has('copied')
     check.holds(!isCancelled, 'I6', () => `${id} was cancelled and takes effect`)
     const last = this.#lastOrder.get(tab.number) ?? 0
-    const isInOrder = facts.applied > 1 || payload.order > last || facts.isMarked || facts.excuses.size > 0
+    // What is doubtful may still be on its way through the server when others are sent under another client id.
+    const isExcused = facts.isMarked || facts.isDoubtful || facts.excuses.size > 0
+    const isInOrder = facts.applied > 1 || isRetry || payload.order > last || isExcused
     check.holds(isInOrder, 'I8', () => `message ${payload.order} of tab ${tab.number} takes effect after ${last}`)
-    this.#lastOrder.set(tab.number, Math.max(last, payload.order))
+    this.#lastOrder.set(tab.number, Math.max(last, isRetry ? behind : payload.order))
   }
 
   /** Whether the number of the client ever stood for the message on a server. */
@@ -153,9 +174,24 @@ export class UpwardBook {
   /** A fault has changed what is stored of a scope. */
   excuse(profile: Profile, scope: string, why: Excuse): void {
     for (const facts of this.all.values()) {
-      if (facts.tab.profile === profile && facts.tab.scope === scope && (facts.applied === 0 || why === 'copied' || why === 'rolled back'))
-        facts.excuses.add(why)
+      const { tab, applied, isQueued, excuses } = facts
+      if (tab.profile !== profile || tab.scope !== scope) continue
+      const key = storageOf(profile.name, tab.user)
+      if (why === 'rolled back') this.#uncompared.add(key)
+      if (why === 'emptied' && excuses.has('rolled back') && this.#uncompared.has(key)) excuses.add('never compared')
+      if (why === 'emptied' && !isQueued && profile.disk(scope).knows(facts.id)) excuses.add('unheard')
+      if (applied === 0 || why === 'copied' || why === 'rolled back') excuses.add(why)
     }
+  }
+
+  /** A server has answered the hello of a hub: it knows now whether its storage is an older copy. */
+  compared(profile: string, user: string | null): void {
+    this.#uncompared.delete(storageOf(profile, user))
+  }
+
+  #lastQueued(tab: SimTab): number {
+    const orders = [...this.all.values()].filter((facts) => facts.tab === tab && facts.isQueued).map(({ payload }) => payload.order)
+    return Math.max(0, ...orders)
   }
 
   #queued(facts: SentFacts): void {
@@ -168,4 +204,8 @@ export class UpwardBook {
     if (isMemory) facts.excuses.add('memory')
     check.holds(isSafe || isMemory, 'I1', () => `${id} is told as queued and is nowhere`)
   }
+}
+
+function storageOf(profile: string, user: string | null): string {
+  return `${profile} ${user}`
 }

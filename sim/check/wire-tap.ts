@@ -86,6 +86,7 @@ export class WireTap {
     check.holds(message.user === seen.user, 'I27', () => `${seen.user} was answered as ${message.user}`)
     check.sessionOf(message.session.id, message.user)
     check.tries.answered(wire.hub)
+    check.upward.compared(wire.link.name, seen.user)
     this.#world.trace('welcome', wire.id, message.type, message.connection, message.client?.hi)
     this.#world.totals.count(message.type)
   }
@@ -133,11 +134,13 @@ export class WireTap {
     totals.count(`verdicts: ${message.verdict}`)
     const { epoch, offset } = message.head
     // After a reset the subscription goes on from another place.
-    if (message.verdict !== 'recovered' && !(message.verdict === 'snapshot' && !message.follows)) offsets.delete(message.sub)
+    const beginsAnew = message.verdict !== 'recovered' && !(message.verdict === 'snapshot' && !message.follows)
+    if (beginsAnew) offsets.delete(message.sub)
     this.#world.trace('subscribed', wire.id, channel, message.verdict, offset)
     const key = `${wire.link.name} ${user} ${channel}`
     if (message.verdict === 'recovered')
       this.announced.set(key, [...(this.announced.get(key) ?? []), { epoch, offset, atMs: schedule.nowMs }])
-    else this.announced.delete(key)
+    // A value that was asked for in between takes nothing back: who had no time is told of the recovery before it all the same.
+    else if (beginsAnew) this.announced.delete(key)
   }
 }

@@ -482,10 +482,10 @@ export const SABOTAGES = [
     edits: [
       {
         file: 'hub/ownership.ts',
-        find: '      if (again.length > 0) requeue',
-        put: '      if (again.length < 0) requeue',
+        find: '    if (again.length > 0) void requeue',
+        put: '    if (again.length < 0) void requeue',
       },
-      { file: 'hub/ownership.ts', find: '      fates.tell(ended)\n', put: '      if (ended.length < 0) fates.tell(ended)\n' },
+      { file: 'hub/ownership.ts', find: '    fates.tell(ended)\n', put: '    if (ended.length < 0) fates.tell(ended)\n' },
     ],
   },
 ]

@@ -106,7 +106,7 @@ export class SimTab {
     const view = this.connection.outbox.current.parked.find((parked) => parked.id === id)
     if (!view) return
     const payload: Payload = { ...(view.data as Payload), tab: this.number, order: ++this.#order }
-    this.#world.check.sent(this, this.connection.outbox.retry(id), view.channel, payload)
+    this.#world.check.sent(this, this.connection.outbox.retry(id), view.channel, payload, true)
   }
 
   subscribe(channel: string): void {

@@ -232,4 +232,45 @@ describe('the storage of a hub', () => {
     expect(tab.errors).toContain('storage-full')
     expect(tab.fates).toMatchObject([{ id: id('a'), fate: 'rejected', reason: 'may-repeat' }])
   })
+
+  it.each(['before', 'after'])(
+    '[HU15] [I6] saves what a lost store had taken in, when it answers %s the next one is open',
+    async (when) => {
+      let answer = (): void => {}
+      let open = (): void => {}
+      let opening = Promise.resolve()
+      let isSlow = true
+      world.alter = (store): Store => ({
+        ...store,
+        open: async () => {
+          await opening
+          return store.open()
+        },
+        append: async (...args) => {
+          const stored = await store.append(...args)
+          if (isSlow) await new Promise<void>((resolve) => (answer = resolve))
+          return stored
+        },
+      })
+      const tab = world.tab(world.hub())
+      await tab.attach()
+      const socket = await world.accept()
+      socket.listener.closed(1006)
+      const sending = tab.hub.send([message('a')])
+      await settled()
+      isSlow = false
+      opening = new Promise<void>((resolve) => (open = resolve))
+      world.disk.stored = null
+      world.loseStorage('deleted')
+      for (const happen of when === 'before' ? [answer, open] : [open, answer]) {
+        happen()
+        await settled()
+      }
+      expect(await sending).toEqual(queued)
+      const next = await world.accept()
+      expect(sent(next)).toEqual([[1, id('a')]])
+      await say(next, ack(1, 1, 'a'))
+      expect(tab.fates.at(-1)).toEqual({ id: id('a'), fate: 'applied' })
+    },
+  )
 })

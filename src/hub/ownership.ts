@@ -6,7 +6,6 @@ import { createRuntime, type Runtime } from '../core/runtime.ts'
 import type { Notice } from '../core/runtime-ports.ts'
 import { possiblySentThrough } from '../core/sending.ts'
 import type { HubSettings } from '../core/settings.ts'
-import type { CoreState } from '../core/state.ts'
 import { HoldfastError, type ErrorData } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
 import { createCacheWriter } from './cache-writer.ts'
@@ -20,7 +19,7 @@ import { rescue } from './rescue.ts'
 import { settleTab } from './settle-tab.ts'
 import { createSignOut, SIGNED_OUT } from './sign-out.ts'
 import { createStateBoard } from './state-board.ts'
-import { answerOf, retryParked, submit } from './submit.ts'
+import { answerOf, retryParked, submit, type SubmitHost } from './submit.ts'
 import type { TabSession, TabSource } from './tab-session.ts'
 import { volatileFrame } from './volatile-frame.ts'
 
@@ -92,7 +91,7 @@ export function createOwnership(
     for (const tab of tabs) tab.tellError(data)
   }
 
-  const open = async (lost: { readonly state: CoreState; readonly why: string } | null): Promise<void> => {
+  const open = async (lost: { readonly runtime: Runtime; readonly why: string } | null): Promise<void> => {
     const [store, stored] = await openStore(platform, settings, fail)
     if (stored.corrupt) fail(new HoldfastError('storage-corrupt', 'stored data could not be read and was set aside'))
     const runtime = createRuntime({
@@ -102,7 +101,7 @@ export function createOwnership(
       openSocket: platform.openSocket(settings.url),
       store,
       stored,
-      earlier: lost?.state ?? null,
+      earlier: lost?.runtime.state ?? null,
       askCredential: () => askCredential([...tabs]),
       notify: (notice) => take(notice),
       log,
@@ -130,8 +129,9 @@ export function createOwnership(
     for (const tab of tabs) for (const channel of tab.channels.values()) channels.join(tab, channel)
     runtime.dispatch({ type: 'start' })
     if (lost) {
+      const { state: before } = lost.runtime
       // Before whatever has waited for the store since.
-      const saved = rescue(lost.state, { runtime, fates, fail })
+      const saved = rescue(before, before.outbox.entries, { runtime, fates, fail })
       for (const tab of tabs) tab.tellStorageLost({ reason: lost.why, ...saved })
     }
     opened(now)
@@ -145,7 +145,7 @@ export function createOwnership(
     running = null
     ready = new Promise((resolve) => (opened = resolve))
     fail(new HoldfastError('storage-failed', `the browser took the storage away: ${why}`))
-    open({ state: runtime.state, why }).catch(fail)
+    open({ runtime, why }).catch(fail)
   }
 
   const end = (): void => {
@@ -204,6 +204,15 @@ export function createOwnership(
 
   const wake = (): void => running?.runtime.dispatch({ type: 'wake' })
 
+  const submitTo = (runtime: Runtime): SubmitHost => ({
+    fates,
+    runtime,
+    queued(entries) {
+      // What a store took in before it was lost may be known only when the next one is open.
+      if (running && running.runtime !== runtime) rescue(runtime.state, entries, { runtime: running.runtime, fates, fail })
+    },
+  })
+
   return {
     source: {
       hiddenDelayMs: settings.hiddenDelayMs,
@@ -242,7 +251,7 @@ export function createOwnership(
     async send(tab, messages) {
       const { runtime } = await ready
       if (leaving.isUnderWay()) return messages.map(() => ({ error: SIGNED_OUT }))
-      return (await submit(tab, messages, { fates, runtime })).map(answerOf)
+      return (await submit(tab, messages, submitTo(runtime))).map(answerOf)
     },
     sendVolatile(messages) {
       const runtime = running?.runtime
@@ -250,7 +259,7 @@ export function createOwnership(
       runtime.dispatch({ type: 'volatile', frame: volatileFrame(messages) })
     },
     cancel: async (id) => (await ready).runtime.cancel(id),
-    retry: async (tab, id, newId) => retryParked(tab, id, { id: newId, atMs: clock.nowMs() }, { fates, runtime: (await ready).runtime }),
+    retry: async (tab, id, newId) => retryParked(tab, id, { id: newId, atMs: clock.nowMs() }, submitTo((await ready).runtime)),
     async discard(id) {
       const { runtime } = await ready
       await runtime.unpark(id)

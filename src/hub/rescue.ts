@@ -1,6 +1,6 @@
 import type { StorageLost } from '../bridge/contract.ts'
 import { mayRepeatFate } from '../core/outbox.ts'
-import type { Fate, NewMessage } from '../core/ports.ts'
+import type { Fate, NewMessage, OutboxEntry } from '../core/ports.ts'
 import type { Runtime } from '../core/runtime.ts'
 import { possiblySentThrough } from '../core/sending.ts'
 import type { CoreState } from '../core/state.ts'
@@ -8,17 +8,18 @@ import type { Id } from '../protocol/messages.ts'
 import type { FateDesk } from './fate-desk.ts'
 
 /**
- * Saves the messages that waited when their store was lost. Those that had not left are queued again, under the same ids; of the others only
+ * Saves messages that waited when their store was lost. Those that had not left are queued again, under the same ids; of the others only
  * the store knew what to ask the server.
  */
 export function rescue(
   lost: CoreState,
+  entries: readonly OutboxEntry[],
   { runtime, fates, fail }: { readonly runtime: Runtime; readonly fates: FateDesk; readonly fail: (error: unknown) => void },
 ): Omit<StorageLost, 'reason'> {
   const again: NewMessage[] = []
   const mayRepeat: Id[] = []
   const sentThrough = possiblySentThrough(lost)
-  for (const { n, id, channel, json, atMs, skip, recall, mayRepeat: repeats } of lost.outbox.entries) {
+  for (const { n, id, channel, json, atMs, skip, recall, mayRepeat: repeats } of entries) {
     if (skip) continue
     if (n > sentThrough && !recall && !repeats) again.push({ id, channel, json, atMs })
     else mayRepeat.push(id)

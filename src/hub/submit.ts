@@ -1,6 +1,6 @@
 import type { SendAnswer } from '../bridge/contract.ts'
 import type { Submitted } from '../core/group-commit.ts'
-import type { NewMessage } from '../core/ports.ts'
+import type { NewMessage, OutboxEntry } from '../core/ports.ts'
 import type { Runtime } from '../core/runtime.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
@@ -11,13 +11,15 @@ import type { TabSession } from './tab-session.ts'
 export interface SubmitHost {
   readonly fates: FateDesk
   readonly runtime: Runtime
+  /** Told what was queued when that is known, before whoever asked. */
+  queued(entries: readonly OutboxEntry[]): void
 }
 
 /** Queues messages of a tab; it is told what becomes of those that are queued. */
 export async function submit(
   tab: TabSession,
   messages: readonly NewMessage[],
-  { fates, runtime }: SubmitHost,
+  { fates, runtime, queued }: SubmitHost,
 ): Promise<readonly Submitted[]> {
   const ids = messages.map(({ id }) => id)
   // Before they are queued: a fate may overtake the answer.
@@ -29,6 +31,7 @@ export async function submit(
   fates.close(submitted.flatMap((one) => ('ended' in one ? [one.ended.id] : [])))
   const failed = ids.filter((_, at) => 'failed' in (submitted[at] ?? {}))
   fates.release(tab, failed)
+  queued(submitted.flatMap((one) => ('queued' in one ? [one.queued] : [])))
   return submitted
 }
 
