@@ -5,8 +5,7 @@ import { watchServiceWorkers, type ServiceWorkers } from './harness/service-work
 import { expect, hasStatus, openProbe, sendQueued, test as base, texts } from './harness/test.ts'
 import { killSharedWorkers } from './harness/worker.ts'
 
-/** Fifty by hand: `HOLDFAST_SEEDS=50 npx playwright test background-sync`. */
-const SEEDS = Number(process.env['HOLDFAST_SEEDS'] ?? 8)
+const SEEDS = 50
 
 /** A lab whose handler tells of each message before it is answered. */
 interface SyncLab {

@@ -1,6 +1,7 @@
 import { clientsClaim } from 'workbox-core'
 import { cleanupOutdatedCaches, createHandlerBoundToURL, precacheAndRoute } from 'workbox-precaching'
 import { NavigationRoute, registerRoute } from 'workbox-routing'
+import { CLAIM } from './worker-words.ts'
 import type { WorkerScope } from './worker-scope.ts'
 
 declare const self: WorkerScope
@@ -28,5 +29,6 @@ export function precacheApp(manifest: readonly PrecacheEntry[], { page = 'index.
   clientsClaim()
   self.addEventListener('message', (event) => {
     if ((event.data as { readonly type?: unknown } | null)?.type === 'SKIP_WAITING') event.waitUntil(self.skipWaiting())
+    if (event.data === CLAIM) event.waitUntil(self.clients.claim())
   })
 }

@@ -3,7 +3,8 @@ import { clock, log, random } from '../src/hub/browser-platform.ts'
 import { createIndexedDbStore } from '../src/storage/indexeddb-store.ts'
 import { createFlusher } from './flush-once.ts'
 import { flushOutbox, type FlushPorts } from './flush-outbox.ts'
-import { LEAVE, scopeOfTag } from './sync-tag.ts'
+import { scopeOfTag } from './sync-tag.ts'
+import { LEAVE } from './worker-words.ts'
 import type { WorkerScope } from './worker-scope.ts'
 
 declare const self: WorkerScope

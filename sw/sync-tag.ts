@@ -7,6 +7,3 @@ export function syncTag(scope: string): string {
 export function scopeOfTag(tag: string): string | null {
   return /^holdfast:([\w-]{22})$/.exec(tag)?.[1] ?? null
 }
-
-/** What a page says to the service worker that is about to be replaced. */
-export const LEAVE = 'holdfast:leave'

@@ -11,6 +11,7 @@ export interface SyncEvent extends LastingEvent {
 /** The part of a service worker's global scope that is used. Stated here, so that an app may check its service worker with the types of a page. */
 export interface WorkerScope {
   skipWaiting(): Promise<void>
+  readonly clients: { claim(): Promise<void> }
   addEventListener(type: 'sync', listener: (event: SyncEvent) => void): void
   addEventListener(type: 'message', listener: (event: LastingEvent & { readonly data: unknown }) => void): void
 }

@@ -2,7 +2,7 @@ import { Workbox } from 'workbox-window'
 import { HoldfastError, type Connection } from '../../src/page/index.ts'
 import type { LiveValue } from '../../src/page/live-value.ts'
 import { keepSyncRegistered } from './outbox-sync.ts'
-import { LEAVE } from '../sync-tag.ts'
+import { CLAIM, LEAVE } from '../worker-words.ts'
 import { createUpdateFlow, type UpdateState } from './update-flow.ts'
 
 /** What {@link registerServiceWorker} can be told. */
@@ -81,6 +81,7 @@ export function registerServiceWorker(url: string | URL, options: ServiceWorkerO
   const readyListeners = new Set<() => void>()
   void container?.ready.then((registration) => {
     active = registration
+    if (!container.controller) registration.active?.postMessage(CLAIM)
     for (const tell of readyListeners) tell()
   })
 
