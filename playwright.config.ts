@@ -17,7 +17,7 @@ export default defineConfig<RungOption>({
     { name: 'shared', testIgnore: '**/elected/**' },
     {
       name: 'elected',
-      testMatch: ['browser-kill', 'crashes', 'hidden', 'network', 'reload', 'server-restart', 'sockets', 'tabs', 'elected/*'].map(
+      testMatch: ['browser-kill', 'crashes', 'hidden', 'network', 'reload', 'server-restart', 'skew', 'sockets', 'tabs', 'elected/*'].map(
         (name) => `**/${name}.spec.ts`,
       ),
       use: { rung: 'elected' },

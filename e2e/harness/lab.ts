@@ -16,6 +16,12 @@ export interface Applied {
   readonly mayRepeat: boolean
 }
 
+/** A socket as the server's machine saw it, from the request on. */
+export interface SocketRecord {
+  readonly openedAtMs: number
+  closedAtMs: number | null
+}
+
 /** A live server on a port of its own, as one process of a deployment would be. */
 interface Node {
   readonly live: LiveServer
@@ -35,6 +41,8 @@ export interface Lab {
   readonly database: Map<string, string[]>
   /** Every call of the handler, in order. */
   readonly applied: Applied[]
+  /** Every socket there was, in the order in which they came. */
+  readonly sockets: SocketRecord[]
   /** Whether the handler keeps messages that ask for it. */
   holds: boolean
   /** Writes to the database, then publishes. */
@@ -53,6 +61,7 @@ export interface Lab {
 export async function openLab(options: LiveServerOptions = {}, rung: HubRung = 'shared'): Promise<Lab> {
   const database = new Map<string, string[]>()
   const applied: Applied[] = []
+  const sockets: SocketRecord[] = []
   const rows = (channel: string): string[] => {
     const known = database.get(channel) ?? []
     database.set(channel, known)
@@ -76,6 +85,11 @@ export async function openLab(options: LiveServerOptions = {}, rung: HubRung = '
     })
     const http = createServer()
     live.attach(http, { path: '/live' })
+    http.on('upgrade', (_request, socket) => {
+      const record: SocketRecord = { openedAtMs: performance.now(), closedAtMs: null }
+      sockets.push(record)
+      socket.once('close', () => (record.closedAtMs = performance.now()))
+    })
     http.listen(0, '127.0.0.1')
     await once(http, 'listening')
     return { live, http }
@@ -110,6 +124,7 @@ export async function openLab(options: LiveServerOptions = {}, rung: HubRung = '
     },
     database,
     applied,
+    sockets,
     async publish(channel, ...data) {
       for (const text of data) {
         rows(channel).push(text)

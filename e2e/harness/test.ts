@@ -11,6 +11,7 @@ export interface TabOptions {
     readonly hiddenDelayMs?: number
     readonly user?: string
     readonly hubUrl?: string
+    readonly build?: string
   }
 }
 

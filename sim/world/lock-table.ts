@@ -45,6 +45,7 @@ export class LockTable {
     const run = rest.at(-1) as (lock: { name: string }) => unknown
     const { mode = 'exclusive', signal, steal = false } = (rest.length > 1 ? rest[0] : {}) as LockOptions
     return new Promise((resolve, reject) => {
+      let isRunning = false
       const free = (): void => {
         this.#held = this.#held.filter((other) => other !== request)
         this.#grant()
@@ -55,6 +56,8 @@ export class LockTable {
         isShared: mode === 'shared',
         grant: () =>
           void process.after(this.#delayMs(), () => {
+            if (signal?.aborted === true) return
+            isRunning = true
             Promise.resolve(run({ name })).then(
               (value) => {
                 free()
@@ -71,8 +74,11 @@ export class LockTable {
           free()
         },
       }
+      // Up to the moment the callback runs, even when the lock is granted already.
       signal?.addEventListener('abort', () => {
+        if (isRunning) return
         this.#waiting = this.#waiting.filter((other) => other !== request)
+        free()
         reject(signal.reason as Error)
       })
       if (!steal) {

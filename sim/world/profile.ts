@@ -4,6 +4,7 @@ import { Disk } from './disk.ts'
 import { Link } from './link.ts'
 import { LockTable } from './lock-table.ts'
 import { createPorts } from './port.ts'
+import { SimHubs } from './sim-hubs.ts'
 import { SimTab } from './sim-tab.ts'
 import { SimWorker } from './sim-worker.ts'
 import { EPOCH_MS } from './epoch.ts'
@@ -17,6 +18,7 @@ export class Profile {
   readonly name: string
   readonly link: Link
   readonly locks: LockTable
+  readonly hubs: SimHubs = new SimHubs()
   readonly workers: Map<string, SimWorker> = new Map()
   readonly disks: Map<string, Disk> = new Map()
   tabs: SimTab[] = []

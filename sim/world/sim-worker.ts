@@ -1,3 +1,4 @@
+import type { parseHubName } from '../../src/bridge/lock-names.ts'
 import { createHub } from '../../src/hub/hub.ts'
 import type { HubPlatform } from '../../src/hub/platform.ts'
 import { createMemoryStore } from '../../src/storage/memory-store.ts'
@@ -13,6 +14,7 @@ export class SimWorker {
   readonly host: SimTab
   readonly scope: string
   readonly generation: number
+  readonly build: string
   /** It runs for ever and hears nothing. */
   isWedged = false
   /** Its messages are kept in memory only, and it says so. */
@@ -22,13 +24,14 @@ export class SimWorker {
   readonly #ports: { readonly tab: SimTab; readonly end: PortEnd }[] = []
   #connect: (end: PortEnd) => void
 
-  constructor(world: World, profile: Profile, host: SimTab, named: { readonly scope: string; readonly generation: number }) {
+  constructor(world: World, profile: Profile, host: SimTab, named: NonNullable<ReturnType<typeof parseHubName>>) {
     this.#world = world
     this.#profile = profile
     this.host = host
     this.scope = named.scope
     this.generation = named.generation
-    this.process = new Process(world.schedule, `${profile.name}/worker${named.generation}`)
+    this.build = named.build
+    this.process = new Process(world.schedule, `${profile.name}/worker${named.generation}${named.build}`)
     this.#connect = this.#boot()
   }
 
@@ -57,7 +60,7 @@ export class SimWorker {
   }
 
   #boot(): (end: PortEnd) => void {
-    const { process, scope, generation } = this
+    const { process, scope, generation, build } = this
     const { ids, check } = this.#world
     const profile = this.#profile
     this.#world.trace('worker', process.name, 'starts')
@@ -69,6 +72,9 @@ export class SimWorker {
       log: () => {},
       scope,
       generation,
+      build,
+      url: 'hub.js',
+      hubs: profile.hubs.of(process, scope),
       shared: true,
       openSocket: () => {
         const open = profile.link.openSocket(process)

@@ -1,5 +1,5 @@
 import type { Disagreement } from '../core/outbox.ts'
-import type { Fate, NewMessage } from '../core/ports.ts'
+import type { Fate, LogEntry, NewMessage } from '../core/ports.ts'
 import type { ConnectionState } from '../core/public-state.ts'
 import type { HubSettings } from '../core/settings.ts'
 import type { ErrorData } from '../protocol/errors.ts'
@@ -10,8 +10,11 @@ import type { Cursor, Id, ResetReason } from '../protocol/messages.ts'
  * no callbacks. The page and the hub are written against this file and never against each other.
  */
 
-/** Version of this contract. A hub refuses a tab of another one with `version`. */
+/** Version of this contract. A hub serves tabs of the versions from {@link OLDEST_BRIDGE_VERSION} to its own, and refuses others with `version`. */
 export const BRIDGE_VERSION = 1
+
+/** The oldest version a hub of this build still serves: raised with {@link BRIDGE_VERSION} only when an older tab could not make sense of this hub. */
+export const OLDEST_BRIDGE_VERSION = 1
 
 /** Outcome of a call; errors cross as data. */
 export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: ErrorData }
@@ -33,12 +36,16 @@ export interface AttachRequest {
   /** Name of a Web Lock this tab already holds until it dies. */
   readonly lock: string
   readonly settings: HubSettings
+  /** The page has been attached before. Its settings were agreed with then, and may be those of an older build: the hub's hold. */
+  readonly returning?: boolean
   readonly visible: boolean
   /** Whether this tab can be asked for a credential. */
   readonly canAuthenticate: boolean
   readonly channels: readonly TabPosition[]
   /** Whether the tab wants {@link OutboxView}s. */
   readonly watchesOutbox: boolean
+  /** Whether the tab wants the hub's lines for developers. */
+  readonly wantsLog?: boolean
   /** Ids of queued messages whose final fate the tab still waits for. */
   readonly unsettled: readonly Id[]
   /** The sign-outs that a hub has told this tab of; absent before it was told. A tab that did not run while its user left learns it by this. */
@@ -104,6 +111,8 @@ export interface Delivery {
   readonly signedOut?: true
   /** Storage or another part of the hub failed in a way no call could tell. */
   readonly errors?: readonly ErrorData[]
+  /** The hub's lines for developers, the newest of them. */
+  readonly log?: readonly LogEntry[]
 }
 
 /** What became of a user's traces when the user left. */

@@ -3,7 +3,15 @@ import type { HubSettings } from '../core/settings.ts'
 import * as read from '../protocol/decode.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import { MAX_DEPTH, MAX_USER_LENGTH } from '../protocol/limits.ts'
-import type { AttachRequest, HubApi, Result, TabPosition, TabSignal } from './contract.ts'
+import {
+  BRIDGE_VERSION,
+  OLDEST_BRIDGE_VERSION,
+  type AttachRequest,
+  type HubApi,
+  type Result,
+  type TabPosition,
+  type TabSignal,
+} from './contract.ts'
 import { HIDDEN_DELAY_RANGE, OUTBOX_RANGES, outOfRange, RECONNECT_RANGES, type Range } from './setting-ranges.ts'
 
 /** Most items in one list of a call. */
@@ -41,15 +49,22 @@ export function checked(name: keyof HubApi, args: readonly unknown[]): Result<re
 
 function attachRequest(value: unknown): AttachRequest {
   const fields = read.object(value, 'request')
+  const bridge = read.integer(fields['bridge'], 'bridge')
+  // Before anything else: the rest of another version may look different.
+  if (bridge < OLDEST_BRIDGE_VERSION || bridge > BRIDGE_VERSION) {
+    throw new HoldfastError('version', 'tab and hub are of different builds: reload the page')
+  }
   return {
-    bridge: read.integer(fields['bridge'], 'bridge'),
+    bridge,
     tab: id(fields['tab']),
     attempt: read.integer(fields['attempt'], 'attempt'),
     lock: read.string(fields['lock'], 'lock', 1, 200),
     settings: settings(fields['settings']),
+    ...(fields['returning'] === true ? { returning: true } : {}),
     visible: fields['visible'] === true,
     canAuthenticate: fields['canAuthenticate'] === true,
     channels: positions(fields['channels']),
+    ...(fields['wantsLog'] === true ? { wantsLog: true } : {}),
     watchesOutbox: fields['watchesOutbox'] === true,
     unsettled: read.array(fields['unsettled'], 'unsettled', MAX_ITEMS, id),
     ...(fields['signOuts'] === undefined ? {} : { signOuts: read.integer(fields['signOuts'], 'signOuts') }),

@@ -1,10 +1,31 @@
 import { describe, expect, it } from 'vitest'
 import { TestLocks } from './test-locks.ts'
-import { holdLock, newestHub, whenFree } from './liveness.ts'
-import { hubGeneration, hubLockName, hubName, leaderGeneration, leaderLockName, parseHubName, tabLockName } from './lock-names.ts'
+import { holdLock, livingHubs, newestHub, whenFree } from './liveness.ts'
+import {
+  hubLockName,
+  hubName,
+  leaderLockName,
+  parseHubLock,
+  parseHubName,
+  parseLeaderLock,
+  tabLockName,
+  type LiveHub,
+} from './lock-names.ts'
 
 const SCOPE = 'SSSSSSSSSSSSSSSSSSSSSS'
 const ID = 'AAAAAAAAAAAAAAAAAAAAAA'
+
+const OTHER = 'Z'.repeat(22)
+
+const hub = (changes: Partial<LiveHub>): LiveHub => ({
+  epoch: 0,
+  instance: ID,
+  generation: 0,
+  rung: 'shared',
+  build: '',
+  url: '/hub.js',
+  ...changes,
+})
 
 describe('locks that say who lives', () => {
   it('[TB6] tells all waiters when the holder is gone', async () => {
@@ -53,50 +74,68 @@ describe('locks that say who lives', () => {
     expect(lock.isHeld()).toBe(false)
   })
 
-  it('[TB7] finds the newest generation of the hubs of a scope that live', async () => {
+  it('[TB7] [DS1] finds the hubs of a scope that live, the newest first', async () => {
     const locks = new TestLocks()
-    expect(await newestHub(locks, SCOPE)).toEqual({ generation: 0, rung: null })
-    await holdLock(locks, hubLockName(SCOPE, { generation: 2, instance: ID }))
-    await holdLock(locks, hubLockName(SCOPE, { generation: 10, instance: ID }))
-    await holdLock(locks, hubLockName(SCOPE, { generation: 9, instance: ID }))
-    await holdLock(locks, hubLockName('TTTTTTTTTTTTTTTTTTTTTT', { generation: 11, instance: ID }))
+    expect(await livingHubs(locks, SCOPE)).toEqual([])
+    await holdLock(locks, hubLockName(SCOPE, hub({ epoch: 2 })))
+    await holdLock(locks, hubLockName(SCOPE, hub({ epoch: 10 })))
+    await holdLock(locks, hubLockName(SCOPE, hub({ epoch: 10, instance: OTHER })))
+    await holdLock(locks, hubLockName(SCOPE, hub({ epoch: 9, generation: 12 })))
+    await holdLock(locks, hubLockName('TTTTTTTTTTTTTTTTTTTTTT', hub({ epoch: 11 })))
     await holdLock(locks, tabLockName(SCOPE, ID))
-    expect(await newestHub(locks, SCOPE)).toEqual({ generation: 10, rung: 'shared' })
+    expect((await livingHubs(locks, SCOPE)).map(({ epoch, instance }) => [epoch, instance])).toEqual([
+      [10, OTHER],
+      [10, ID],
+      [9, ID],
+      [2, ID],
+    ])
   })
 
-  it('[EL2] finds out where the newest hub runs', async () => {
+  it('[EL2] [DS1] finds out where the newest hub runs, or is about to', async () => {
     const locks = new TestLocks()
-    const other = 'TTTTTTTTTTTTTTTTTTTTTT'
-    await holdLock(locks, leaderLockName(hubName(other, 5)))
-    expect(await newestHub(locks, SCOPE)).toEqual({ generation: 0, rung: null })
+    const lead = (generation: number, build: string = ''): Promise<unknown> =>
+      holdLock(locks, leaderLockName(hubName(SCOPE, { generation, build })))
+    await holdLock(locks, leaderLockName(hubName('T'.repeat(22), { generation: 5, build: '' })))
+    expect(await newestHub(locks, SCOPE)).toBeNull()
     // Elected, and its hub has not begun yet.
-    await holdLock(locks, leaderLockName(hubName(SCOPE, 0)))
-    expect(await newestHub(locks, SCOPE)).toEqual({ generation: 0, rung: 'elected' })
+    await lead(0)
+    expect(await newestHub(locks, SCOPE)).toMatchObject({ epoch: 0, generation: 0, rung: 'elected', build: '', url: '' })
     // Beside a SharedWorker that cannot be had by every tab.
-    await holdLock(locks, hubLockName(SCOPE, { generation: 0, instance: ID }))
-    expect(await newestHub(locks, SCOPE)).toEqual({ generation: 0, rung: 'elected' })
+    await holdLock(locks, hubLockName(SCOPE, hub({ epoch: 3 })))
+    expect(await newestHub(locks, SCOPE)).toMatchObject({ epoch: 4, generation: 0, rung: 'elected' })
     // A frozen tab keeps what it has.
-    await holdLock(locks, hubLockName(SCOPE, { generation: 1, instance: ID }))
-    expect(await newestHub(locks, SCOPE)).toEqual({ generation: 1, rung: 'shared' })
-    await holdLock(locks, leaderLockName(hubName(SCOPE, 2)))
-    expect(await newestHub(locks, SCOPE)).toEqual({ generation: 2, rung: 'elected' })
+    const shared = hub({ epoch: 5, generation: 1 })
+    await holdLock(locks, hubLockName(SCOPE, shared))
+    expect(await newestHub(locks, SCOPE)).toEqual(shared)
+    await lead(2, 'b2')
+    expect(await newestHub(locks, SCOPE)).toMatchObject({ epoch: 6, generation: 2, rung: 'elected', build: 'b2' })
+    const elected = hub({ epoch: 6, generation: 2, rung: 'elected', build: 'b2' })
+    await holdLock(locks, hubLockName(SCOPE, elected))
+    expect(await newestHub(locks, SCOPE)).toEqual(elected)
   })
 
-  it('[TB7] names round trip, and foreign names mean nothing', () => {
-    expect(hubGeneration(SCOPE, hubLockName(SCOPE, { generation: 3, instance: ID }))).toBe(3)
-    expect(parseHubName(hubName(SCOPE, 4))).toEqual({ scope: SCOPE, generation: 4 })
-    for (const name of ['', 'holdfast', `holdfast:${SCOPE}:x`, `other:${SCOPE}:1`, hubLockName(SCOPE, { generation: 1, instance: ID })]) {
-      expect(parseHubName(name)).toBeNull()
-    }
-    expect(hubGeneration(SCOPE, tabLockName(SCOPE, ID))).toBe(0)
-    expect(leaderGeneration(SCOPE, leaderLockName(hubName(SCOPE, 3)))).toBe(3)
-    for (const name of [
-      hubLockName(SCOPE, { generation: 1, instance: ID }),
-      hubName(SCOPE, 1),
-      'x:leader',
-      leaderLockName(hubName(ID, 1)),
+  it('[TB7] [DS1] names round trip, and foreign names mean nothing', () => {
+    for (const one of [
+      hub({}),
+      hub({ epoch: 3, generation: 2, rung: 'elected', build: '1.0+b-2', url: 'https://app.test:8080/a:b?c=1&d' }),
     ]) {
-      expect(leaderGeneration(SCOPE, name)).toBeNull()
+      expect(parseHubLock(SCOPE, hubLockName(SCOPE, one))).toEqual(one)
+    }
+    expect(parseHubName(hubName(SCOPE, { generation: 4, build: '' }))).toEqual({ scope: SCOPE, generation: 4, build: '' })
+    expect(parseHubName(hubName(SCOPE, { generation: 4, build: 'b2' }))).toEqual({ scope: SCOPE, generation: 4, build: 'b2' })
+    const foreign = ['', 'holdfast', `holdfast:${SCOPE}:x`, `other:${SCOPE}:1`, `holdfast:${SCOPE}:1:`, `holdfast:${SCOPE}:1:a b`]
+    for (const name of [...foreign, hubLockName(SCOPE, hub({}))]) expect(parseHubName(name)).toBeNull()
+    for (const name of [...foreign, tabLockName(SCOPE, ID), hubLockName('TTTTTTTTTTTTTTTTTTTTTT', hub({}))]) {
+      expect(parseHubLock(SCOPE, name)).toBeNull()
+    }
+    for (const named of [
+      { generation: 3, build: '' },
+      { generation: 3, build: 'leader' },
+    ]) {
+      expect(parseLeaderLock(SCOPE, leaderLockName(hubName(SCOPE, named)))).toMatchObject(named)
+    }
+    for (const name of [...foreign, hubLockName(SCOPE, hub({})), 'x:leader', leaderLockName(hubName(ID, { generation: 1, build: '' }))]) {
+      expect(parseLeaderLock(SCOPE, name)).toBeNull()
     }
   })
 })

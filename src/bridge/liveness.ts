@@ -1,4 +1,4 @@
-import { hubGeneration, leaderGeneration } from './lock-names.ts'
+import { isNewer, parseHubLock, parseLeaderLock, type LiveHub } from './lock-names.ts'
 
 /** The part of `navigator.locks` that is used. */
 export type Locks = Pick<LockManager, 'request' | 'query'>
@@ -44,15 +44,33 @@ export function whenFree(locks: Locks, name: string, signal: AbortSignal): Promi
   })
 }
 
-/** Where a hub runs: in a SharedWorker, or in a worker of the tab that was elected. */
-export type Rung = 'shared' | 'elected'
+/** The hubs of `scope` that live now, the newest first. */
+export async function livingHubs(locks: Locks, scope: string): Promise<readonly LiveHub[]> {
+  return hubsAmong(await namesHeld(locks), scope)
+}
 
-/** The newest hub of `scope` that lives now: its generation, 0 when there is none, and where it runs. */
-export async function newestHub(locks: Locks, scope: string): Promise<{ readonly generation: number; readonly rung: Rung | null }> {
+/** The hub of `scope` that tabs are to go to; `null` when there is none. One that was elected and has not begun yet comes first, without a `url`. */
+export async function newestHub(locks: Locks, scope: string): Promise<LiveHub | null> {
+  const names = await namesHeld(locks)
+  const hubs = hubsAmong(names, scope)
+  const [newest = null] = hubs
+  // A page that is frozen keeps this lock, though others took that of its hub long ago: they turned to a later generation.
+  const isBeginning = ({ generation }: { readonly generation: number }): boolean =>
+    hubs.every((hub) => hub.generation < generation || (hub.generation === generation && hub.rung === 'shared'))
+  const [elected] = names
+    .flatMap((name) => parseLeaderLock(scope, name) ?? [])
+    .filter(isBeginning)
+    .toSorted((one, other) => other.generation - one.generation)
+  if (!elected) return newest
+  const { generation, build } = elected
+  return { epoch: newest ? newest.epoch + 1 : 0, instance: '', generation, rung: 'elected', build, url: '' }
+}
+
+function hubsAmong(names: readonly string[], scope: string): readonly LiveHub[] {
+  return names.flatMap((name) => parseHubLock(scope, name) ?? []).toSorted((one, other) => (isNewer(one, other) ? -1 : 1))
+}
+
+async function namesHeld(locks: Locks): Promise<readonly string[]> {
   const { held = [] } = await locks.query()
-  const names = held.map(({ name = '' }) => name)
-  const leader = Math.max(-1, ...names.map((name) => leaderGeneration(scope, name) ?? -1))
-  const isAnyHub = names.some((name) => name.startsWith(`holdfast:${scope}:hub:`))
-  const generation = Math.max(0, leader, ...names.map((name) => hubGeneration(scope, name)))
-  return { generation, rung: leader === generation ? 'elected' : isAnyHub ? 'shared' : null }
+  return held.map(({ name = '' }) => name)
 }

@@ -16,6 +16,7 @@ export class TestLocks implements Locks {
     const run = rest.at(-1) as (lock: { name: string }) => unknown
     const { mode = 'exclusive', signal, steal = false } = (rest.length > 1 ? rest[0] : {}) as LockOptions
     return new Promise((resolve, reject) => {
+      let isRunning = false
       const free = (): void => {
         this.#held = this.#held.filter((other) => other !== request)
         this.#grant()
@@ -25,7 +26,11 @@ export class TestLocks implements Locks {
         mode,
         grant: () =>
           void Promise.resolve()
-            .then(() => run({ name }))
+            .then(() => {
+              if (signal?.aborted === true) return undefined
+              isRunning = true
+              return run({ name })
+            })
             .then(resolve, reject)
             .finally(free),
         lose: () => {
@@ -33,11 +38,12 @@ export class TestLocks implements Locks {
           free()
         },
       }
+      // Up to the moment the callback runs, even when the lock is granted already.
       signal?.addEventListener('abort', () => {
-        // Of one that is held an abort changes nothing.
-        if (!this.#waiting.includes(request)) return
+        if (isRunning) return
         this.#waiting = this.#waiting.filter((other) => other !== request)
         reject(signal.reason as Error)
+        free()
       })
       // Whoever steals goes before all that wait.
       if (steal) this.#waiting.unshift(request)

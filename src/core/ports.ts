@@ -182,7 +182,7 @@ export interface OutboxLimits {
 
 /**
  * The durable memory of one scope. Every method is one transaction: it either happened or it threw a `HoldfastError` with code `storage-failed`,
- * `storage-full` or `storage-corrupt`, and nothing changed. Writes of an owner whose lease was taken over throw `storage-failed` and change nothing.
+ * `storage-full`, `storage-newer` or `storage-corrupt`, and nothing changed. Writes of an owner whose lease was taken over throw `storage-failed` and change nothing.
  * Calls take effect in the order they were made, and are answered in that order.
  */
 export interface Store {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { BRIDGE_VERSION } from '../bridge/contract.ts'
+import { BRIDGE_VERSION, OLDEST_BRIDGE_VERSION } from '../bridge/contract.ts'
 import { holdLock } from '../bridge/liveness.ts'
 import { id, message, settings } from '../core/testing/frames.ts'
 import type { SocketDouble } from '../core/testing/socket-double.ts'
@@ -100,6 +100,8 @@ describe('a port that anybody of the origin may open', () => {
 
   it.each<[string, string, unknown[], string]>([
     ['another version', 'attach', [attachRequest({ bridge: BRIDGE_VERSION + 1 })], 'version'],
+    ['a version that is served no more', 'attach', [attachRequest({ bridge: OLDEST_BRIDGE_VERSION - 1 })], 'version'],
+    ['another version whose request looks different', 'attach', [{ bridge: BRIDGE_VERSION + 1 }], 'version'],
     ['a version that is none', 'attach', [attachRequest({ bridge: '1' })], 'protocol'],
     ['a call before it attached', 'send', [[message('stolen')]], 'closed'],
     ['a sign that is none', 'signal', [{ toString: null }], 'protocol'],

@@ -123,11 +123,11 @@ describe('a hub that finds records it cannot trust', () => {
     },
   )
 
-  it('(W2) of a newer schema tells `storage-corrupt`, works from memory, and leaves them as they are [ST14] [I36]', async () => {
+  it('(W2) of a newer schema tells `storage-newer`, works from memory, and leaves them as they are [ST14] [I36]', async () => {
     const { name, client } = await leftBy('ada')
     await tamper(name, 'run', (objects) => objects.put({ schema: 2, future: POISON }, 'run'))
     const { tab, socket } = await hubOn(name)
-    expect([tab.errors, tab.durable]).toEqual([['storage-corrupt'], false])
+    expect([tab.errors, tab.durable]).toEqual([['storage-newer'], false])
     expect(await tab.hub.send([message('next')])).toEqual({ ok: true, value: [{ queued: true }] })
     const said = await serve(socket)
     for (const word of [POISON, client, id('first'), id('second')]) expect(said).not.toContain(word)

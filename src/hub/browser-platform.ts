@@ -3,6 +3,7 @@ import type { Clock, Log, Random } from '../core/ports.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import { createIndexedDbStore } from '../storage/indexeddb-store.ts'
 import { createMemoryStore } from '../storage/memory-store.ts'
+import { broadcastHubs } from './broadcast-hubs.ts'
 import { browserSocket } from './browser-socket.ts'
 import type { HubPlatform } from './platform.ts'
 
@@ -34,6 +35,8 @@ export function browserPlatform(workerName: string, shared: boolean): HubPlatfor
     locks: navigator.locks,
     log,
     ...named,
+    url: location.href,
+    hubs: broadcastHubs(named.scope),
     shared,
     openSocket: browserSocket,
     durableStore: ({ outbox }) =>

@@ -9,7 +9,7 @@ perTest((fresh) => (world = fresh))
 
 describe('a hub in a worker of a tab', () => {
   it('[EL1] says so in every state', async () => {
-    const tab = world.tab(world.hub(0, false))
+    const tab = world.tab(world.hub(0, { shared: false }))
     await tab.attach()
     await world.accept()
     expect(tab.status).toBe('connected')
@@ -18,12 +18,12 @@ describe('a hub in a worker of a tab', () => {
     expect(states.filter(({ shared }) => shared)).toEqual([])
   })
 
-  it('[EL3] takes the owner lock from a SharedWorker of the same generation after three seconds, with all that waits', async () => {
-    const shared = world.tab(world.hub())
+  it('[EL3] takes the owner lock after three seconds from a SharedWorker that does not let go, with all that waits', async () => {
+    const shared = world.tab(world.hub(0, { deaf: true }))
     await shared.attach()
     const socket = await world.accept()
     await shared.hub.send([message('a')])
-    const tab = world.tab(world.hub(0, false))
+    const tab = world.tab(world.hub(0, { shared: false }))
     await tab.attach()
     world.clock.advance(2_999)
     await settled()
@@ -41,7 +41,7 @@ describe('a hub in a worker of a tab', () => {
 
   it('[EL3] begins at once when nobody has the owner lock, and as soon as it is let go', async () => {
     const other = await holdLock(world.locks, ownerLockName(id('scope')))
-    const tab = world.tab(world.hub(0, false))
+    const tab = world.tab(world.hub(0, { shared: false }))
     await tab.attach()
     other.release()
     await world.accept()
@@ -49,7 +49,7 @@ describe('a hub in a worker of a tab', () => {
   })
 
   it('[EL7] [I4] one that hung and goes on later neither writes nor sends', async () => {
-    const frozen = world.tab(world.hub(0, false))
+    const frozen = world.tab(world.hub(0, { shared: false }))
     await frozen.attach()
     const socket = await world.accept()
     await frozen.hub.send([message('a')])
@@ -60,7 +60,7 @@ describe('a hub in a worker of a tab', () => {
     await settled()
     expect(socket.received).toHaveLength(received)
     expect(socket.closedWith).not.toBeNull()
-    const next = world.tab(world.hub(1, false))
+    const next = world.tab(world.hub(1, { shared: false }))
     await next.attach()
     await world.accept()
     await next.hub.send([message('b')])

@@ -15,6 +15,7 @@ import { createMemoryStore, emptyMemoryContents } from '../storage/memory-store.
 import { scheduledStore } from '../storage/testing/scheduled-store.ts'
 import { createHub, type Hub } from './hub.ts'
 import { beginLife, clockOf, locksOf, scheduledPorts, type WorkerLife } from './testing/scheduled-worker.ts'
+import { TestHubs } from './testing/test-hubs.ts'
 
 /** Batches a visible tab may be given before it has answered one. A hidden one answers each. */
 const MOST_UNANSWERED = 16
@@ -133,6 +134,7 @@ class FanWorld implements RaceWorld {
   readonly log: ModelLog
   life!: WorkerLife
   hub!: Hub
+  readonly #others = new TestHubs()
   readonly #network: ReturnType<typeof createScheduledNetwork>
   readonly #contents = emptyMemoryContents()
   readonly #tabs: FanTab[] = []
@@ -159,6 +161,9 @@ class FanWorld implements RaceWorld {
       log: () => {},
       scope: this.scope,
       generation: 0,
+      build: '',
+      url: 'hub.js',
+      hubs: this.#others.end(() => life.isAlive),
       shared: true,
       openSocket: () => this.#network.socketsOf(life, () => {}),
       durableStore: ({ outbox }) => scheduledStore(createMemoryStore({ clock, random, limits: outbox, contents: this.#contents }), around),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { holdLock } from '../bridge/liveness.ts'
+import { holdLock, whenFree } from '../bridge/liveness.ts'
 import { ownerLockName } from '../bridge/lock-names.ts'
 import { DEFAULT_OUTBOX } from '../core/settings.ts'
 import { id, message, place } from '../core/testing/frames.ts'
@@ -91,16 +91,25 @@ describe('a hub and its tabs', () => {
     expect(tab.durable).toBe(true)
   })
 
-  it('[I32] a hub that tabs left because it did not answer gives socket and outbox to the next generation', async () => {
-    const { one, two, socket } = await twoTabs(world)
+  it('[I32] [DS5] a hub that hears nothing gives socket and outbox to the next one after five seconds, and its tabs leave it', async () => {
+    const first = world.hub(0, { deaf: true })
+    const [one, two] = [world.tab(first), world.tab(first)]
+    const answer = await one.attach()
+    const lock = answer.ok ? answer.value.lock : ''
+    await two.attach()
+    const socket = await world.accept()
+    let left = false
+    void whenFree(world.locks, lock, new AbortController().signal).then(() => (left = true))
     await one.hub.send([message('a')])
     const next = world.hub(1)
     one.open(next)
     expect(await one.attach()).toMatchObject({ ok: true })
     await settled()
     expect(world.sockets.all).toHaveLength(1)
+    expect(left).toBe(false)
     world.clock.advance(5_000)
     await settled()
+    expect(left).toBe(true)
     expect(socket.closedWith).not.toBeNull()
     await world.accept()
     expect(world.sockets.all).toHaveLength(2)

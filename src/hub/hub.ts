@@ -1,14 +1,14 @@
 import type { BridgePort } from '../bridge/bridge-port.ts'
 import { BRIDGE_VERSION, type AttachAnswer, type AttachRequest, type HubApi, type Result } from '../bridge/contract.ts'
 import { serveTab } from '../bridge/hub-end.ts'
-import { holdLock, whenFree } from '../bridge/liveness.ts'
-import { hubLockName, ownerLockName } from '../bridge/lock-names.ts'
+import { whenFree } from '../bridge/liveness.ts'
+import type { Log } from '../core/ports.ts'
 import type { HubSettings } from '../core/settings.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
 import type { HubPlatform } from './platform.ts'
-import { takeOverAfterMs, takeOwnerLock, type OwnerLock } from './owner-lock.ts'
 import { createOwnership, type Ownership } from './ownership.ts'
+import { createSuccession } from './succession.ts'
 import { TabSession } from './tab-session.ts'
 
 /** How long a page that is being left may still count as a tab with options of its own. */
@@ -29,28 +29,34 @@ export interface Hub {
  * The one owner of socket and storage for the tabs of a scope. Tabs attach at once and are told the truth; the socket and the outbox are touched only
  * when the owner lock is held, which another hub of the same scope may still have for a while.
  */
-export function createHub(platform: HubPlatform): Hub {
-  const instance = platform.random.id()
+export function createHub(host: HubPlatform): Hub {
+  const instance = host.random.id()
   const tabs = new Set<TabSession>()
+  const log: Log = (line) => {
+    host.log(line)
+    for (const tab of tabs) tab.tellLine(line)
+  }
+  const platform = { ...host, log }
   /** By which attempt a tab is attached, and how to end that port. */
   const attached = new Map<Id, { readonly attempt: number; readonly end: () => void }>()
   /** How to end the ports that no tab is attached by, the oldest first. */
   const idle = new Set<() => void>()
-  const lock = hubLockName(platform.scope, { generation: platform.generation, instance })
-  const held = holdLock(platform.locks, lock)
+  const succession = createSuccession(platform, instance, () => retire())
   let settings: HubSettings | null = null
   let ownership: Ownership | null = null
-
-  let ownerLock: Promise<OwnerLock> | null = null
   let retired = false
 
-  const adopt = async (wanted: HubSettings): Promise<Ownership> => {
+  const refuseWhenRetired = (): void => {
     if (retired) throw new HoldfastError('closed', 'a newer hub has taken over')
+  }
+
+  const adopt = async ({ settings: wanted, returning }: AttachRequest): Promise<Ownership> => {
     if (ownership !== null && settings !== null) {
       const difference = firstDifference(settings, wanted)
-      if (!difference) return ownership
+      if (!difference || returning) return ownership
       if (hasLiveTab()) await new Promise<void>((resolve) => void platform.clock.setTimer(LEAVING_MS, resolve))
       if (hasLiveTab()) throw new HoldfastError('options-disagree', `another tab of this app connected with another ${difference}`)
+      refuseWhenRetired()
       // The worker outlived the page whose options it had: an app that was changed and reloaded is not at odds with itself.
       ownership.end()
     }
@@ -64,18 +70,20 @@ export function createHub(platform: HubPlatform): Hub {
       // Who signs in next begins with settings of their own.
       if (ownership === mine) ownership = settings = null
     })
-    ownerLock ??= takeOwnerLock(platform.locks, platform.clock, ownerLockName(platform.scope), takeOverAfterMs(platform))
-    ownerLock
+    succession
+      .own()
       .then(({ lost }) => {
         if (ownership !== mine) return undefined
         void lost.then(retire)
         return mine.begin()
       })
-      .catch((error: unknown) => mine.fail(error))
+      .catch((error: unknown) => {
+        if (!retired) mine.fail(error)
+      })
     return mine
   }
 
-  /** Another hub owns socket and outbox now: this one lets its tabs go, and they find the other. */
+  /** Another hub is to own socket and outbox, or does so: this one closes both and then lets its tabs go, which find the other. */
   const retire = (): void => {
     if (retired) return
     retired = true
@@ -83,9 +91,7 @@ export function createHub(platform: HubPlatform): Hub {
     ownership?.end()
     ownership = null
     for (const { end } of attached.values()) end()
-    // A hub that was late in learning that it owns nothing may have taken the store from the one that does: neither goes on.
-    void ownerLock?.then((owned) => owned.release())
-    void held.then((alive) => alive.release())
+    succession.leave()
   }
 
   const hasLiveTab = (): boolean => [...tabs].some(({ suspended }) => !suspended)
@@ -113,9 +119,9 @@ export function createHub(platform: HubPlatform): Hub {
     }
 
     const attach = async (request: AttachRequest): Promise<AttachAnswer> => {
-      if (request.bridge !== BRIDGE_VERSION) throw new HoldfastError('version', 'tab and hub are of different builds: reload the page')
-      await held
-      const adopted = await adopt(request.settings)
+      const lock = await succession.entered
+      refuseWhenRetired()
+      const adopted = await adopt(request)
       leave()
       const before = attached.get(request.tab)
       if (before && before.attempt > request.attempt) throw new HoldfastError('closed', 'the page has attached by another port since')

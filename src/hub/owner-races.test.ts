@@ -13,6 +13,7 @@ import { scheduledStore } from '../storage/testing/scheduled-store.ts'
 import { createHub, type Hub } from './hub.ts'
 import { RaceTab, type TabSurroundings } from './testing/race-tab.ts'
 import { beginLife, clockOf, locksOf, type WorkerLife } from './testing/scheduled-worker.ts'
+import { TestHubs } from './testing/test-hubs.ts'
 
 interface RunningHub extends Hub {
   readonly life: WorkerLife
@@ -26,6 +27,7 @@ class OwnerWorld implements RaceWorld, TabSurroundings {
   readonly clock = createFakeClock()
   readonly scope = id('scope')
   readonly schedule: Schedule
+  readonly #others = new TestHubs()
   readonly #server = new ModelServer()
   readonly #network: ReturnType<typeof createScheduledNetwork>
   readonly #contents = emptyMemoryContents()
@@ -54,6 +56,9 @@ class OwnerWorld implements RaceWorld, TabSurroundings {
       log: () => {},
       scope: this.scope,
       generation,
+      build: '',
+      url: 'hub.js',
+      hubs: this.#others.end(() => life.isAlive),
       shared: true,
       openSocket: () => this.#network.socketsOf(life, (text) => this.#leaves(text)),
       durableStore: ({ outbox }) =>

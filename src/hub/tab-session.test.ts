@@ -64,6 +64,18 @@ function sessionOf(
 const applied = (name: string): FateNews => ({ id: id(name), fate: 'applied' })
 
 describe('the session of a tab', () => {
+  it('[DS9] keeps the newest 100 lines for a tab that does not answer, and none for one that wants none', async () => {
+    const { tab, batches, answer } = sessionOf({ wantsLog: true })
+    const line = (n: number) => ({ level: 'info', event: `e${n}` }) as const
+    tab.tellLine(line(0))
+    for (let n = 1; n <= 130; n++) tab.tellLine(line(n))
+    await answer()
+    expect(batches.map(({ log }) => log)).toEqual([[line(0)], Array.from({ length: 100 }, (_, at) => line(at + 31))])
+    const other = sessionOf()
+    other.tab.tellLine(line(0))
+    expect(other.batches).toEqual([])
+  })
+
   it('[HU3] has one batch on its way at most, and the rest in the next', async () => {
     const { tab, batches, answer, wants } = sessionOf()
     tab.channelChanged(wants('a'))

@@ -1,6 +1,6 @@
 import type { RemoteTab } from '../bridge/hub-end.ts'
 import type { AttachRequest, ChannelDelivery, Delivery, OutboxRestart, OutboxView, StorageLost, TabPosition } from '../bridge/contract.ts'
-import type { Clock, Fate } from '../core/ports.ts'
+import type { Clock, Fate, LogEntry } from '../core/ports.ts'
 import type { ConnectionState } from '../core/public-state.ts'
 import type { ErrorData } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
@@ -14,6 +14,8 @@ const UNANSWERED_UNITS = 16_384
 const MAX_CHANNELS = 1_000
 /** Restarts of the outbox that are kept for a tab that does not answer: they may come for hours while it is frozen. */
 const MAX_RESTARTS = 16
+/** Lines for developers that are kept for a tab between two batches. */
+const MAX_LINES = 100
 
 /** What a tab session reads when it makes a batch. */
 export interface TabSource {
@@ -61,6 +63,8 @@ export class TabSession {
   #storageLost: StorageLost | null = null
   /** The newest of each code: they may come for hours while a tab is frozen. */
   #errors = new Map<ErrorData['code'], ErrorData>()
+  readonly #wantsLog: boolean
+  #lines: LogEntry[] = []
   readonly #dirty = new Set<TabChannel>()
 
   constructor(request: AttachRequest, remote: RemoteTab, source: TabSource) {
@@ -69,6 +73,7 @@ export class TabSession {
     this.watchesOutbox = request.watchesOutbox
     this.canAuthenticate = request.canAuthenticate
     this.signOuts = request.signOuts
+    this.#wantsLog = request.wantsLog === true
     this.#remote = remote
     this.#source = source
   }
@@ -146,6 +151,14 @@ export class TabSession {
     this.#schedule()
   }
 
+  /** A line for developers: the newest are told to a tab that wants them. */
+  tellLine(line: LogEntry): void {
+    if (this.suspended || !this.#wantsLog) return
+    this.#lines.push(line)
+    if (this.#lines.length > MAX_LINES) this.#lines.shift()
+    this.#schedule()
+  }
+
   /** The page is looked at again, or was hidden. */
   setVisible(visible: boolean): void {
     this.visible = visible
@@ -197,6 +210,7 @@ export class TabSession {
     this.#restarts = []
     this.#storageLost = null
     this.#errors.clear()
+    this.#lines = []
   }
 
   #owes(): boolean {
@@ -207,6 +221,7 @@ export class TabSession {
       this.#restarts.length > 0 ||
       this.#storageLost !== null ||
       this.#errors.size > 0 ||
+      this.#lines.length > 0 ||
       (this.watchesOutbox && this.#outboxDue)
     )
   }
@@ -227,6 +242,7 @@ export class TabSession {
       ...(this.#restarts.length > 0 ? { restarts: this.#restarts } : {}),
       ...(this.#errors.size > 0 ? { errors: [...this.#errors.values()] } : {}),
       ...(outbox ? { outbox } : {}),
+      ...(this.#lines.length > 0 ? { log: this.#lines } : {}),
     }
     this.#stateDue = false
     if (this.watchesOutbox) this.#outboxDue = false

@@ -14,6 +14,7 @@ import type { ServerMessage } from '../protocol/messages.ts'
 import { createMemoryStore, emptyMemoryContents, type MemoryContents } from '../storage/memory-store.ts'
 import { createHub, type Hub } from './hub.ts'
 import type { HubPlatform } from './platform.ts'
+import { TestHubs } from './testing/test-hubs.ts'
 
 const SCOPE = id('scope')
 
@@ -44,11 +45,15 @@ export class TestWorld {
   alter: (store: Store) => Store = (store) => store
   /** Plays the browser that takes the storage away. */
   loseStorage: (why: string) => void = () => {}
+  readonly #others = new TestHubs()
   #ids = 0
   readonly random: Random = { fraction: () => 0, id: () => id(`made${++this.#ids}`) }
 
-  /** Starts a worker. */
-  hub(generation: number = 0, shared: boolean = true): Hub {
+  /** Starts a worker; one that is `deaf` hears nothing of others. */
+  hub(
+    generation: number = 0,
+    { deaf = false, build = '', shared = true }: { readonly deaf?: boolean; readonly build?: string; readonly shared?: boolean } = {},
+  ): Hub {
     const { clock, random, locks, sockets } = this
     const platform: HubPlatform = {
       clock,
@@ -57,6 +62,9 @@ export class TestWorld {
       log: (entry) => void this.log.push(entry),
       scope: SCOPE,
       generation,
+      build,
+      url: 'https://app.test/hub.js',
+      hubs: this.#others.end(() => !deaf),
       shared,
       openSocket: () => sockets.open,
       durableStore: ({ outbox }) => {

@@ -1,10 +1,12 @@
 import type { Delivery, OutboxRestart, SignedOut, StorageLost, TabSignal } from '../bridge/contract.ts'
+import type { LogEntry } from '../core/ports.ts'
 import type { ConnectionState } from '../core/public-state.ts'
 import { isChannelName } from '../protocol/decode.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
 import type { Channel, SendOptions } from './channel.ts'
 import { askCredential } from './credential.ts'
+import { createHubChoice } from './hub-choice.ts'
 import { createHubLink } from './hub-link.ts'
 import { createListeners, type Listeners } from './listeners.ts'
 import { createLiveValue, type LiveValue } from './live-value.ts'
@@ -86,7 +88,7 @@ export interface Holders {
 
 /** Makes the connection of one scope in this tab. Without `holders` it does nothing: that is how it looks on a server. */
 export function createConnection(
-  { settings, scopeKey, token, persist: persists, ...where }: CheckedOptions,
+  { settings, scopeKey, token, build, log, persist: persists, ...where }: CheckedOptions,
   platform: Platform,
   holders: Holders | null,
 ): Connection {
@@ -112,7 +114,7 @@ export function createConnection(
   /** The state came from the hub this tab introduced itself to last. */
   let isStateNew = false
 
-  const link = createHubLink(platform, scopeKey, rungs, {
+  const link = createHubLink(platform, scopeKey, createHubChoice(build, where.hubUrl), rungs, {
     api: {
       deliver: async (batch) => take(batch),
       credential: () => askCredential(token, fail),
@@ -124,6 +126,7 @@ export function createConnection(
         settings,
         visible: platform.isVisible(),
         watchesOutbox,
+        wantsLog: !!log,
         canAuthenticate: !!token,
         channels: subscriptions.restate(),
         unsettled: sender.unsettled(),
@@ -153,6 +156,7 @@ export function createConnection(
 
   function take(batch: Delivery): null {
     const { channels: deliveries = [], fates = [], outbox: view, state: next, restarts = [], errors = [], storageLost } = batch
+    batch.log?.forEach(tellLine)
     subscriptions.deliver(deliveries)
     sender.told(fates)
     if (view) outbox.set(outboxContents(view))
@@ -167,6 +171,15 @@ export function createConnection(
     for (const restart of restarts) events.outboxRestarted.emit(restart)
     for (const error of errors) fail(HoldfastError.from(error))
     return null
+  }
+
+  /** Lines are told first and hold nothing up: the app's function may throw. */
+  function tellLine(line: LogEntry): void {
+    try {
+      log?.(line)
+    } catch (error) {
+      report(error)
+    }
   }
 
   function signal(news: TabSignal): void {

@@ -1,8 +1,9 @@
 import { BRIDGE_VERSION, type AttachRequest, type HubApi, type Result, type TabApi } from '../bridge/contract.ts'
-import { holdLock, newestHub, whenFree, type HeldLock, type Rung } from '../bridge/liveness.ts'
-import { hubName, tabLockName } from '../bridge/lock-names.ts'
+import { holdLock, newestHub, whenFree, type HeldLock } from '../bridge/liveness.ts'
+import { tabLockName, type Rung } from '../bridge/lock-names.ts'
 import { openHubPort, type HubAnswer, type HubPort } from '../bridge/tab-end.ts'
 import { HoldfastError, type ErrorData } from '../protocol/errors.ts'
+import type { ChosenHub, HubChoice } from './hub-choice.ts'
 import type { HubWorker, Platform } from './platform.ts'
 import type { Rungs } from './rungs.ts'
 
@@ -26,7 +27,7 @@ const noHub: Result<never> = { ok: false, error: NO_HUB }
 export interface LinkOwner {
   readonly api: TabApi
   /** What this tab says of itself now. */
-  introduce(): Omit<AttachRequest, 'bridge' | 'tab' | 'attempt' | 'lock'>
+  introduce(): Omit<AttachRequest, 'bridge' | 'tab' | 'attempt' | 'lock' | 'returning'>
   attached(): void
   /** Whatever hub was there is not there any more; told as soon as it is known. */
   lost(): void
@@ -69,7 +70,7 @@ export function isUnanswered(error: ErrorData): boolean {
 type End = 'gone' | 'again' | 'elsewhere' | 'unanswered' | 'broken' | 'stopped'
 
 /** Makes a link for one scope. */
-export function createHubLink(platform: Platform, scopeKey: string, rungs: Rungs, owner: LinkOwner): HubLink {
+export function createHubLink(platform: Platform, scopeKey: string, choice: HubChoice, rungs: Rungs, owner: LinkOwner): HubLink {
   const { clock } = platform
   /** Set while attached. */
   let hub: HubPort | null = null
@@ -83,7 +84,6 @@ export function createHubLink(platform: Platform, scopeKey: string, rungs: Rungs
   let isSuspended = false
   let isRunning = false
   let over: HoldfastError | null = null
-  let generation = 0
   let attempts = 0
   let tab = ''
   let lock: HeldLock | undefined
@@ -100,7 +100,7 @@ export function createHubLink(platform: Platform, scopeKey: string, rungs: Rungs
       })
       if (over || how === 'stopped') return
       // The same name first: browsers start it afresh when it is dead, and answer nothing when it hangs or closed itself.
-      if (how === 'unanswered') generation++
+      if (how === 'unanswered') choice.unanswered()
       quickDeaths = how === 'gone' && clock.nowMs() - sinceMs < START_MS ? quickDeaths + 1 : 0
       if (how === 'broken' || quickDeaths > 1) await pause(patienceMs)
       patienceMs =
@@ -118,16 +118,16 @@ export function createHubLink(platform: Platform, scopeKey: string, rungs: Rungs
       lock = await holdLock(locks, tabLockName(scope, tab), () => end('again'))
     }
     const held = lock
-    const rung = await findRung(scope)
+    const { rung, name, url } = await look(scope)
     if (over) {
       held.release()
       return 'stopped'
     }
     let worker: HubWorker
     try {
-      worker = rungs.start(rung, hubName(scope, generation))
+      worker = rungs.start(rung, name, url)
     } catch (error) {
-      if (rungs.failed()) return 'elsewhere'
+      if (startsElsewhere(url)) return 'elsewhere'
       throw error
     }
     const port = openHubPort(worker.port, owner.api, clock)
@@ -159,17 +159,25 @@ export function createHubLink(platform: Platform, scopeKey: string, rungs: Rungs
         // Some browsers also tell later errors of a worker that goes on.
         if (hub) return owner.failed(error)
         // It may yet start elsewhere, and then nothing is wrong.
-        if (rungs.failed()) return mine('elsewhere')
+        if (startsElsewhere(url)) return mine('elsewhere')
         owner.failed(error)
         mine('broken')
       })
       void port
-        .call(patienceMs, 'attach', { ...owner.introduce(), bridge: BRIDGE_VERSION, tab, attempt: ++attempts, lock: held.name })
+        .call(patienceMs, 'attach', {
+          ...owner.introduce(),
+          bridge: BRIDGE_VERSION,
+          tab,
+          attempt: ++attempts,
+          lock: held.name,
+          returning: choice.isReturning(),
+        })
         .then((answer) => {
           if (signal.aborted) return
           if (answer.ok) {
             hub = port
             rungs.answered()
+            choice.attached(scope, answer.value.lock, worker.isHere?.() === false)
             if (worker.isHere) watch()
             if (answer.value.instance !== instance) owner.replaced()
             instance = answer.value.instance
@@ -183,6 +191,7 @@ export function createHubLink(platform: Platform, scopeKey: string, rungs: Rungs
           if (code === 'hub-timeout') rungs.silent()
           if (code === 'hub-timeout' || code === 'closed') return mine('unanswered')
           if (code === 'hub-failed') return mine('broken')
+          if (code === 'version' && choice.otherBuild()) return mine('again')
           isRunning = false
           mine('stopped')
           owner.refused(answer.error)
@@ -191,13 +200,19 @@ export function createHubLink(platform: Platform, scopeKey: string, rungs: Rungs
   }
 
   /** Where to look for a hub now. A page that is about to stand still must not be elected: it waits until it runs again. */
-  async function findRung(scope: string): Promise<Rung> {
+  async function look(scope: string): Promise<ChosenHub & { readonly rung: Rung }> {
     const newest = await newestHub(platform.locks, scope)
-    generation = Math.max(generation, newest.generation)
-    const rung = rungs.choose(newest.rung)
-    if (rung === 'shared' || !isSuspended || over) return rung
+    const rung = rungs.choose(newest?.rung ?? null)
+    if (rung === 'shared' || !isSuspended || over) return { rung, ...choice.choose(scope, newest) }
     await new Promise<void>((resolve) => (wake = resolve))
-    return findRung(scope)
+    return look(scope)
+  }
+
+  /** The script at `url` failed or did not load; whether it may yet start on the other rung. That of another build says nothing about this page's own. */
+  function startsElsewhere(url: string | undefined): boolean {
+    if (url === undefined && rungs.failed()) return true
+    choice.broken()
+    return false
   }
 
   function pause(delayMs: number): Promise<void> {

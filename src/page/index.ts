@@ -13,6 +13,7 @@ export type { Outbox, OutboxContents, OutboxParked, OutboxPending } from './outb
 export type { SendFate, SentMessage } from './sent-message.ts'
 export type { StorageFacts } from './storage-facts.ts'
 export type { OutboxRestart, ResetNotice, SignedOut, StorageLost } from '../bridge/contract.ts'
+export type { LogEntry } from '../core/ports.ts'
 export type { ConnectionState, ConnectionStatus, RefusalReason, StateFacts, WaitReason } from '../core/public-state.ts'
 export { DEFAULT_OUTBOX, DEFAULT_RECONNECT, type OutboxSettings, type ReconnectSettings } from '../core/settings.ts'
 export { HoldfastError, type ErrorCode, type ErrorData } from '../protocol/errors.ts'

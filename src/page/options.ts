@@ -1,3 +1,4 @@
+import type { LogEntry } from '../core/ports.ts'
 import { DEFAULT_OUTBOX, DEFAULT_RECONNECT, type HubSettings, type OutboxSettings, type ReconnectSettings } from '../core/settings.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 
@@ -24,6 +25,13 @@ export interface ConnectOptions {
    * itself where there is no SharedWorker, or where it does not start. @defaultValue true
    */
   readonly shared?: boolean
+  /**
+   * The app's name for its build: 1 to 64 of A-Z a-z 0-9 . _ + -. A page that loads with another one than the running hub's starts a hub of its own, to which all tabs
+   * go. Needed where a new build's hub has the same address and name as the old one's: an unhashed `hubUrl`, another option, a dev server. @defaultValue `''`
+   */
+  readonly build?: string
+  /** Takes what the hub has to say to developers, which else only the console of its worker shows: `log: console.debug`. Of two `connect` calls of one tab the first one's counts. */
+  readonly log?: (line: LogEntry) => void
   /** How the connection comes back. @defaultValue {@link DEFAULT_RECONNECT} */
   readonly reconnect?: Partial<ReconnectSettings>
   /** What the queue of unsent messages holds. @defaultValue {@link DEFAULT_OUTBOX} */
@@ -45,6 +53,8 @@ export interface HubStart {
 /** Options that were checked and completed. */
 export interface CheckedOptions {
   readonly token: ConnectOptions['token']
+  readonly build: string
+  readonly log: ConnectOptions['log']
   readonly hub: ConnectOptions['hub']
   readonly hubUrl: string | undefined
   readonly shared: boolean
@@ -61,6 +71,8 @@ const OPTIONS = {
   url: '',
   user: '',
   token: () => null,
+  build: '',
+  log: () => {},
   hub: () => null,
   hubUrl: '',
   shared: true,
@@ -76,28 +88,26 @@ const OPTIONS = {
  */
 export function checkOptions(options: ConnectOptions, baseUrl: string): CheckedOptions {
   const given = checked('', options, OPTIONS)
-  const { url: address, user = null, token, hub, hubUrl, shared = true, persist = false, reconnect, outbox, hiddenDelayMs = 1_000 } = given
+  const { url: address, user = null, token, build = '', log, hub, hubUrl, shared = true, persist = false, hiddenDelayMs = 1_000 } = given
+  if (!/^[\w.+-]{0,64}$/.test(build)) invalid('build', 'must be at most 64 of A-Z a-z 0-9 . _ + -')
   if (hub && hubUrl !== undefined) invalid('hubUrl', 'and hub exclude each other')
-  let url: URL
-  try {
-    // Without an address there is none that is relative to the page either.
-    url = new URL(address ?? '//', baseUrl)
-  } catch {
-    invalid('url', 'must be an address, absolute or relative to the page')
-  }
+  // Without an address there is none that is relative to the page either.
+  const url = absolute('url', address ?? '//', baseUrl)
   url.hash = ''
   url.protocol = url.protocol.replace('http', 'ws')
   return {
     token,
+    build,
+    log,
     hub,
-    hubUrl,
+    hubUrl: hubUrl === undefined ? hubUrl : absolute('hubUrl', hubUrl, baseUrl).href,
     shared,
     persist,
     settings: {
       url: url.href,
       user,
-      reconnect: { ...DEFAULT_RECONNECT, ...reconnect },
-      outbox: { ...DEFAULT_OUTBOX, ...outbox },
+      reconnect: { ...DEFAULT_RECONNECT, ...given.reconnect },
+      outbox: { ...DEFAULT_OUTBOX, ...given.outbox },
       hiddenDelayMs,
     },
     scopeKey: JSON.stringify([url.origin + url.pathname, user]),
@@ -116,6 +126,14 @@ function checked<T>(name: string, given: T, sample: object): Texts<T> {
     if (inner !== undefined) result[key] = checked(path, inner, (sample as typeof result)[key] as object)
   }
   return result as Texts<T>
+}
+
+function absolute(name: string, address: string, baseUrl: string): URL {
+  try {
+    return new URL(address, baseUrl)
+  } catch {
+    return invalid(name, 'must be an address, absolute or relative to the page')
+  }
 }
 
 function invalid(name: string, why: string): never {

@@ -1,4 +1,4 @@
-import type { Rung } from '../bridge/liveness.ts'
+import type { Rung } from '../bridge/lock-names.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import { joinElectedHub } from './elected-hub.ts'
 import type { CheckedOptions } from './options.ts'
@@ -13,8 +13,8 @@ export interface Rungs {
   isShared(): boolean
   /** The rung to take, given the one on which the newest hub lives. */
   choose(living: Rung | null): Rung
-  /** Starts or joins the hub of that name. */
-  start(rung: Rung, name: string): HubWorker
+  /** Starts or joins the hub of that name, with the script at `url` or the page's own one. */
+  start(rung: Rung, name: string, url?: string): HubWorker
   /** A hub has answered on the rung that was taken. */
   answered(): void
   /** No hub answered. */
@@ -32,7 +32,7 @@ export function createRungs(platform: Platform, { hub, hubUrl, shared }: Pick<Ch
   let silences = 0
 
   /** What the app's own function gives, if there is one and it gives what was asked for. */
-  const own = (name: string, isShared: boolean): SharedWorker | Worker | null => {
+  const ownWorker = (name: string, isShared: boolean): SharedWorker | Worker | null => {
     if (!hub) return null
     const given: unknown = hub({ name, shared: isShared })
     if (given instanceof Object && 'port' in given === isShared) return given as SharedWorker | Worker
@@ -53,9 +53,11 @@ export function createRungs(platform: Platform, { hub, hubUrl, shared }: Pick<Ch
       if (canShare && !hasSharedFailed) rung = living ?? rung
       return rung
     },
-    start(wanted, name) {
-      if (wanted === 'shared') return (own(name, true) as SharedWorker | null) ?? platform.startHub(name, hubUrl)
-      return joinElectedHub(platform, name, () => (own(name, false) as Worker | null) ?? platform.startWorker(name, hubUrl))
+    start(wanted, name, url) {
+      const script = url ?? hubUrl
+      const own = url ? () => null : ownWorker
+      if (wanted === 'shared') return (own(name, true) as SharedWorker | null) ?? platform.startHub(name, script)
+      return joinElectedHub(platform, name, () => (own(name, false) as Worker | null) ?? platform.startWorker(name, script))
     },
     answered: () => void (silences = 0),
     silent() {

@@ -12,6 +12,7 @@ const ok: Result<null> = { ok: true, value: null }
 export interface TestWorker {
   readonly page: TestPage
   readonly name: string
+  readonly url: string
   readonly attached: AttachRequest[]
   readonly taken: string[]
   isAlive: boolean
@@ -43,7 +44,7 @@ export class TestBrowser {
       locks: this.#first.locks,
       openBroadcast: this.#first.openBroadcast,
       newId: () => `${prefix}${String(++ids).padStart(21, '0')}`,
-      startWorker: (name: string) => this.#start(page, name),
+      startWorker: (name: string, url: string | URL = 'own.js') => this.#start(page, name, String(url)),
     })
   }
 
@@ -51,15 +52,16 @@ export class TestBrowser {
     return this.workers.filter(({ isAlive }) => isAlive)
   }
 
-  #start(page: TestPage, name: string): ElectedWorker {
-    const worker: TestWorker = { page, name, attached: [], taken: [], isAlive: true, isFrozen: false }
+  #start(page: TestPage, name: string, url: string): ElectedWorker {
+    const worker: TestWorker = { page, name, url, attached: [], taken: [], isAlive: true, isFrozen: false }
     this.workers.push(worker)
     if (page.broken(name)) {
       worker.isAlive = false
       return { addEventListener: (_type: string, listener: () => void) => queueMicrotask(listener), terminate() {} } as ElectedWorker
     }
     const instance = page.newId()
-    const lock = hubLockName(parseHubName(name)?.scope ?? '', { generation: parseHubName(name)?.generation ?? 0, instance })
+    const { scope, generation, build } = parseHubName(name) ?? { scope: '', generation: 0, build: '' }
+    const lock = hubLockName(scope, { epoch: this.workers.length, instance, generation, rung: 'elected', build, url })
     const held = holdLock(this.locks, lock)
     const answers: Partial<HubApi> = {
       attach: async (request) => {

@@ -76,10 +76,10 @@ export class TestHub {
   readonly lock: string
   readonly #close: () => void
 
-  constructor(port: MessagePort, name: string, instance: string, locks: TestLocks, clock: Clock) {
-    const { scope, generation } = parseHubName(name) ?? { scope: '', generation: 0 }
+  constructor(port: MessagePort, name: string, url: string, instance: string, locks: TestLocks, clock: Clock) {
+    const { scope, generation, build } = parseHubName(name) ?? { scope: '', generation: 0, build: '' }
     this.instance = instance
-    this.lock = hubLockName(scope, { generation, instance })
+    this.lock = hubLockName(scope, { epoch: generation, instance, generation, rung: 'shared', build, url })
     void holdLock(locks, this.lock).catch(() => (this.isDead = true))
     const api = new Proxy({} as HubApi, {
       get:
@@ -135,6 +135,7 @@ export class TestPage implements Platform {
   locks: TestLocks = new TestLocks()
   readonly hubs: TestHub[] = []
   readonly names: string[] = []
+  readonly urls: string[] = []
   readonly reported: unknown[] = []
   readonly watches: AbortSignal[] = []
   /** Set up every hub before it hears anything. */
@@ -151,10 +152,11 @@ export class TestPage implements Platform {
   isVisible = (): boolean => this.visible
   report = (error: unknown): void => void this.reported.push(error)
 
-  startHub = (name: string): HubWorker => {
+  startHub = (name: string, url: string | URL = 'own.js'): HubWorker => {
     this.names.push(name)
+    this.urls.push(String(url))
     const { port1, port2 } = new MessageChannel()
-    const hub = new TestHub(port1, name, `hub${this.newId().slice(3)}`, this.locks, this.clock)
+    const hub = new TestHub(port1, name, String(url), `hub${this.newId().slice(3)}`, this.locks, this.clock)
     this.prepare(hub, name)
     this.hubs.push(hub)
     const addEventListener = (_type: string, listener: () => void): void => {

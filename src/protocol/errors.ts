@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'storage-failed'
   | 'storage-full'
   | 'storage-corrupt'
+  | 'storage-newer'
   | 'closed'
   | 'not-connected'
   | 'already-sent'

@@ -1,7 +1,7 @@
 import { openDB } from 'idb'
 import type { Clock } from '../core/ports.ts'
 import { HoldfastError } from '../protocol/errors.ts'
-import { SCHEMA_VERSION, STORE_NAMES, type Database, type HoldfastSchema, type StoreName, type WriteTransaction } from './schema.ts'
+import type { Database, HoldfastSchema, SchemaStep, StoreName, WriteTransaction } from './schema.ts'
 
 /** Writes that were asked for and not waited for: the transaction commits without a further round trip. */
 export type Writes = readonly Promise<unknown>[]
@@ -15,6 +15,8 @@ export type Guard = (tx: WriteTransaction) => Promise<void>
 /** What a {@link Connection} needs. */
 export interface ConnectionOptions {
   readonly name: string
+  /** One per version of the database; the last one's is opened. */
+  readonly steps: readonly SchemaStep[]
   readonly clock: Clock
   readonly durability: 'relaxed' | 'strict'
   /** How long opening may take, e.g. while another version of the app holds the database. */
@@ -38,7 +40,7 @@ export interface Connection {
 }
 
 /** Makes a connection that is not open yet. */
-export function createConnection({ name, clock, durability, openDeadlineMs, lost }: ConnectionOptions): Connection {
+export function createConnection({ name, steps, clock, durability, openDeadlineMs, lost }: ConnectionOptions): Connection {
   let database: Database | null = null
   /** Set for good by `lose` and `close`: why there will be no connection any more. */
   let ended: string | null = null
@@ -63,20 +65,28 @@ export function createConnection({ name, clock, durability, openDeadlineMs, lost
     drop()
     if (ended !== null) throw new HoldfastError('storage-failed', ended)
     let missing = false
-    const opening = openDB<HoldfastSchema>(name, SCHEMA_VERSION, {
-      upgrade(fresh, _oldVersion, _newVersion, tx) {
+    let failure: unknown = null
+    const opening = openDB<HoldfastSchema>(name, steps.length, {
+      upgrade(upgraded, oldVersion, _newVersion, tx) {
         // The failure is told by the opening itself.
         tx.done.catch(() => {})
-        missing = mustExist
-        if (mustExist) tx.abort()
-        else for (const store of STORE_NAMES) fresh.createObjectStore(store)
+        missing = mustExist && oldVersion === 0
+        const climb = async (): Promise<void> => {
+          if (missing) return tx.abort()
+          for (const step of steps.slice(oldVersion)) await step(upgraded, tx)
+        }
+        climb().catch((error: unknown) => {
+          failure = error
+          abort(tx)
+        })
       },
       blocking: () => lose('The database was deleted, or another version of the app changes it.'),
       terminated: drop,
     })
     const opened = await withDeadline(opening).catch((error: unknown) => {
       if (missing) lose('The database was deleted.')
-      throw error
+      if (failure === null) throw error
+      throw new HoldfastError('storage-failed', 'The database could not be brought to this version; it is as it was.', { cause: failure })
     })
     // Closed or lost while it was opening.
     if (ended !== null) opened.close()
@@ -137,7 +147,7 @@ function observed<T>(promise: Promise<T>): Promise<T> {
   return promise
 }
 
-function abort(tx: WriteTransaction): void {
+function abort(tx: Pick<WriteTransaction, 'abort'>): void {
   try {
     tx.abort()
   } catch {
@@ -157,6 +167,6 @@ export function asStorageError(error: unknown): HoldfastError {
   if (name === 'QuotaExceededError')
     return new HoldfastError('storage-full', 'The browser gives this origin no more storage.', { cause: error })
   if (name === 'VersionError')
-    return new HoldfastError('storage-corrupt', 'The database was written by a newer version of the app.', { cause: error })
+    return new HoldfastError('storage-newer', 'The database was written by a newer version of the app.', { cause: error })
   return new HoldfastError('storage-failed', `The browser's storage failed (${name}).`, { cause: error })
 }

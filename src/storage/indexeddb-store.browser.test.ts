@@ -420,7 +420,7 @@ describe('an IndexedDB store', () => {
       const profile = newProfile()
       const newer = await openDB(profile.name, 2)
       newer.close()
-      await expect(profile.store().open()).rejects.toMatchObject({ code: 'storage-corrupt' })
+      await expect(profile.store().open()).rejects.toMatchObject({ code: 'storage-newer' })
     })
 
     it('(W2) [ST14] [I36] refuses a row of a newer schema and leaves it as it is', async () => {
@@ -430,7 +430,7 @@ describe('an IndexedDB store', () => {
       store.close()
       const row = { schema: 2, lease: 'not a number any more' }
       await profile.tamper('run', (objects) => objects.put(row, 'run'))
-      await expect(profile.store().open()).rejects.toMatchObject({ code: 'storage-corrupt' })
+      await expect(profile.store().open()).rejects.toMatchObject({ code: 'storage-newer' })
       expect(await profile.rows('run')).toEqual([row])
       expect(await profile.rows('outbox')).toHaveLength(1)
     })

@@ -5,7 +5,7 @@ import { CACHE_STORES, deleteCachedChannels, readCache, writeCacheChanges } from
 import { asStorageError, createConnection, isConnectionFailure, type Work } from './connection.ts'
 import { outboxMethods, type Commit } from './outbox-methods.ts'
 import { OUTBOX_STORES, rereadOutbox, storesOf, takeLease, writeChange, writeSignedOut, type Ownership } from './outbox-transactions.ts'
-import type { RunRow, StoreName } from './schema.ts'
+import { SCHEMA_STEPS, type RunRow, type SchemaStep, type StoreName } from './schema.ts'
 import { applyChange, countWaiting, parkedByAge, signedOut, type StoredOutbox } from './stored-outbox.ts'
 
 /** What an IndexedDB store needs. */
@@ -22,6 +22,8 @@ export interface IndexedDbStoreOptions {
    * @defaultValue 5_000
    */
   readonly openDeadlineMs?: number
+  /** The versions of the database. @defaultValue {@link SCHEMA_STEPS} */
+  readonly steps?: readonly SchemaStep[]
 }
 
 /** What the store knows while it is open: the outbox as the database holds it, and under which lease. */
@@ -35,11 +37,12 @@ interface Open {
  * dropped is opened again once per call. Between calls the outbox is also held in memory: only the owner writes, so the two cannot differ.
  */
 export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
-  const { name, clock, random, limits, durability, openDeadlineMs = 5_000 } = options
+  const { name, clock, random, limits, durability, openDeadlineMs = 5_000, steps = SCHEMA_STEPS } = options
   const lostListeners: ((why: string) => void)[] = []
   const fencedListeners: (() => void)[] = []
   const connection = createConnection({
     name,
+    steps,
     clock,
     durability,
     openDeadlineMs,

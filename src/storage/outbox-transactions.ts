@@ -17,7 +17,7 @@ export interface Ownership {
   readonly signOuts: number
 }
 
-/** Reads everything but the cache. Throws `storage-corrupt` for rows of a newer schema: they are not ours to repair. */
+/** Reads everything but the cache. Throws `storage-newer` for rows of a newer schema: they are not ours to repair. */
 async function findRows(tx: WriteTransaction): Promise<FoundRows> {
   const [run, session, flush, outbox, fates, parked] = await Promise.all([
     tx.objectStore('run').get('run'),
@@ -28,7 +28,7 @@ async function findRows(tx: WriteTransaction): Promise<FoundRows> {
     tx.objectStore('parked').getAll(),
   ])
   if (typeof run?.schema === 'number' && run.schema > SCHEMA_VERSION) {
-    throw new HoldfastError('storage-corrupt', 'The database was written by a newer version of the app.')
+    throw new HoldfastError('storage-newer', 'The database was written by a newer version of the app.')
   }
   return { run, session, flush, outbox, fates, parked }
 }

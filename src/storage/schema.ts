@@ -2,9 +2,6 @@ import type { DBSchema, IDBPDatabase, IDBPTransaction, StoreNames } from 'idb'
 import type { CachedMessage, CachedSnapshot, Fate, OutboxEntry, OutboxState, ParkedMessage, StoredFlush } from '../core/ports.ts'
 import type { Cursor, Id, SessionKey } from '../protocol/messages.ts'
 
-/** Version of the database. Additions need no new one; whoever finds a higher one leaves the database alone. */
-export const SCHEMA_VERSION = 1
-
 /** Messages that share a record at most, so that a tombstone or a half-settled record rewrites little. */
 export const MAX_RECORD_MESSAGES = 256
 
@@ -53,3 +50,19 @@ export type WriteTransaction = IDBPTransaction<HoldfastSchema, StoreName[], 'rea
 
 /** Every store, in the order in which they are made. */
 export const STORE_NAMES: readonly StoreName[] = ['run', 'session', 'outbox', 'fates', 'parked', 'channels', 'snapshots', 'messages']
+
+/**
+ * Brings the database from one version to the next, in the one transaction of the upgrade: whatever it throws leaves the database as it was. It must carry the
+ * outbox, its fates, the parked messages and the session over, whatever it does to the cache.
+ */
+export type SchemaStep = (database: Database, tx: IDBPTransaction<HoldfastSchema, StoreName[], 'versionchange'>) => void | Promise<void>
+
+/** One step per version, from an empty database on. A step that was published is never changed; additions to rows need none. */
+export const SCHEMA_STEPS: readonly SchemaStep[] = [
+  (database) => {
+    for (const store of STORE_NAMES) database.createObjectStore(store)
+  },
+]
+
+/** Version of the database. Whoever finds a higher one leaves the database alone. */
+export const SCHEMA_VERSION: number = SCHEMA_STEPS.length

@@ -2,7 +2,7 @@ import type { CachedMessage, CachedSnapshot, Fate, OutboxEntry, ParkedMessage, S
 import { isChannelName, isId, isJson as isJsonText, isOutboxToken, isTooDeep } from '../protocol/decode.ts'
 import { MAX_DEPTH, MAX_NUMBER, MAX_USER_LENGTH } from '../protocol/limits.ts'
 import type { Cursor, SessionKey } from '../protocol/messages.ts'
-import type { FatesRow, RunRow } from './schema.ts'
+import { SCHEMA_VERSION, type FatesRow, type RunRow } from './schema.ts'
 
 /*
  * Whether a record of the database is what this version would have written. Disks rot and other programs write; nothing unchecked may reach the wire.
@@ -51,7 +51,8 @@ export function isRunRow(value: unknown): value is RunRow {
   if (!isRow(value)) return false
   const { schema, store, lease, client, ledger, next, acked, ackedId, sentThrough, signOuts } = value
   return (
-    schema === 1 &&
+    isWhole(schema, 1) &&
+    schema <= SCHEMA_VERSION &&
     isId(store) &&
     isWhole(lease, 1) &&
     isId(client) &&

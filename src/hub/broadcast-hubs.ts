@@ -1,0 +1,25 @@
+import { hubsChannelName } from '../bridge/lock-names.ts'
+import * as read from '../protocol/decode.ts'
+import type { HubMark, OtherHubs } from './platform.ts'
+
+/** The other hubs of the scope, over a broadcast channel. Any script of the origin can write there: what is no mark is not heard. */
+export function broadcastHubs(scope: string): OtherHubs {
+  const channel = new BroadcastChannel(hubsChannelName(scope))
+  return {
+    tell: (mark) => channel.postMessage(mark),
+    listen: (listener) =>
+      channel.addEventListener('message', ({ data }) => {
+        const mark = markOf(data)
+        if (mark) listener(mark)
+      }),
+  }
+}
+
+function markOf(value: unknown): HubMark | null {
+  try {
+    const fields = read.object(value, 'mark')
+    return { epoch: read.integer(fields['epoch'], 'epoch'), instance: read.id(fields['instance'], 'instance') }
+  } catch {
+    return null
+  }
+}

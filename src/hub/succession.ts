@@ -1,0 +1,73 @@
+import { holdLock, livingHubs, type HeldLock } from '../bridge/liveness.ts'
+import { hubLockName, isNewer, ownerLockName, type LiveHub } from '../bridge/lock-names.ts'
+import type { Id } from '../protocol/messages.ts'
+import { takeOverAfterMs, takeOwnerLock, type OwnerLock } from './owner-lock.ts'
+import type { HubPlatform } from './platform.ts'
+
+/** The place of one hub among all hubs of its scope, whatever builds they are of: after which it comes, and which comes after it. */
+export interface Succession {
+  /** Resolves with the name of this hub's lock when it is held: from then on tabs find this hub. */
+  readonly entered: Promise<string>
+  /** Asks the older hubs to let go and waits for the owner lock. Rejects when this hub has left meanwhile. */
+  own(): Promise<OwnerLock>
+  /** Gives everything up. Nothing is heard any more. */
+  leave(): void
+}
+
+/**
+ * Enters a hub into the register of those that live. It comes after all that live now: only a page that was just loaded, and tabs whose hub did not answer,
+ * start a hub beside another one, so that no clock and no build number has to say what is newer, and going back to an older build is no other case.
+ * @param superseded told when a newer hub asks this one to let go
+ */
+export function createSuccession(platform: HubPlatform, instance: Id, superseded: () => void): Succession {
+  const { locks, scope, generation, build, url, hubs, shared } = platform
+  const over = new AbortController()
+  const entering = enter()
+  let owning: Promise<OwnerLock> | null = null
+
+  async function enter(): Promise<{ readonly mine: LiveHub; readonly held: HeldLock }> {
+    const [newest] = await livingHubs(locks, scope)
+    const epoch = Math.max(generation, newest ? newest.epoch + 1 : 0)
+    const mine: LiveHub = { epoch, instance, generation, rung: shared ? 'shared' : 'elected', build, url }
+    return { mine, held: await holdLock(locks, hubLockName(scope, mine)) }
+  }
+
+  hubs.listen((other) => {
+    if (over.signal.aborted || other.instance === instance) return
+    void entering.then(({ mine }) => {
+      if (isNewer(other, mine)) superseded()
+      // It began at the same moment, or slept: it does not know of this one.
+      else if (owning) hubs.tell({ epoch: mine.epoch, instance })
+    })
+  })
+
+  async function own(): Promise<OwnerLock> {
+    const { mine } = await entering
+    over.signal.throwIfAborted()
+    hubs.tell({ epoch: mine.epoch, instance })
+    const patienceMs = takeOverAfterMs(shared, mine.epoch)
+    const owned = await takeOwnerLock(locks, platform.clock, ownerLockName(scope), patienceMs, over.signal)
+    if (owned.wasTaken) await bury(mine)
+    return owned
+  }
+
+  /** The one before does not answer. Without its lock its tabs leave it at once, instead of when they next ask it for something. */
+  async function bury(mine: LiveHub): Promise<void> {
+    const older = (await livingHubs(locks, scope)).filter((hub) => isNewer(mine, hub))
+    await Promise.all(older.map((hub) => locks.request(hubLockName(scope, hub), { steal: true }, () => {})))
+  }
+
+  return {
+    entered: entering.then(({ held }) => held.name),
+    own: () => (owning ??= own()),
+    leave() {
+      over.abort()
+      // A hub that was late in learning that it owns nothing may have taken the store from the one that does: neither goes on.
+      owning?.then(
+        (owned) => owned.release(),
+        () => {},
+      )
+      void entering.then(({ held }) => held.release())
+    },
+  }
+}
