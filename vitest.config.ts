@@ -11,8 +11,18 @@ export default defineConfig({
         test: {
           name: 'unit',
           environment: 'node',
-          include: ['{src,sw,scripts,chaos,demo,sim,soak}/**/*.test.ts'],
-          exclude: ['**/*.browser.test.ts'],
+          include: ['{src,sw,scripts,chaos,demo,engines,sim,soak}/**/*.test.ts'],
+          exclude: ['**/*.browser.test.ts', '**/*.engines.test.ts'],
+        },
+      },
+      {
+        test: {
+          name: 'engines',
+          environment: 'node',
+          include: ['engines/**/*.engines.test.ts'],
+          globalSetup: 'e2e/global-setup.ts',
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

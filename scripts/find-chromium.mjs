@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { installPackages } from './install-packages.mjs'
 
 const SYSTEM_PATHS = [
   '/usr/bin/chromium',
@@ -51,20 +52,8 @@ export function findChromium() {
 }
 
 function install() {
-  if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
-    run('apt-get', ['update'])
-    run('apt-get', ['install', '--yes', '--no-install-recommends', 'chromium'])
-    if (locateChromium()) return
-  }
-  run('npx', ['playwright', 'install', 'chromium'])
-}
-
-/**
- * @param {string} command
- * @param {string[]} args
- */
-function run(command, args) {
-  spawnSync(command, args, { stdio: ['ignore', 2, 2], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
+  installPackages(['chromium'])
+  if (!locateChromium()) spawnSync('npx', ['playwright', 'install', 'chromium'], { stdio: ['ignore', 2, 2] })
 }
 
 /** @returns {string} */

@@ -30,6 +30,8 @@ const FLOORS: { readonly [room: string]: { readonly rooms: readonly string[]; re
   e2e: { ...APP, rooms: ['scripts', 'demo'] },
   bench: { ...APP, rooms: ['scripts', 'demo'] },
   chaos: { ...APP, rooms: ['scripts'] },
+  // The same pages and the same scene as end to end, in other browsers.
+  engines: { ...APP, rooms: ['scripts', 'e2e'] },
   // Hosts the session machine itself: five hundred hubs need no browsers.
   soak: { ...APP, rooms: ['scripts', 'core', 'storage'] },
 }

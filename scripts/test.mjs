@@ -25,6 +25,8 @@ const stages = [
   { name: 'sabotage', command: 'node sim/start.mjs --sabotage', isShown: true },
   { name: 'browser', command: vitest('browser'), report: `${REPORTS}/browser.json`, read: readVitestReport },
   { name: 'chaos', command: 'node chaos/start.mjs --minutes 1 --seed 1', isShown: true },
+  // The third, WebKitGTK, by hand: `npm run test:engines`.
+  { name: 'engines', command: 'node engines/start.mjs chromium firefox', report: `${REPORTS}/engines.json`, read: readVitestReport },
   { name: 'e2e', command: 'playwright test', report: `${REPORTS}/e2e.json`, read: readPlaywrightReport },
 ]
 

@@ -139,6 +139,8 @@ export class SimTab {
   suspend(): void {
     if (this.isSuspended) return
     this.#tell('suspended')
+    // Some browsers tell the very last moment, others do not.
+    if (this.number % 2) this.#tell('frozen')
     this.isSuspended = true
     this.process.pause()
   }

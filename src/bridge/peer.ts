@@ -18,6 +18,9 @@ export interface Peer {
   readonly close: (reason: ErrorData) => void
 }
 
+/** A function of the other side, as Comlink makes it. */
+type Method = Calls[string] & { [releaseProxy](): void }
+
 type Wire = Readonly<Record<string, unknown>>
 
 type Listener = (event: { readonly data: Wire }) => void
@@ -39,6 +42,8 @@ export function openPeer(port: BridgePort, local: Calls, clock: Clock): Peer {
   let hearCall: Listener = () => {}
   let hearAnswer: Listener = () => {}
   port.addEventListener('message', ({ data }) => {
+    // What had arrived before the port was closed may still be told.
+    if (ended) return
     const { id, type, path, argumentList, name, value } = (data as Wire | null) ?? {}
     if (type === 'RAW' || (type === 'HANDLER' && name === 'throw')) return hearAnswer({ data: { id, type, name, value } })
     if (type !== 'APPLY' || !Array.isArray(path) || !Array.isArray(argumentList)) return
@@ -61,6 +66,14 @@ export function openPeer(port: BridgePort, local: Calls, clock: Clock): Peer {
     endpoint((listener) => (hearCall = listener)),
   )
   const remote = wrap<Calls>(endpoint((listener) => (hearAnswer = listener)))
+  // Comlink would make a proxy for each call and leave it to the garbage collector, whose finalizers are script that runs: in a page in the back–forward
+  // cache too, which is thrown out for it.
+  const methods = new Map<string, Method>()
+  const methodOf = (name: string): Method => {
+    const method = methods.get(name) ?? (Reflect.get(remote, name) as Method)
+    methods.set(name, method)
+    return method
+  }
   port.start()
 
   return {
@@ -78,7 +91,7 @@ export function openPeer(port: BridgePort, local: Calls, clock: Clock): Peer {
         if (deadlineMs < Infinity) {
           cancel = whenOverdue(clock, deadlineMs, () => fail('hub-timeout', `no answer to ${name} within ${deadlineMs} ms`))
         }
-        ;(remote[name] as Calls[string])(...args).then(
+        methodOf(name)(...args).then(
           (value) => settle({ ok: true, value }),
           (error: unknown) => fail('hub-failed', `${name}: ${String(error)}`),
         )
@@ -92,7 +105,7 @@ export function openPeer(port: BridgePort, local: Calls, clock: Clock): Peer {
       ended = { ok: false, error: reason }
       port.close()
       // Comlink's finalizers hold the endpoint, and the endpoint all of this: without a word they would keep it for as long as the worker lives.
-      remote[releaseProxy]()
+      for (const proxy of [remote, ...methods.values()]) proxy[releaseProxy]()
       for (const settle of inFlight) settle(ended)
     },
   }

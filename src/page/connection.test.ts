@@ -384,6 +384,53 @@ describe('the link to the hub', () => {
     stop()
   })
 
+  it('[TB21] a page that is frozen has no port and no lock, keeps what the app sends, and attaches when it runs again', async () => {
+    const connection = await connected()
+    const { tab, lock } = page.hub.attached
+    const heard: string[] = []
+    connection.state.subscribe(() => heard.push(connection.state.current.status))
+    page.tell('suspended')
+    const before = connection.channel('a').send('in the last moment')
+    await before.queued
+    page.tell('frozen')
+    connection.channel('a').send('after it')
+    void page.hub.deliver({
+      state: { status: 'waiting', pending: 0, durable: true, shared: true, attempt: 1, retryAtMs: 0, reason: 'offline' },
+    })
+    await settled()
+    expect(page.hub.taken.map((message) => message.json)).toEqual(['"in the last moment"'])
+    expect(heard).toEqual([])
+    expect((await page.locks.query()).held?.map(({ name }) => name)).not.toContain(lock)
+    expect(page.hubs).toHaveLength(1)
+    page.tell('resumed')
+    await until(() => page.hubs.length === 2 && page.hub.taken.length === 1)
+    expect(page.hub.taken.map((message) => message.json)).toEqual(['"after it"'])
+    expect(page.hub.attached.tab).not.toBe(tab)
+    expect(page.hub.attached.unsettled).toEqual([before.id])
+  })
+
+  it('[TB21] a page that is frozen while it attaches begins again under a lock of its own', async () => {
+    connect()
+    page.tell('suspended')
+    page.tell('frozen')
+    await settled()
+    expect(page.hubs).toHaveLength(0)
+    expect((await page.locks.query()).held ?? []).toEqual([])
+    page.tell('resumed')
+    await until(() => page.hubs.length === 1 && page.hub.said('attach').length === 1)
+    expect((await page.locks.query()).held?.map(({ name }) => name)).toContain(page.hub.attached.lock)
+  })
+
+  it('[TB21] [TB8] a page that closes while it is frozen lets everything go', async () => {
+    const connection = await connected()
+    page.tell('frozen')
+    connection.close()
+    page.tell('resumed')
+    await settled()
+    expect(page.hubs).toHaveLength(1)
+    expect((await page.locks.query()).held?.filter(({ name }) => name?.includes(':tab:'))).toEqual([])
+  })
+
   it('[TB10] takes a lock under a new name when the browser took the old one away', async () => {
     await connected()
     const { tab, lock } = page.hub.attached

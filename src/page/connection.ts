@@ -235,6 +235,7 @@ export function createConnection(
   if (holders) {
     platform.watchPage((event) => {
       if (event === 'resumed') return link.attachAgain()
+      if (event === 'frozen') return link.rest()
       signal(event)
       if (event === 'suspended') link.suspend()
       if (event === 'visible') void link.check()

@@ -1,9 +1,11 @@
-import { BRIDGE_VERSION, type AttachRequest, type HubApi, type Result, type TabApi } from '../bridge/contract.ts'
+import { BRIDGE_VERSION, type HubApi, type Result } from '../bridge/contract.ts'
 import { holdLock, newestHub, whenFree, type HeldLock } from '../bridge/liveness.ts'
 import { tabLockName, type Rung } from '../bridge/lock-names.ts'
 import { openHubPort, type HubAnswer, type HubPort } from '../bridge/tab-end.ts'
-import { HoldfastError, type ErrorData } from '../protocol/errors.ts'
+import { HoldfastError } from '../protocol/errors.ts'
 import type { ChosenHub, HubChoice } from './hub-choice.ts'
+import type { LinkOwner } from './link-owner.ts'
+import { NO_HUB } from './no-hub.ts'
 import type { HubWorker, Platform } from './platform.ts'
 import type { Rungs } from './rungs.ts'
 
@@ -20,24 +22,7 @@ const WATCH_MS = 2_000
 /** Longest patience, and longest pause between starts that fail. */
 const MAX_PATIENCE_MS = 10_000
 
-const NO_HUB: ErrorData = { code: 'hub-failed', message: 'The hub is gone; another one is being started.' }
 const noHub: Result<never> = { ok: false, error: NO_HUB }
-
-/** What the link tells and asks of the connection it serves. */
-export interface LinkOwner {
-  readonly api: TabApi
-  /** What this tab says of itself now. */
-  introduce(): Omit<AttachRequest, 'bridge' | 'tab' | 'attempt' | 'lock' | 'returning'>
-  attached(): void
-  /** Whatever hub was there is not there any more; told as soon as it is known. */
-  lost(): void
-  /** This is another hub than before. What it has told since the introduction holds, everything older does not. */
-  replaced(): void
-  /** Something went wrong; the link goes on trying. */
-  failed(error: HoldfastError): void
-  /** The hub will not have this tab. The link has stopped. */
-  refused(error: ErrorData): void
-}
 
 /** The tab's link to whichever hub lives. */
 export interface HubLink {
@@ -52,6 +37,8 @@ export interface HubLink {
   check(): Promise<void>
   /** The page will stand still until {@link HubLink.attachAgain}. A hub that runs in it ends, so that another tab can have it. */
   suspend(): void
+  /** The page stops: closes the port, so that nothing can be posted to it, and gives up its lock. Nothing is begun before {@link HubLink.attachAgain}. */
+  rest(): void
   /** Closes the port and states anew where this tab is. */
   attachAgain(): void
   /** Ends for good. */
@@ -60,11 +47,6 @@ export interface HubLink {
 
 /** What the hub gives when a call succeeds. */
 export type HubValue<Name extends keyof HubApi> = Extract<HubAnswer<Name>, { ok: true }>['value']
-
-/** Whether an error says nothing about a call but that nobody answered it. */
-export function isUnanswered(error: ErrorData): boolean {
-  return error === NO_HUB || error.code === 'hub-timeout'
-}
 
 /** Why the session with a hub ended. */
 type End = 'gone' | 'again' | 'elsewhere' | 'unanswered' | 'broken' | 'stopped'
@@ -83,6 +65,7 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
   let leave = (): void => {}
   let isSuspended = false
   let isRunning = false
+  let isResting = false
   let over: HoldfastError | null = null
   let attempts = 0
   let tab = ''
@@ -99,6 +82,7 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
         return 'broken'
       })
       if (over || how === 'stopped') return
+      if (isResting) await new Promise<void>((resolve) => (wake = resolve))
       // The same name first: browsers start it afresh when it is dead, and answer nothing when it hangs or closed itself.
       if (how === 'unanswered') choice.unanswered()
       quickDeaths = how === 'gone' && clock.nowMs() - sinceMs < START_MS ? quickDeaths + 1 : 0
@@ -119,9 +103,9 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
     }
     const held = lock
     const { rung, name, url } = await look(scope)
-    if (over) {
+    if (over || isResting || lock !== held) {
       held.release()
-      return 'stopped'
+      return over ? 'stopped' : 'again'
     }
     let worker: HubWorker
     try {
@@ -279,8 +263,16 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
       isSuspended = true
       leave()
     },
+    rest() {
+      isResting = true
+      // What is posted to a page in the back–forward cache throws it out, and so may a lock that others wait for.
+      lock?.release()
+      lock = undefined
+      end('again')
+    },
     attachAgain() {
       isSuspended = false
+      isResting = false
       wake()
       end('again')
     },

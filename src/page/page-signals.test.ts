@@ -24,7 +24,15 @@ it('[TB10] tells once that a page is kept and once that it runs again, whichever
   windowEvents.dispatchEvent(transition('pageshow', true))
   documentEvents.dispatchEvent(new Event('freeze'))
   windowEvents.dispatchEvent(transition('pageshow', true))
-  expect(heard).toEqual(['suspended', 'resumed', 'suspended', 'resumed'])
+  expect(heard).toEqual(['suspended', 'frozen', 'resumed', 'suspended', 'frozen', 'resumed'])
+})
+
+it('[TB21] a page in the cache of a browser that tells no last moment is suspended, never frozen', () => {
+  const heard: string[] = []
+  watchPage((event) => heard.push(event), new AbortController().signal)
+  windowEvents.dispatchEvent(transition('pagehide', true))
+  windowEvents.dispatchEvent(transition('pageshow', true))
+  expect(heard).toEqual(['suspended', 'resumed'])
 })
 
 it('[TB10] says nothing of a page that ends or is shown for the first time', () => {

@@ -7,7 +7,8 @@ export function isVisible(): boolean {
 
 /**
  * Tells what happens to this page until `signal` aborts. A page that is kept but will not run (`freeze`, or `pagehide` into the back–forward
- * cache) is `suspended`, and `resumed` once when it runs again, whichever of the browser's events says so first.
+ * cache) is `suspended`, and `resumed` once when it runs again, whichever of the browser's events says so first. Where the browser tells the very last
+ * moment (`freeze`), the page is `frozen` then: until that the app may still send, as many do when a page is hidden.
  */
 export function watchPage(listener: (event: PageEvent) => void, signal: AbortSignal): void {
   let suspended = false
@@ -23,7 +24,11 @@ export function watchPage(listener: (event: PageEvent) => void, signal: AbortSig
   addEventListener('offline', () => listener('offline'), { signal })
   addEventListener('pagehide', (event) => event.persisted && suspend(), { signal })
   addEventListener('pageshow', resume, { signal })
-  document.addEventListener('freeze', suspend, { signal })
+  const freeze = (): void => {
+    suspend()
+    listener('frozen')
+  }
+  document.addEventListener('freeze', freeze, { signal })
   document.addEventListener('resume', resume, { signal })
   document.addEventListener('visibilitychange', () => listener(isVisible() ? 'visible' : 'hidden'), { signal })
 }
