@@ -38,33 +38,28 @@ const test = base.extend<{ skew: Skew }>({
   },
 })
 
-/** Sends from every tab, and publishes, all the time. */
+/** Sends from every tab, one message after the other, and publishes one for each. */
 function traffic(pages: readonly Page[], lab: Lab): { stop(): Promise<number> } {
   const over = new AbortController()
   const loops = pages.map(async (page, tab) => {
     let sent = 0
-    for (; !over.signal.aborted; sent++) await sendQueued(page, 'board', [`tab${tab}-${sent}`])
+    for (; !over.signal.aborted; sent++) {
+      await sendQueued(page, 'board', [`tab${tab}-${sent}`])
+      await lab.publish('board', `published${tab}-${sent}`)
+    }
     return sent
   })
-  const publishing = (async () => {
-    let published = 0
-    for (; !over.signal.aborted; published++) {
-      await lab.publish('board', `published-${published}`)
-      await pages[0]?.evaluate(() => new Promise(requestAnimationFrame))
-    }
-    return 0
-  })()
   return {
     async stop() {
       over.abort()
-      const counts = await Promise.all([...loops, publishing])
+      const counts = await Promise.all(loops)
       return counts.reduce((sum, count) => sum + count, 0)
     },
   }
 }
 
 /** Nothing lost, nothing doubled, everything shown in order; never two sockets at once, and never long without one. */
-async function holds(pages: readonly Page[], lab: Lab, sent: number, maxAbsentMs: number = MAX_ABSENT_MS): Promise<void> {
+async function holds(pages: readonly Page[], lab: Lab, sent: number): Promise<void> {
   await expect.poll(() => lab.applied.length).toBe(sent)
   expect(new Set(lab.applied.map(({ id }) => id)).size).toBe(sent)
   await showsAll(pages, lab)
@@ -73,20 +68,20 @@ async function holds(pages: readonly Page[], lab: Lab, sent: number, maxAbsentMs
     const messages = await eventsOf(page, 'message')
     expect(new Set(messages.map(({ data }) => data)).size).toBe(messages.length)
   }
-  lab.sockets.forEach(({ openedAtMs }, at) => {
-    const before = lab.sockets[at - 1]
-    if (!before) return
-    expect(before.closedAtMs).not.toBeNull()
-    expect(openedAtMs).toBeGreaterThanOrEqual(before.closedAtMs ?? Infinity)
-    expect(openedAtMs - (before.closedAtMs ?? 0)).toBeLessThanOrEqual(maxAbsentMs)
-  })
-  expect(lab.live.metrics().sockets).toBe(1)
+  const absences = lab.sockets.slice(1).map(({ acceptedAtMs }, at) => (acceptedAtMs ?? NaN) - (lab.sockets[at]?.endedAtMs ?? NaN))
+  for (const absentMs of absences) {
+    expect(absentMs).toBeGreaterThanOrEqual(0)
+    expect(absentMs).toBeLessThanOrEqual(MAX_ABSENT_MS)
+  }
+  await expect.poll(() => lab.live.metrics().sockets).toBe(1)
 }
 
 test('[DS1] [DS2] [DS3] [I4] a build follows another under open tabs and goes back, while messages flow both ways', async ({
   lab,
   skew,
 }) => {
+  // Six pages and five workers start one after the other.
+  test.setTimeout(120_000)
   const pages = [await skew.load('n'), await skew.load('n')]
   for (const page of pages) await hasStatus(page, 'connected')
   const flow = traffic(pages, lab)
@@ -169,10 +164,11 @@ test('[DS5] [I32] a newer hub replaces an older one that is alive but wedged, an
   const pages = [await skew.load('n'), await skew.load('n')]
   for (const page of pages) await hasStatus(page, 'connected')
   await sendQueued(pages[0] as Page, 'board', texts('before', 5))
-  await expect.poll(() => lab.applied.length).toBe(5)
+  // Nothing is being stored then: a worker that hangs in the midst of that keeps the database for itself.
+  await expect.poll(() => pages[0]?.evaluate(() => window.probe.state().pending)).toBe(0)
   await wedgeHub(browser, context, '/n/')
   const next = await skew.load('next')
-  await hasStatus(next, 'connected', 15_000)
+  await hasStatus(next, 'connected', 30_000)
   pages.push(next)
   for (const page of pages) await hasStatus(page, 'connected')
   for (const [at, page] of pages.entries()) await sendQueued(page, 'board', texts(`after-${at}`, 3))
@@ -180,7 +176,7 @@ test('[DS5] [I32] a newer hub replaces an older one that is alive but wedged, an
   expect(new Set(lab.applied.map(({ data }) => data)).size).toBe(14)
   await showsAll(pages, lab)
   // The wedged worker cannot close its socket: the server does, when the session is resumed.
-  expect(lab.live.metrics().sockets).toBe(1)
+  await expect.poll(() => lab.live.metrics().sockets).toBe(1)
 })
 
 test('[DS6] tabs that a newer hub cannot serve say so and go on showing what they have', async ({ lab, skew }) => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { createLiveServer, Rejected, type LiveServer, type LiveServerOptions } from 'holdfast/server'
 import { createFaultProxy, type FaultProxy } from 'holdfast/testing'
@@ -16,10 +17,29 @@ export interface Applied {
   readonly mayRepeat: boolean
 }
 
-/** A socket as the server's machine saw it, from the request on. */
+/** A socket as the server saw it: from its answer to `hello` to its own closing frame, after which it neither reads nor tells anything. */
 export interface SocketRecord {
-  readonly openedAtMs: number
-  closedAtMs: number | null
+  acceptedAtMs: number | null
+  endedAtMs: number | null
+}
+
+/** First byte of an unmasked frame: the whole of a text, and the end of the connection. */
+const TEXT_FRAME = 0x81
+const CLOSE_FRAME = 0x88
+
+/** Keeps the record of a socket by the frames the server writes to it. */
+function record(socket: Duplex): SocketRecord {
+  const kept: SocketRecord = { acceptedAtMs: null, endedAtMs: null }
+  const write = socket.write.bind(socket) as (...args: unknown[]) => boolean
+  socket.write = (...args: unknown[]) => {
+    const [chunk] = args
+    const first = chunk instanceof Uint8Array ? chunk[0] : undefined
+    if (first === TEXT_FRAME) kept.acceptedAtMs ??= performance.now()
+    if (first === CLOSE_FRAME) kept.endedAtMs ??= performance.now()
+    return write(...args)
+  }
+  socket.once('close', () => (kept.endedAtMs ??= performance.now()))
+  return kept
 }
 
 /** A live server on a port of its own, as one process of a deployment would be. */
@@ -85,11 +105,7 @@ export async function openLab(options: LiveServerOptions = {}, rung: HubRung = '
     })
     const http = createServer()
     live.attach(http, { path: '/live' })
-    http.on('upgrade', (_request, socket) => {
-      const record: SocketRecord = { openedAtMs: performance.now(), closedAtMs: null }
-      sockets.push(record)
-      socket.once('close', () => (record.closedAtMs = performance.now()))
-    })
+    http.prependListener('upgrade', (_request, socket) => sockets.push(record(socket)))
     http.listen(0, '127.0.0.1')
     await once(http, 'listening')
     return { live, http }

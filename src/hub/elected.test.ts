@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { holdLock } from '../bridge/liveness.ts'
+import { holdLock, newestHub } from '../bridge/liveness.ts'
 import { ownerLockName } from '../bridge/lock-names.ts'
 import { id, message } from '../core/testing/frames.ts'
 import { numbersSent, perTest, settled, type TestWorld } from './test-hub.ts'
@@ -37,6 +37,19 @@ describe('a hub in a worker of a tab', () => {
     // The other hub is gone for its tabs, too.
     const held = (await world.locks.query()).held ?? []
     expect(held.filter(({ name }) => name?.includes(':hub:'))).toHaveLength(1)
+  })
+
+  it('[EL3] [DS2] is let go before by a SharedWorker that hears of it', async () => {
+    const shared = world.tab(world.hub())
+    await shared.attach()
+    const socket = await world.accept()
+    const tab = world.tab(world.hub(0, { shared: false }))
+    await tab.attach()
+    await settled()
+    expect(socket.closedWith).not.toBeNull()
+    await world.accept()
+    expect(tab.status).toBe('connected')
+    expect(await newestHub(world.locks, id('scope'))).toMatchObject({ epoch: 1, rung: 'elected' })
   })
 
   it('[EL3] begins at once when nobody has the owner lock, and as soon as it is let go', async () => {

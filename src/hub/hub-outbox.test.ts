@@ -136,6 +136,18 @@ describe('the storage of a hub', () => {
     expect(sent(socket)).toEqual([[1, id('a')]])
   })
 
+  it('[HU15] [DS5] [I32] goes on in memory when a hub that hangs keeps the database for itself', async () => {
+    world.alter = (store): Store => ({ ...store, open: () => new Promise(() => {}) })
+    const tab = world.tab(world.hub())
+    await tab.attach()
+    world.clock.advance(14_999)
+    await settled()
+    expect([tab.errors, tab.durable]).toEqual([[], undefined])
+    world.clock.advance(1)
+    await world.accept()
+    expect([tab.errors, tab.status, tab.durable]).toEqual([['storage-failed'], 'connected', false])
+  })
+
   it('[HU10] [I32] asks the store again what became of messages a tab waits for, when it could not say', async () => {
     let isFailing = false
     world.alter = (store) => ({ ...store, fatesOf: (ids) => (isFailing ? Promise.reject(new Error('disk')) : store.fatesOf(ids)) })

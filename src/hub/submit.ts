@@ -12,7 +12,7 @@ export interface SubmitHost {
   readonly fates: FateDesk
   readonly runtime: Runtime
   /** Told what was queued when that is known, before whoever asked. */
-  queued(entries: readonly OutboxEntry[]): void
+  readonly queued: (entries: readonly OutboxEntry[]) => void
 }
 
 /** Queues messages of a tab; it is told what becomes of those that are queued. */

@@ -97,6 +97,7 @@ describe('the order of hubs', () => {
     instance: string,
     superseded: () => void,
     clock: ReturnType<typeof createFakeClock> = createFakeClock(),
+    hears: () => boolean = () => true,
   ): Succession =>
     createSuccession(
       {
@@ -108,7 +109,7 @@ describe('the order of hubs', () => {
         generation: 0,
         build: '',
         url: 'hub.js',
-        hubs: others.end(),
+        hubs: others.end(hears),
         shared: true,
         openSocket: () => () => ({ send: () => {}, bufferedBytes: () => 0, close: () => {} }),
         durableStore: () => {
@@ -141,6 +142,31 @@ describe('the order of hubs', () => {
     expect((await livingHubs(locks, SCOPE)).map(({ instance }) => instance)).toEqual([id('zz')])
     expect(owned[names.indexOf('zz')]?.status).toBe('fulfilled')
     expect((await locks.query()).held?.filter(({ name }) => name === ownerLockName(SCOPE))).toHaveLength(1)
+  })
+
+  it('[DS4] a hub that slept while a newer one asked is answered when it comes, and lets go', async () => {
+    const [locks, others] = [new TestLocks(), new TestHubs()]
+    let isAwake = false
+    let letGo = false
+    const older = newcomer(
+      locks,
+      others,
+      'zz',
+      () => (letGo = true),
+      createFakeClock(),
+      () => isAwake,
+    )
+    await older.entered
+    const newer = newcomer(locks, others, 'aa', () => {})
+    await newer.own()
+    await settled()
+    expect(letGo).toBe(false)
+    isAwake = true
+    const owning = older.own()
+    await settled()
+    expect(letGo).toBe(true)
+    older.leave()
+    await expect(owning).rejects.toThrow()
   })
 
   it('[DS4] a hub that let go while it waited takes nothing from the one that owns', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { hubLockName } from '../bridge/lock-names.ts'
 import { connectOn, type Connections } from './connect.ts'
 import type { Connection } from './connection.ts'
 import type { ConnectOptions } from './options.ts'
@@ -198,5 +199,80 @@ describe('a hub in a worker of one tab', () => {
     connection.on('error', ({ cause }) => causes.push(cause))
     await until(() => causes.length === 1)
     expect(String(causes[0])).toContain('blocked by policy')
+  })
+})
+
+describe('hubs of two builds in tabs', () => {
+  /** Plays a hub that lets go, or one whose lock a newer one took. */
+  async function letGo(worker: TestWorker | undefined): Promise<void> {
+    const { held = [] } = await browser.locks.query()
+    for (const { name = '' } of held) if (name.includes(':hub:') && name.endsWith(`:${worker?.url ?? ''}`)) browser.locks.take(name)
+    await settled()
+  }
+
+  it('[DS3] [DS4] a page that was just loaded starts its own beside the older one, and all tabs follow when that one lets go', async () => {
+    const [first, second] = [await openTab(), await openTab()]
+    const old = onlyWorker()
+    const loaded = await openTab(browser.page(), { build: 'b2', hubUrl: '/next.js' })
+    expect(browser.alive.map(({ name }) => name)).toEqual([`${NAME}:0`, `${NAME}:0:b2`])
+    await letGo(old)
+    await until(() => browser.alive.length === 1 && onlyWorker().attached.length === 3)
+    expect(onlyWorker()).toMatchObject({ name: `${NAME}:0:b2`, url: 'https://app.test/next.js', page: loaded.page })
+    expect(onlyWorker().attached.map(({ returning }) => returning)).toEqual([undefined, true, true])
+    // A tab of the older build goes on with the newer one's script when that one's tab is closed.
+    loaded.connection.close()
+    await settled()
+    // Two hubs have gone within five seconds.
+    browser.clock.pass(2_000)
+    await until(() => browser.alive.length === 1 && onlyWorker().attached.length === 2)
+    expect(onlyWorker()).toMatchObject({ name: `${NAME}:0:b2`, url: 'https://app.test/next.js' })
+    expect([...first.errors, ...second.errors]).toEqual([])
+  })
+
+  it('[DS3] a page whose script has another address starts it under the next name, the second one joins it', async () => {
+    await openTab(browser.page(), { hubUrl: '/old.js' })
+    const old = onlyWorker()
+    await openTab(browser.page(), { hubUrl: '/old.js' })
+    expect(old.attached).toHaveLength(2)
+    await openTab(browser.page(), { hubUrl: '/next.js' })
+    await openTab(browser.page(), { hubUrl: '/next.js' })
+    expect(browser.alive.map(({ name, attached }) => [name, attached.length])).toEqual([
+      [`${NAME}:0`, 2],
+      [`${NAME}:1`, 2],
+    ])
+    await letGo(old)
+    await until(() => browser.alive.length === 1 && onlyWorker().attached.length === 4)
+  })
+
+  it('[DS4] [EL2] takes its own script when that of the newer hub does not load, and stays on its rung', async () => {
+    const first = await openTab()
+    const old = onlyWorker()
+    const loaded = await openTab(browser.page(), { build: 'b2', hubUrl: '/next.js' })
+    first.page.broken = (name) => name.endsWith(':b2')
+    await letGo(old)
+    await until(() => browser.alive.length === 1 && onlyWorker().attached.length === 2)
+    loaded.connection.close()
+    await settled()
+    browser.clock.pass(2_000)
+    await until(() => first.errors.length > 0)
+    browser.clock.pass(5_000)
+    await until(() => browser.alive.length === 1)
+    expect(onlyWorker()).toMatchObject({ name: `${NAME}:0`, page: first.page })
+    expect(first.errors).toEqual(['hub-failed'])
+  })
+
+  it('[DS4] [EL2] a newer SharedWorker whose script is gone says nothing against SharedWorkers', async () => {
+    const page = Object.assign(browser.page(), { hasSharedWorker: true })
+    const { errors } = await openTab(page)
+    const newer = { epoch: 5, instance: page.newId(), generation: 0, rung: 'shared', build: 'b2', url: '/gone.js' } as const
+    void browser.locks.request(hubLockName('S'.repeat(22), newer), () => new Promise(() => {}))
+    page.broken = (name) => name.endsWith(':b2')
+    page.kill()
+    await until(() => errors.length > 0)
+    browser.clock.pass(5_000)
+    await until(() => page.names.length === 3)
+    expect(page.names).toEqual([`${NAME}:0`, `${NAME}:0:b2`, `${NAME}:0`])
+    expect(browser.workers).toEqual([])
+    page.end()
   })
 })
