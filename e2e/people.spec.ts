@@ -87,7 +87,7 @@ test('[SO6] [SO8] [I25] [I26] another user gets another session, outbox and cach
   await signIn(one, lab, 'bob-1')
   await sendQueued(one, 'board', ['by bob'])
   expect(await one.evaluate(() => window.probe.views['board'])).toEqual([])
-  expect(await one.evaluate(() => window.probe.state().pending)).toBe(1)
+  await expect.poll(() => one.evaluate(() => window.probe.state().pending)).toBe(1)
   await lab.proxy.set({ kind: 'pass' })
   await hasStatus(one, 'connected')
   await expect

@@ -51,10 +51,16 @@ describe('signOut', () => {
   it('[SO2] hands over first what was sent before, and what is sent later is refused', async () => {
     page.prepare = (hub) => (hub.answers = { signOut: () => Promise.resolve(answer) })
     const connection = await connected()
-    const before = connection.channel('news').send('before')
-    const leaving = connection.signOut()
-    await leaving
-    expect(page.hub.calls.map(([name]) => name).filter((name) => name === 'send' || name === 'signOut')).toEqual(['send', 'signOut'])
+    // More than goes to the hub in one call.
+    const sent = Array.from({ length: 1_500 }, (_, n) => connection.channel('news').send(n))
+    const [before = connection.channel('news').send('before')] = sent
+    await connection.signOut()
+    expect(page.hub.calls.map(([name]) => name).filter((name) => name === 'send' || name === 'signOut')).toEqual([
+      'send',
+      'send',
+      'signOut',
+    ])
+    expect(page.hub.taken).toHaveLength(1_500)
     await before.queued
     await expect(before.applied).rejects.toMatchObject({ code: 'closed' })
     await expect(connection.channel('news').send('after').queued).rejects.toMatchObject({ code: 'closed' })

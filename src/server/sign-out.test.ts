@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { memoryEngine } from './engines/memory.ts'
 import { fakeServer, freshId } from './testing/fake-peer.ts'
 
 const users = { authenticate: ({ credential }: { credential: string | null }) => (credential === null ? null : { user: credential }) }
@@ -80,6 +81,16 @@ describe('sign_out', () => {
       const user = peer === bob ? { user: 'bob', credential: 'bob' } : ada
       expect((await open({ ...user, session })).all('session_restored')).toHaveLength(1)
     }
+  })
+
+  it('[SO1] [P37] revokes the outbox tokens of this client id, and of no other', async () => {
+    const engine = memoryEngine()
+    const { open, clock } = fakeServer({ ...users, engine })
+    const [phone, laptop] = [await open(ada), await open(ada)]
+    phone.say({ type: 'sign_out' })
+    await clock.settle()
+    expect(engine.revokedAtMs(phone.client)).toBeGreaterThan(0)
+    expect(engine.revokedAtMs(laptop.client)).toBe(0)
   })
 
   it('[SO1] [P4] before hello it is no message, and twice it does no harm', async () => {
