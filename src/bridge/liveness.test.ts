@@ -67,11 +67,23 @@ describe('locks that say who lives', () => {
 
   it('[TB6] notices that the browser took a lock away', async () => {
     const locks = new TestLocks()
-    const lock = await holdLock(locks, 'a')
-    expect(lock.isHeld()).toBe(true)
+    let taken = 0
+    const lock = await holdLock(locks, 'a', () => taken++)
+    expect([lock.isHeld(), taken]).toEqual([true, 0])
     locks.take('a')
     await whenFree(locks, 'a', new AbortController().signal)
-    expect(lock.isHeld()).toBe(false)
+    expect([lock.isHeld(), taken]).toEqual([false, 1])
+  })
+
+  it('[TB6] has lost nothing when the browser gives no lock, or when it was released', async () => {
+    let taken = 0
+    const refusing = { request: () => Promise.reject(new Error('no')) } as unknown as TestLocks
+    await expect(holdLock(refusing, 'a', () => taken++)).rejects.toThrow('no')
+    const locks = new TestLocks()
+    const lock = await holdLock(locks, 'a', () => taken++)
+    lock.release()
+    await whenFree(locks, 'a', new AbortController().signal)
+    expect([lock.isHeld(), taken]).toEqual([false, 0])
   })
 
   it('[TB7] [DS1] finds the hubs of a scope that live, the newest first', async () => {

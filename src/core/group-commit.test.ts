@@ -165,6 +165,50 @@ describe('group commit', () => {
     expect(clock.running).toBe(0)
   })
 
+  it('[OB21] [OB16] [I5] who was told that the store is silent is not stored caller by caller when it says at last that the group does not fit', async () => {
+    const { clock, store, events, submit } = createDesk(createStoreDouble(2))
+    const first = store.hold('append')
+    const answers = [submit('a'), submit('b'), submit('c')]
+    await Promise.resolve()
+    first()
+    const second = store.hold('append')
+    while (store.calls.length < 2) await Promise.resolve()
+    clock.advance(30_000)
+    await Promise.all(answers)
+    second()
+    for (let turn = 0; turn < 50; turn++) await Promise.resolve()
+    expect(events).toEqual([
+      ['stored', 1],
+      ['a', 1],
+      ['b', 'storage-failed'],
+      ['c', 'storage-failed'],
+    ])
+    await submit('d')
+    expect(store.outbox.entries.map((entry) => entry.id)).toEqual([id('a'), id('d')])
+  })
+
+  it('[OB21] [OB16] [I5] a store that falls silent while a group is tried caller by caller gets none of those who were told so', async () => {
+    const store = createStoreDouble(2)
+    const { clock, events, submit } = createDesk(store)
+    const append = store.append
+    let answer = (): void => {}
+    const silence = new Promise<void>((resolve) => (answer = resolve))
+    store.append = (...given) => (store.calls.length === 2 ? silence.then(() => append(...given)) : append(...given))
+    const answers = [submit('a'), submit('b'), submit('c')]
+    for (let turn = 0; turn < 50; turn++) await Promise.resolve()
+    expect(store.calls).toHaveLength(2)
+    clock.advance(30_000)
+    await Promise.all(answers)
+    answer()
+    for (let turn = 0; turn < 50; turn++) await Promise.resolve()
+    expect(events.slice(2)).toEqual([
+      ['b', 'storage-failed'],
+      ['c', 'storage-failed'],
+      ['stored', 2, 'late 2'],
+    ])
+    expect(store.calls).toHaveLength(3)
+  })
+
   it('[OB21] [I32] a fate that is not told in 30 s holds up nobody', async () => {
     const { clock, store, events, submit } = createDesk(createStoreDouble())
     store.fates.set(id('b'), { id: id('b'), fate: 'applied' })

@@ -10,6 +10,8 @@ const wantA = { type: 'subscribe', channel: 'a', cursor: place(7) } as const
 const recovered = (sub: number, missed: number) =>
   ({ type: 'subscribed', sub, head: place(7 + missed), verdict: 'recovered', missed }) as const
 
+const refusedA = { type: 'refused', sub: 1, reason: 'forbidden', message: 'no' } as const
+
 /** Numbers 1 and 2 are on their way, and the store has marked them. */
 const sending = (): Machine => createMachine().identify().append(1, 2).raised()
 
@@ -44,6 +46,9 @@ describe('a server that answers pings and nothing else', () => {
     ['a part is acknowledged', sending(), (machine) => machine.frame({ type: 'ack', hi: 1, stable: 1, id: id(1), outcomes: [] })],
     ['nothing is owed', createMachine().identify(), () => {}],
     ['something else is owed since', createMachine().identify(), (machine) => machine.feed(wantA)],
+    ['messages have left since', createMachine().identify(), (machine) => machine.append(1, 2).raised()],
+    ['a channel was refused', createMachine().identify().feed(wantA).frame(refusedA), () => {}],
+    ['a channel pauses', createMachine().identify().feed(wantA).frame({ type: 'reset', sub: 1, reason: 'too-slow' }), () => {}],
   ])('[CN17] is kept while it moves: %s', (_, machine, move) => {
     machine.feed(LOOK)
     move(machine)
@@ -51,6 +56,24 @@ describe('a server that answers pings and nothing else', () => {
     machine.feed(LOOK)
     expect(machine.state.phase.name).toBe('live')
     expect(machine.take()).toContainEqual({ type: 'set-timer', timer: 'answers', delayMs: 240_000 })
+  })
+
+  it('[CN17] [I32] is given up eight minutes after the link began, at the second look, whatever else it sends', async () => {
+    const host = createHost()
+    host.runtime.dispatch({ type: 'start' })
+    await host.answer()
+    host.runtime.dispatch(wantA)
+    const socket = host.sockets.last()
+    const stayMs = async (delayMs: number): Promise<string> => {
+      for (let passedMs = 0; passedMs < delayMs; passedMs += 1_000) {
+        host.clock.advance(1_000)
+        socket.send({ type: 'pong' })
+      }
+      await host.settle()
+      return host.runtime.state.phase.name
+    }
+    expect(await stayMs(479_000)).toBe('live')
+    expect(await stayMs(1_000)).toBe('waiting')
   })
 })
 

@@ -273,6 +273,16 @@ describe('ends of a socket', () => {
     expect(machine.sent()).toEqual([])
   })
 
+  it('[CN7] [CH10] an answer for another user sends nothing of what was wanted before it came either', () => {
+    const machine = createMachine().feed({ type: 'start' }, credential, { type: 'opened' })
+    machine.feed({ type: 'subscribe', channel: 'a', cursor: null }).frame(welcome({ user: 'bob' }))
+    expect(machine.sent()).toEqual([])
+  })
+
+  it('[CN7] [CN12] a server that closes with 4400 is waited for as one that breaks the protocol', () => {
+    expect(createMachine().connect().feed(closed(4400)).state.phase).toMatchObject({ name: 'waiting', reason: 'protocol' })
+  })
+
   it('[CN11] [I23] [P7] a connection replaced while this hub owns the store was cloned: new session, and the outbox restarts', () => {
     const machine = createMachine().append(1).identify()
     machine.take()

@@ -108,4 +108,19 @@ describe('the cache writer', () => {
     const last = writes.at(-1)?.[0]
     expect([last?.clear, last?.append.map(({ offset }) => offset)]).toEqual([true, [1, 2, 3, 4]])
   })
+
+  it('[HU11] stores the value again with what failed after it, and tells a failure that came after a success', async () => {
+    const answers = [true, false, true, false]
+    const { clock, writes, failures, write } = writerOf(() => (answers.shift() ? Promise.resolve() : Promise.reject(new Error('full'))))
+    const cache = new ChannelCache('one', null, null)
+    const snapshot = { cursor: place(0), json: '"v0"', atMs: 1 }
+    cache.restart(place(0), snapshot)
+    for (const offset of [1, 2, 3, 4]) {
+      write(moved(cache, offset))
+      clock.advance(1_000)
+      await stored()
+    }
+    expect(writes.map(([change]) => change?.snapshot)).toEqual([snapshot, undefined, snapshot, undefined])
+    expect(failures).toHaveLength(2)
+  })
 })

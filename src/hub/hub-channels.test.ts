@@ -56,6 +56,22 @@ describe('the channels of a hub', () => {
     expect(frames(socket, 'subscribe')).toEqual([])
   })
 
+  it('[HU2] [I16] says with each delivery which subscription of the tab it is for', async () => {
+    const tab = world.tab(world.hub())
+    await tab.attach({ channels: [{ channel: 'agents', position: null, round: 7 }] })
+    const socket = await world.accept()
+    await say(socket, value(SUB, 3))
+    await tab.hub.unsubscribe(['agents'])
+    await tab.hub.subscribe([{ channel: 'agents', position: place(3), round: 8 }])
+    await settled()
+    await say(socket, recovered(subOf(socket, 'agents'), 3, 0), news(subOf(socket, 'agents'), 4, 4))
+    expect(tab.heard('agents')).toEqual([
+      { at: 3, value: '"v3"', stale: false, round: 7 },
+      { recovered: 0, round: 8 },
+      { at: 4, offsets: [4], round: 8 },
+    ])
+  })
+
   it('[HU1] tells the server when the last tab has left and when one wants the channel again', async () => {
     const { hub, one, socket } = await liveHub()
     const two = world.tab(hub)

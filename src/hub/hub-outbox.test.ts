@@ -4,7 +4,8 @@ import { DEFAULT_OUTBOX } from '../core/settings.ts'
 import { id, message, place } from '../core/testing/frames.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import type { Outcome, ServerMessage } from '../protocol/messages.ts'
-import { numbersSent as sent, perTest, say, settled, subOf, type TestWorld, twoTabs } from './test-hub.ts'
+import type { Hub } from './hub.ts'
+import { numbersSent as sent, perTest, say, settled, subOf, type TestTab, type TestWorld, twoTabs } from './test-hub.ts'
 
 let world: TestWorld
 perTest((fresh) => (world = fresh))
@@ -160,10 +161,53 @@ describe('the storage of a hub', () => {
     isFailing = true
     await tab.attachAgain(hub, { unsettled: [id('a')] })
     const before = tab.fates.length
+    for (let times = 0; times < 3; times++) {
+      world.clock.advance(1_000)
+      await settled()
+    }
+    expect(tab.errors).toEqual(['hub-failed'])
     isFailing = false
     world.clock.advance(1_000)
     await settled()
     expect(tab.fates.slice(before)).toMatchObject([{ id: id('a'), fate: 'applied' }])
+  })
+
+  it.each<[string, (tab: TestTab, hub: Hub) => Promise<void>]>([
+    ['the tab is gone', (tab) => tab.die()],
+    [
+      'other settings were adopted',
+      async (tab, hub) => {
+        await tab.hub.signal('suspended')
+        expect(await world.tab(hub).attach({}, { hiddenDelayMs: 5 })).toMatchObject({ ok: true })
+      },
+    ],
+  ])('[HU10] [I24] does not ask a store that cannot say for ever: %s', async (_, end) => {
+    let asked = 0
+    world.alter = (store) => ({ ...store, fatesOf: () => (asked++, fail('storage-failed')) })
+    const hub = world.hub()
+    const tab = world.tab(hub)
+    await tab.attach({ unsettled: [id('a')] })
+    await world.accept()
+    expect(asked).toBe(1)
+    await end(tab, hub)
+    for (let times = 0; times < 3; times++) {
+      world.clock.advance(1_000)
+      await settled()
+    }
+    expect(asked).toBe(1)
+  })
+
+  it('[HU10] [HU15] [I32] asks the next store what became of messages a tab waits for, when the first one is lost', async () => {
+    let stores = 0
+    world.alter = (store) => (++stores === 1 ? { ...store, fatesOf: () => fail('storage-failed') } : store)
+    const tab = world.tab(world.hub())
+    await tab.attach({ unsettled: [id('a')] })
+    await world.accept()
+    world.loseStorage('deleted')
+    await world.accept()
+    world.clock.advance(1_000)
+    await settled()
+    expect(tab.fates).toMatchObject([{ id: id('a'), fate: 'rejected', reason: 'may-repeat' }])
   })
 
   it('[HU15] tells that stored data was set aside', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { holdLock, whenFree } from '../bridge/liveness.ts'
 import { ownerLockName } from '../bridge/lock-names.ts'
+import type { Store } from '../core/ports.ts'
 import { DEFAULT_OUTBOX } from '../core/settings.ts'
 import { id, message, place } from '../core/testing/frames.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
@@ -117,6 +118,7 @@ describe('a hub and its tabs', () => {
     expect(sent(world.sockets.last())).toEqual([[1, id('a')]])
     // The tab that stayed behind is let go, and finds the newer hub by its lock.
     const ping = two.hub.ping()
+    await settled()
     world.clock.advance(10_000)
     expect(await ping).toMatchObject({ ok: false })
     const held = await world.locks.query()
@@ -142,15 +144,34 @@ describe('a hub and its tabs', () => {
   })
 
   it('[HU12] [I4] [I32] lets go of its tabs and of the owner lock when another hub has taken its store over', async () => {
-    const { one } = await twoTabs(world)
+    const hub = world.hub()
+    const one = world.tab(hub)
+    await one.attach()
+    const first = await world.accept()
     world.disk.lease++
     void one.hub.send([message('a')])
     await settled()
+    expect(first.closedWith).not.toBeNull()
+    expect(await world.tab(hub).attach()).toMatchObject({ ok: false, error: { code: 'closed' } })
     expect((await world.locks.query()).held?.filter(({ name }) => !name?.includes(':tab:'))).toEqual([])
     const next = world.tab(world.hub(1))
     await next.attach()
     await world.accept()
     expect(await next.hub.send([message('a')])).toEqual(queued)
+  })
+
+  it('[HU12] [HU15] [I32] stays when a call of a store that it has lost comes too late', async () => {
+    const stores: Store[] = []
+    world.alter = (store) => (stores.push(store), store)
+    const tab = world.tab(world.hub())
+    await tab.attach()
+    await world.accept()
+    world.loseStorage('deleted')
+    await world.accept()
+    expect(stores).toHaveLength(2)
+    await expect(stores[0]?.saveCache([])).rejects.toMatchObject({ code: 'storage-failed' })
+    await settled()
+    expect(await tab.hub.send([message('a')])).toEqual(queued)
   })
 
   it('[HU16] lets a tab go whose lock is free', async () => {

@@ -259,6 +259,21 @@ describe('the link to the hub', () => {
     expect(shown).toEqual([{ status: 'connecting', pending: 2, durable: true, shared: true }])
   })
 
+  it('[TB9] goes on showing what it knew when it comes back to the same hub, by an attach that is known as the later one', async () => {
+    const connection = await connected()
+    const first = page.hub
+    await first.deliver({ state: { status: 'connected', pending: 2, durable: true, shared: true } })
+    const shown: unknown[] = []
+    connection.state.subscribe(() => shown.push(connection.state.current))
+    page.prepare = (hub) => (hub.instance = first.instance)
+    page.tell('suspended')
+    page.tell('resumed')
+    await until(() => page.hubs.length === 2 && page.hub.said('attach').length === 1)
+    await settled()
+    expect(shown).toEqual([])
+    expect(page.hub.attached.attempt).toBeGreaterThan(first.attached.attempt)
+  })
+
   it('[TB9] waits 2 s for a revived hub before it turns to the next generation', async () => {
     await connected()
     page.prepare = (hub) => (hub.isDead = true)
