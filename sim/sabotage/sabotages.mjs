@@ -431,23 +431,12 @@ export const SABOTAGES = [
     seeds: 2000,
   },
   {
-    name: 'a tab whose lock was taken goes on as if it had it',
-    edits: [
-      {
-        file: 'bridge/liveness.ts',
-        find: '        if (held) taken()\n',
-        put: '        if (held) resolve({ name, isHeld: () => held, release: () => {} })\n',
-      },
-    ],
-    seeds: 2000,
-  },
-  {
     name: 'a hub whose lease was taken over holds on',
     edits: [
       {
         file: 'hub/hub.ts',
-        find: 'createOwnership(platform, wanted, tabs, retire)',
-        put: 'createOwnership(platform, wanted, tabs, () => {})',
+        find: 'createOwnership(platform, wanted, tabs, retire, () => {',
+        put: 'createOwnership(platform, wanted, tabs, () => {}, () => {',
       },
     ],
     seeds: 4000,
@@ -480,15 +469,11 @@ export const SABOTAGES = [
   {
     name: 'a lost store is forgotten, and what waited in it',
     edits: [
-      {
-        file: 'hub/ownership.ts',
-        find: '    if (again.length > 0) void requeue',
-        put: '    if (again.length < 0) void requeue',
-      },
-      { file: 'hub/ownership.ts', find: '    fates.tell(ended)\n', put: '    if (ended.length < 0) fates.tell(ended)\n' },
+      { file: 'hub/rescue.ts', find: '  if (again.length > 0) void requeue', put: '  if (again.length < 0) void requeue' },
+      { file: 'hub/rescue.ts', find: '  fates.tell(mayRepeat.map(mayRepeatFate))\n', put: '' },
     ],
   },
 ]
 
 /** Deliberate bugs of the list whose subject does not exist yet, and what they wait for. */
-export const WAITING = [{ number: 15, name: 'a service worker sends without the lease', waitsFor: 'sending with no tab open' }]
+export const WAITING = [{ number: 15, name: 'a service worker sends without the lease', waitsFor: 'the service worker in the simulator' }]

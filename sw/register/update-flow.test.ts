@@ -23,7 +23,7 @@ function openTab(isControlled: boolean): {
 }
 
 describe('update flow', () => {
-  it('[SW3] tells of an update that waits, once, and lets it go on when it is accepted', () => {
+  it('[SW2] [SW3] tells of an update that waits, once, and lets it go on when it is accepted', () => {
     const { flow, waiting, controller, calls } = openTab(true)
     const told: string[] = []
     flow.state.subscribe(() => told.push(flow.state.current))
