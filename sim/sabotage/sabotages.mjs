@@ -442,17 +442,6 @@ export const SABOTAGES = [
     seeds: 4000,
   },
   {
-    name: 'an attach that was overtaken ends its successor',
-    edits: [
-      {
-        file: 'hub/hub.ts',
-        find: 'if (before && before.attempt > request.attempt) throw',
-        put: 'if (before && before.attempt > request.attempt + 1e6) throw',
-      },
-    ],
-    seeds: 4000,
-  },
-  {
     name: 'the tab of a steady hub forgets the state it was told',
     edits: [{ file: 'page/connection.ts', find: '      if (!isStateNew) forgetState()\n', put: '      forgetState()\n' }],
   },
