@@ -42,15 +42,14 @@ const ports: FlushPorts = {
  * (`holdfast/sw/register`). To be called once, while the service worker's script runs for the first time.
  */
 export function sendOutboxOnSync({ maxAgeMs = DEFAULT_OUTBOX.maxAgeMs }: SendOutboxOptions = {}): void {
-  let leave = new AbortController()
+  const leave = new AbortController()
   const flush = createFlusher((scope) => flushOutbox(ports, scope, maxAgeMs, leave.signal))
   self.addEventListener('sync', (event) => {
     const scope = scopeOfTag(event.tag)
     if (scope !== null) event.waitUntil(flush(scope))
   })
   self.addEventListener('message', ({ data }) => {
-    if (data !== LEAVE) return
-    leave.abort()
-    leave = new AbortController()
+    // For good: a tag that was asked for again while its event ran fires once more at once, and would keep the new version waiting.
+    if (data === LEAVE) leave.abort()
   })
 }
