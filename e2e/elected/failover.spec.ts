@@ -58,6 +58,37 @@ test('[EL4] [I6] the tab with the hub is closed while others send: another takes
   await expect.poll(() => lab.live.metrics().sockets).toBe(1)
 })
 
+test('[EL7] [I4] a hub that hangs is replaced within ten seconds, and nothing is lost or doubled', async ({ lab, openTab }) => {
+  test.setTimeout(90_000)
+  const [leader, follower] = [await openTab(), await openTab()]
+  for (const page of [leader, follower]) await hasStatus(page, 'connected')
+  await sendQueued(follower, 'board', texts('before', 3))
+  const hub = hubOf([leader, follower])
+
+  const hungAtMs = Date.now()
+  // Neither the page nor the browser is told, and all its locks stay held.
+  void hub.evaluate(() =>
+    setTimeout(() => {
+      for (;;);
+    }),
+  )
+  const stuck = await Promise.all([leader, follower].map((page, at) => page.evaluate((n) => window.probe.send('board', `stuck ${n}`), at)))
+  await lab.publish('board', 'published')
+  await expect.poll(() => takenOverAfter(follower, 'published', hungAtMs), { timeout: 15_000, intervals: [50] }).toBeLessThanOrEqual(10_000)
+  for (const page of [leader, follower]) await hasStatus(page, 'connected')
+  await expect.poll(() => lab.applied.length, { timeout: 15_000 }).toBe(5)
+  expect(
+    lab.applied
+      .slice(3)
+      .map(({ id }) => id)
+      .toSorted(),
+  ).toEqual(stuck.flat().toSorted())
+  await showsAll([leader, follower], lab)
+  await expect.poll(() => lab.live.metrics().sockets).toBe(1)
+  await expect.poll(() => [leader, follower].flatMap((page) => page.workers()).length).toBe(1)
+  for (const page of [leader, follower]) expect(await eventsOf(page, 'restart')).toEqual([])
+})
+
 async function openPuppeteerTab(chromium: Browser, lab: Lab): Promise<PuppeteerPage> {
   const page = await chromium.newPage()
   await page.goto(lab.pageUrl)

@@ -17,7 +17,7 @@ const SIGN_OUT_MS = 60_000
 const START_MS = 5_000
 /** The same when a hub of this tab has just died, and the script is at hand; also for a ping. */
 const REVIVE_MS = 2_000
-/** How often a tab that is seen asks a hub in another tab whether it lives: one that is frozen keeps its locks. */
+/** How often a hub in a tab is asked whether it lives, by its own tab and by those that are seen: one that is frozen or hangs keeps its locks. */
 const WATCH_MS = 2_000
 /** Longest patience, and longest pause between starts that fail. */
 const MAX_PATIENCE_MS = 10_000
@@ -120,7 +120,7 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
     let stopWatching = (): void => {}
     const watch = (): void => {
       stopWatching = clock.setTimer(WATCH_MS, () => {
-        if (platform.isVisible() && worker.isHere?.() === false) void check()
+        if (platform.isVisible() || worker.isHere?.()) void check()
         watch()
       })
     }
