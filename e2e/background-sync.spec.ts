@@ -19,6 +19,8 @@ const test = base.extend<{ scene: SyncLab }>({
   scene: async ({}, use) => {
     const applied: string[] = []
     const lab = await openLab({
+      // One client, and more POSTs than one makes in a minute.
+      limits: { flushesPerMinute: 10_000 },
       async onMessage({ data }) {
         applied.push(String(data))
         await scene.during()
