@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { AttachRequest, Delivery, Result } from '../bridge/contract.ts'
 import { createFakeClock } from '../core/testing/fake-clock.ts'
-import { id, place, published, settings } from '../core/testing/frames.ts'
+import { id, message, place, published, settings } from '../core/testing/frames.ts'
 import { DEFAULT_LIMITS } from '../protocol/limits.ts'
 import { newcomer, perTest, say, settled, subOf, twoTabs, type TestWorld } from './test-hub.ts'
 import { TabSession } from './tab-session.ts'
@@ -111,12 +111,12 @@ describe('[I30] a hub', () => {
   it('[HU18] shares the memory of its caches out over many channels, and resets a tab that it cannot go on serving', async () => {
     const hub = world.hub()
     const one = world.tab(hub)
-    await one.attach({ channels: Array.from({ length: 300 }, (_, at) => newcomer(`c${at}`)) })
-    const socket = await world.accept({ limits: { ...DEFAULT_LIMITS, channels: 300 } })
+    await one.attach({ channels: Array.from({ length: 500 }, (_, at) => newcomer(`c${at}`)) })
+    const socket = await world.accept({ limits: { ...DEFAULT_LIMITS, channels: 500 } })
     const sub = subOf(socket, 'c0')
     await say(socket, { type: 'subscribed', sub, head: place(0), verdict: 'start' })
-    for (const message of published(1, 4)) {
-      await say(socket, { type: 'messages', batches: [{ sub, messages: [{ ...message, data: 'x'.repeat(100_000) }] }] })
+    for (const shown of published(1, 4)) {
+      await say(socket, { type: 'messages', batches: [{ sub, messages: [{ ...shown, data: 'x'.repeat(100_000) }] }] })
     }
     expect(one.heard('c0').flatMap((news) => (news as { offsets?: number[] }).offsets ?? [])).toEqual([1, 2, 3, 4])
     const two = world.tab(hub)
@@ -147,5 +147,37 @@ describe('[I30] a hub', () => {
       await say(socket, { type: 'subscribed', sub, head: place(0), verdict: 'snapshot', value: 'v0', follows: false })
     }
     expect(asked()).toBe(1)
+  })
+
+  it('[HU5] [I32] asks again when the cache has lost what the value it was given would join on to', async () => {
+    const { one, two, socket } = await twoTabs(world)
+    await one.hub.subscribe([newcomer('agents')])
+    await settled()
+    const sub = subOf(socket, 'agents')
+    await say(socket, { type: 'subscribed', sub, head: place(0), verdict: 'snapshot', value: 'v0', follows: true })
+    await say(socket, { type: 'messages', batches: [{ sub, messages: published(1, 1_001) }] })
+    await two.hub.subscribe([newcomer('agents')])
+    await settled()
+    await say(socket, { type: 'messages', batches: [{ sub, messages: published(1_002, 2_100) }] })
+    await say(socket, { type: 'subscribed', sub, head: place(5), verdict: 'snapshot', value: 'v5', follows: false })
+    expect(socket.received.filter(({ type }) => type === 'snapshot_request').map(({ from }) => from)).toEqual([1, 1_100])
+    await say(socket, { type: 'subscribed', sub, head: place(1_200), verdict: 'snapshot', value: 'v1200', follows: false })
+    expect(two.heard('agents')).toMatchObject([{ value: '"v1200"', at: 2_100 }])
+  })
+
+  it('[HU17] [I30] shows a hundred of what waits and of what is parked, and counts all of it', async () => {
+    const tab = world.tab(world.hub())
+    const maxAgeMs = 90_000
+    const outbox = { ...settings().outbox, maxAgeMs }
+    await tab.attach({ watchesOutbox: true }, { outbox })
+    const send = (from: number): Promise<unknown> =>
+      tab.hub.send(Array.from({ length: 150 }, (_, at) => message(from + at, world.clock.nowMs())))
+    await send(1)
+    world.clock.advance(maxAgeMs + 60_000)
+    await settled()
+    await send(1_001)
+    await settled()
+    const { pending, parked, ...counts } = tab.batches.findLast((batch) => batch.outbox)?.outbox ?? {}
+    expect([pending?.length, parked?.length, counts]).toEqual([100, 100, { pendingCount: 150, parkedCount: 150 }])
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { fakeServer, freshId, type FakePeer } from './testing/fake-peer.ts'
-import type { NumberedMessage } from '../protocol/index.ts'
+import type { ClientMessage, NumberedMessage } from '../protocol/index.ts'
 
 const numbered = (from: number, count: number): NumberedMessage[] =>
   Array.from({ length: count }, (_, at) => ({ n: from + at, id: freshId(), channel: 'a', data: at }))
@@ -78,13 +78,73 @@ describe('what a client may make the server keep', () => {
     expect([asked, peer.all('refused').length, core.metrics().totals['refused.subscription.limit']]).toEqual([8, 12, 12])
   })
 
-  it('(SEC10) [P16] [I30] subscriptions count as messages', async () => {
-    const { open, clock } = fakeServer({ limits: { messageBurst: 100, messagesPerSecond: 1 } })
+  it.each<[string, (from: number, count: number) => ClientMessage]>([
+    [
+      'subscriptions',
+      (from, count) => ({
+        type: 'subscribe',
+        subscriptions: Array.from({ length: count }, (_, at) => ({ sub: from + at, channel: 'a', cursor: null })),
+      }),
+    ],
+    ['messages', (from, count) => ({ type: 'send', confirmed: 0, messages: numbered(from, count) })],
+    ['skipped numbers', (from, count) => ({ type: 'skip', numbers: numbered(from, count).map(({ n, id }) => ({ n, id })) })],
+    [
+      'messages without a number',
+      (from, count) => ({ type: 'volatile', messages: numbered(from, count).map(({ id, channel, data }) => ({ id, channel, data })) }),
+    ],
+  ])('(SEC10) [P16] [I30] %s at a time: beyond the burst closed with 4429', async (_, frame) => {
+    const { open, clock } = fakeServer({ limits: { messageBurst: 100, messagesPerSecond: 1 }, onMessage: () => undefined })
     const peer = await open()
-    const subscriptions = Array.from({ length: 101 }, (_, at) => ({ sub: at + 1, channel: 'a', cursor: null }))
-    peer.say({ type: 'subscribe', subscriptions })
+    peer.say(frame(1, 100))
+    await clock.settle()
+    expect(waiting(peer)).toBe('open')
+    peer.say(frame(101, 1))
     await clock.settle()
     expect(waiting(peer)).toBe('4429')
+  })
+
+  it('(SEC10) [P12] [I30] numbers that are not confirmed: 4,096 may be, however small the window', async () => {
+    const { open, clock } = fakeServer({ limits: { sendWindow: 10 }, onMessage: () => undefined })
+    const peer = await open()
+    for (let n = 1; n <= 4_090; n += 10) {
+      peer.say({ type: 'send', confirmed: 0, messages: numbered(n, 10) })
+      await clock.pass(100)
+    }
+    expect([waiting(peer), peer.last('ack').hi]).toEqual(['open', 4_090])
+  })
+
+  it('(SEC10) [P30] [I30] acks that it does not read: closed with 4413, long before its time is up', async () => {
+    const { open, clock } = fakeServer({ onMessage: () => 'r'.repeat(200_000) })
+    const peer = await open()
+    peer.isStalled = true
+    for (let n = 1; n <= 60; n++) {
+      peer.say({ type: 'send', confirmed: n - 1, messages: numbered(n, 1) })
+      await clock.settle()
+    }
+    expect(waiting(peer)).toBe('4413')
+    expect(peer.buffered).toBeLessThan(5 * 2 ** 20)
+  })
+
+  it('(SEC10) [P9] [I30] [I31] client ids: four for each session there may be, then the one away for longest is given up and counted', async () => {
+    const { open, clock, core } = fakeServer({ sessions: { max: 1, sweepMs: 1_000 }, onMessage: () => undefined })
+    for (let times = 0; times < 7; times++) {
+      const peer = await open()
+      peer.say({ type: 'send', confirmed: 0, messages: numbered(1, 1) })
+      await clock.settle()
+      expect(waiting(peer)).toBe('open')
+      peer.drop()
+      await clock.pass(2_000)
+    }
+    expect(core.metrics()).toMatchObject({ clients: 4, totals: { 'dropped.clients': 3 } })
+  })
+
+  it('(SEC9) [P29] [I28] [I32] permission that is not given in 30 s: it is refused', async () => {
+    const { open, clock } = fakeServer({ authorize: never })
+    const peer = await open({ subscriptions: [{ sub: 1, channel: 'a', cursor: null }] })
+    await clock.pass(29_000)
+    expect(peer.all('refused')).toEqual([])
+    await clock.pass(1_000)
+    expect(peer.last('refused')).toMatchObject({ sub: 1, reason: 'forbidden' })
   })
 
   it('(SEC10) [P18] [I30] [I31] volatile messages under way: further ones are dropped and counted', async () => {
@@ -100,6 +160,18 @@ describe('what a client may make the server keep', () => {
     const early = peer()
     early.hello()
     for (let times = 0; times <= 32; times++) early.say({ type: 'ping' })
+    await clock.settle()
+    expect(waiting(early)).toBe('4429')
+  })
+
+  it('(SEC10) [I30] large frames before the answer to hello: closed with 4429', async () => {
+    const { peer, clock } = fakeServer({ authenticate: never, limits: { frameBytes: 65_536, messageBytes: 16_384 } })
+    const early = peer()
+    early.hello()
+    for (let times = 0; times < 2; times++) early.text(' '.repeat(32_768))
+    await clock.settle()
+    expect(waiting(early)).toBe('open')
+    early.text(' ')
     await clock.settle()
     expect(waiting(early)).toBe('4429')
   })

@@ -388,6 +388,28 @@ describe('snapshots', () => {
     expect(heads).toEqual([1, 3, 4])
   })
 
+  it('[P28] answers once what is asked for again meanwhile, and not with a value older than that', async () => {
+    const open: ((value: unknown) => void)[] = []
+    const heads: number[] = []
+    const server = fakeServer({ snapshot: (_channel, { head }) => (heads.push(head.offset), new Promise((resolve) => open.push(resolve))) })
+    const peer = await server.open({ subscriptions: AGENTS })
+    open[0]?.('first')
+    await publish(server, 1)
+    await server.clock.settle()
+    for (const from of [1, 1]) peer.say({ type: 'snapshot_request', sub: 1, from })
+    await server.clock.settle()
+    await publish(server, 2)
+    peer.say({ type: 'snapshot_request', sub: 1, from: 3 })
+    open[1]?.('second')
+    await server.clock.settle()
+    open[2]?.('third')
+    await server.clock.settle()
+    expect([heads, peer.all('subscribed').map(({ head }) => head.offset)]).toEqual([
+      [0, 1, 3],
+      [0, 3],
+    ])
+  })
+
   it('[P28] [I26] never shares the value of @user between users, and tells other channels nothing of who asks', async () => {
     const asked: [string, string | null][] = []
     const server = fakeServer({

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { connect, type Socket } from 'node:net'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { KeyedRate } from './keyed-rate.ts'
 import type { LiveServerOptions } from './options.ts'
 import { fakeServer } from './testing/fake-peer.ts'
@@ -117,6 +117,20 @@ describe('the gate', () => {
     end(client.socket)
     await expect.poll(() => statusOf(port)).toBe('101')
     expect(await statusOf(port)).toBe('503')
+  })
+
+  it('(SEC10) [I30] cuts a socket 5 s after it was closed, when its client does not answer', async () => {
+    const { port, live } = await start()
+    const { client } = await upgrade(port)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    ends.unshift(() => vi.useRealTimers())
+    client.socket.write(Buffer.from([0x81, 0x80, 0, 0, 0, 0]))
+    while (live.metrics().totals['closes.badMessage'] === undefined) await new Promise(setImmediate)
+    vi.advanceTimersByTime(4_999)
+    await new Promise(setImmediate)
+    expect(client.socket.closed).toBe(false)
+    vi.advanceTimersByTime(1)
+    await client.gone
   })
 
   it('(SEC12) [I30] has the place of a socket back when its upgrade fails after the gate', async () => {

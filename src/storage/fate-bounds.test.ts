@@ -27,6 +27,16 @@ describe('[I30] fates', () => {
     expect([...stored.fates.keys()]).toEqual([2, 3, 4, 5].map(idOf))
   })
 
+  it('[ST15] are remembered up to an amount of text, that of reasons too', () => {
+    const stored = emptyStoredOutbox(idOf('client'))
+    const message = 'm'.repeat(MAX_FATE_UNITS / 2)
+    for (const name of [1, 2, 3]) {
+      const fates: Fate[] = [{ id: idOf(name), fate: 'rejected', reason: 'rejected', message }]
+      applyChange(stored, { fates, result: undefined }, 1_000 + name)
+    }
+    expect([[...stored.fates.keys()], stored.fateUnits]).toEqual([[2, 3].map(idOf), MAX_FATE_UNITS])
+  })
+
   it('[ST15] [ST7] that are gone are not known any more, as those whose time is over', async () => {
     const contents = emptyMemoryContents()
     const store = createMemoryStore({ clock: createTestClock(), random: createTestRandom(), limits: WIDE_LIMITS, contents })
