@@ -20,7 +20,7 @@ for (const name of engines) finders[name]()
 rmSync(REPORT, { force: true })
 process.env['HOLDFAST_ENGINES'] = engines.join(' ')
 const { ok } = await runCommand(`vitest run --project engines --reporter=verbose --reporter=json --outputFile.json=${REPORT}`, {
-  live: true,
+  isLive: true,
 })
 const table = engineTable(readFileSync(REPORT, 'utf8'))
 console.log(`\n${table}`)

@@ -7,6 +7,6 @@ const { values } = parseArgs({ options: { frames: { type: 'string', default: '10
 process.env['HOLDFAST_FUZZ_FRAMES'] = values.frames
 process.env['HOLDFAST_FUZZ_SEED'] = values.seed ?? String(randomInt(2 ** 31))
 const { ok } = await runCommand('vitest run frame-fuzz call-fuzz --project=unit --no-file-parallelism --disable-console-intercept', {
-  live: true,
+  isLive: true,
 })
 process.exit(ok ? 0 : 1)
