@@ -13,6 +13,8 @@ interface Tries {
   failures: number
   /** When the last one was answered. */
   answeredMs: number | null
+  /** The last one was refused: only what {@link mayHurry} notes brings another. */
+  isRefused: boolean
   /** Something has come since that is a reason not to wait. */
   mayHurry: boolean
 }
@@ -40,6 +42,7 @@ export class TriesBook {
     // Until it is answered.
     tries.failures++
     tries.answeredMs = null
+    tries.isRefused = false
     tries.mayHurry = false
     check.holds(tries.atMs.length <= MAX_TRIES_A_MINUTE, 'I34', () => `${hub.name} opened ${tries.atMs.length} sockets in a minute`)
   }
@@ -47,15 +50,24 @@ export class TriesBook {
   /** The server answers `hello`. */
   answered(hub: Process): void {
     const tries = this.#of(hub)
-    if (tries.answeredMs === null && tries.failures > 0) tries.failures--
+    this.#wasNoFailure(tries)
     tries.answeredMs = this.#world.schedule.nowMs
+  }
+
+  /** A close code that refuses has reached the hub. A try that ends so is no failure: no wait follows it, but nothing at all until somebody acts (CN7, SO9). */
+  refused(hub: Process): void {
+    const tries = this.#of(hub)
+    // An accepted connection with a credential that has ended is another matter.
+    if (tries.answeredMs !== null) return
+    this.#wasNoFailure(tries)
+    tries.isRefused = true
   }
 
   /** The hub begins with a new store. It drops the socket it has, or waits for, without calling that a failure. */
   beginsAgain(hub: Process): void {
     const tries = this.#of(hub)
     this.#wasStable(tries)
-    if (tries.answeredMs === null && tries.failures > 0) tries.failures--
+    this.#wasNoFailure(tries)
     tries.answeredMs = Infinity
   }
 
@@ -87,9 +99,15 @@ export class TriesBook {
     const { baseDelayMs = 0, maxDelayMs = 0, jitter = 1 } = settings.connect.reconnect ?? {}
     if (tries.answeredMs !== null) return this.#wasStable(tries)
     if (tries.mayHurry) return
+    check.holds(!tries.isRefused, 'I34', () => `${hub.name} tried again ${waitedMs} ms after it was refused, and nobody asked for it`)
     const leastMs = (1 - jitter) * Math.min(maxDelayMs, baseDelayMs * 2 ** (tries.failures - 1))
     const what = (): string => `${hub.name} waited ${waitedMs} ms after ${tries.failures} failures in a row, less than ${leastMs}`
     check.holds(waitedMs >= leastMs - 1, 'I34', what)
+  }
+
+  /** The last try counted as a failure until it was known better. */
+  #wasNoFailure(tries: Tries): void {
+    if (tries.answeredMs === null && !tries.isRefused && tries.failures > 0) tries.failures--
   }
 
   /** The last connection may have held for so long that the delays begin anew. */
@@ -102,7 +120,7 @@ export class TriesBook {
   #of(hub: Process): Tries {
     const known = this.#hubs.get(hub)
     if (known) return known
-    const tries: Tries = { atMs: [], lastMs: null, failures: 0, answeredMs: null, mayHurry: false }
+    const tries: Tries = { atMs: [], lastMs: null, failures: 0, answeredMs: null, isRefused: false, mayHurry: false }
     this.#hubs.set(hub, tries)
     return tries
   }

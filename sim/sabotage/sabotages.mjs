@@ -246,6 +246,20 @@ export const SABOTAGES = [
     ],
   },
   {
+    name: 'a refused connection is tried again by itself',
+    edits: [
+      {
+        file: 'core/connecting.ts',
+        find: "  if (afterClose(code) === 'refuse' && !outlived) return settleRefused(turn, refusalOf(code))\n",
+        put: "  if (afterClose(code) === 'refuse' && code !== CLOSE.unauthenticated.code && !outlived) return settleRefused(turn, refusalOf(code))\n",
+      },
+    ],
+  },
+  {
+    name: 'a wake-up begins the delays anew',
+    edits: [{ file: 'core/transition.ts', find: "    case 'wake':\n", put: "    case 'wake':\n      change(turn, { attempt: 0 })\n" }],
+  },
+  {
     name: 'what is sent during a resend stays behind',
     number: 20,
     edits: [

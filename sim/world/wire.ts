@@ -1,5 +1,5 @@
 import type { Socket, SocketListener } from '../../src/core/ports.ts'
-import { CLOSE, type CloseName } from '../../src/protocol/index.ts'
+import { afterClose, CLOSE, type CloseName } from '../../src/protocol/index.ts'
 import type { Frame, ServerSocket, SocketEvents } from '../../src/server/ports.ts'
 import type { Link } from './link.ts'
 import type { Process } from './process.ts'
@@ -192,6 +192,7 @@ export class Wire implements ServerSocket {
     this.#atClient(() => {
       this.hasClientEnded = true
       this.#forget()
+      if (afterClose(code) === 'refuse') this.#world.check.tries.refused(this.hub)
       this.#listener.closed(code)
     })
   }

@@ -53,6 +53,15 @@ describe('a credential that was refused', () => {
     expect(machine.state.phase.name).toBe('waiting')
   })
 
+  it('[CN7] [CN2] is no failure: the first one after it is waited for as the first', () => {
+    const machine = refused()
+    for (let round = 0; round < 3; round++)
+      machine.feed({ type: 'wake' }, gives(`new-${round}`), { type: 'opened' }, { type: 'closed', code: CLOSE.unauthenticated.code })
+    machine.feed({ type: 'wake' }, gives('newest'), { type: 'closed', code: 1006 })
+    const { nowMs: now, state } = machine
+    expect(state.phase).toEqual({ name: 'waiting', retryAtMs: now + state.settings.reconnect.baseDelayMs, reason: 'unreachable' })
+  })
+
   it('[SO9] is asked about once at a time, and again after nobody answered', () => {
     const machine = refused().feed({ type: 'wake' }, { type: 'wake' }, { type: 'wake' })
     expect(asks(machine)).toBe(1)
