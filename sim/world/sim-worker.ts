@@ -86,6 +86,7 @@ export class SimWorker {
       durableStore: ({ outbox }) => profile.disk(scope).store(process, () => profile.nowMs(), outbox),
       memoryStore: ({ outbox }) => {
         this.isForgetful = true
+        check.tries.beginsAgain(process)
         process.onEnd(() => check.forgets(profile, scope))
         return createMemoryStore({ clock, random: ids, limits: outbox })
       },
