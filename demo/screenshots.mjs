@@ -1,7 +1,9 @@
 // Takes the demo's pictures, for a look at every state: node demo/screenshots.mjs [folder]
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright'
+import { CHROMIUM_FLAGS, findChromium } from '../scripts/find-chromium.mjs'
 import { startDemo } from './server.mjs'
 
 const folder = process.argv[2] ?? '.reports/demo'
@@ -10,8 +12,8 @@ const SIZES = { wide: { width: 1280, height: 800 }, tablet: { width: 820, height
 await mkdir(folder, { recursive: true })
 const demo = await startDemo()
 const browser = await chromium.launch({
-  executablePath: process.env['HOLDFAST_CHROMIUM'] ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+  executablePath: findChromium(),
+  args: CHROMIUM_FLAGS,
 })
 try {
   const context = await browser.newContext({ viewport: SIZES.wide, reducedMotion: 'reduce' })
@@ -83,6 +85,21 @@ try {
   await press('Kill worker')
   await page.waitForTimeout(6_000)
   await shoot('after-everything')
+
+  await page.locator('#switch-person').click()
+  await page.locator('#bar[data-status=connected]').waitFor()
+  await page.locator('.message').first().waitFor()
+  await say('Good afternoon. I have taken over this desk.')
+  await page.locator('.message.mine[data-fate=applied]').waitFor()
+  await shoot('somebody-else')
+
+  // Another build of the app: its service worker differs by a byte.
+  const worker = fileURLToPath(new URL('./dist/sw.js', import.meta.url))
+  await page.evaluate(() => navigator.serviceWorker.ready)
+  await writeFile(worker, `${await readFile(worker, 'utf8')}\n// the next build\n`)
+  await page.evaluate(async () => (await navigator.serviceWorker.ready).update())
+  await page.locator('#update').waitFor()
+  await shoot('update')
 } finally {
   await browser.close()
   await demo.close()
