@@ -32,7 +32,10 @@ export class LockTable {
     })
     return {
       request: (name: string, ...rest: unknown[]) => this.#request(process, name, rest),
-      query: () => Promise.resolve({ held: this.#held.map(({ name }) => ({ name, mode: 'exclusive' as const })), pending: [] }),
+      query: () => {
+        const held = this.#held.map(({ name, isShared }): LockInfo => ({ name, mode: isShared ? 'shared' : 'exclusive' }))
+        return Promise.resolve({ held, pending: [] })
+      },
     }
   }
 

@@ -103,6 +103,16 @@ describe('locks that say who lives', () => {
     ])
   })
 
+  it('[DS1] [DS5] takes no hub for alive whose lock only pages have that waited for its end, and stand still', async () => {
+    const locks = new TestLocks()
+    const dead = hubLockName(SCOPE, hub({ epoch: 7 }))
+    for (let page = 0; page < 2; page++) void locks.request(dead, { mode: 'shared' }, () => new Promise(() => {}))
+    await holdLock(locks, hubLockName(SCOPE, hub({ epoch: 2 })))
+    expect((await locks.query()).held).toHaveLength(3)
+    expect((await livingHubs(locks, SCOPE)).map(({ epoch }) => epoch)).toEqual([2])
+    expect(await newestHub(locks, SCOPE)).toMatchObject({ epoch: 2 })
+  })
+
   it('[EL2] [DS1] finds out where the newest hub runs, or is about to', async () => {
     const locks = new TestLocks()
     const lead = (generation: number, build: string = ''): Promise<unknown> =>

@@ -70,7 +70,8 @@ function hubsAmong(names: readonly string[], scope: string): readonly LiveHub[] 
   return names.flatMap((name) => parseHubLock(scope, name) ?? []).toSorted((one, other) => (isNewer(one, other) ? -1 : 1))
 }
 
+/** The locks that say "alive". Shared ones are of pages that waited for an end ({@link whenFree}): one that stands still keeps them for as long as it does. */
 async function namesHeld(locks: Locks): Promise<readonly string[]> {
   const { held = [] } = await locks.query()
-  return held.map(({ name = '' }) => name)
+  return held.filter(({ mode }) => mode !== 'shared').map(({ name = '' }) => name)
 }

@@ -206,4 +206,18 @@ describe('the order of hubs', () => {
     first.leave()
     await expect(owning).rejects.toThrow()
   })
+
+  it('[DS5] [I32] takes over also while pages that stand still wait for the end of a hub that is long gone', async () => {
+    const [locks, others, clock] = [new TestLocks(), new TestHubs(), createFakeClock()]
+    const named = { generation: 0, rung: 'shared', build: '', url: 'hub.js' } as const
+    const gone = hubLockName(SCOPE, { epoch: 0, instance: id('gone'), ...named })
+    for (let page = 0; page < 2; page++) void locks.request(gone, { mode: 'shared' }, () => new Promise(() => {})).catch(() => {})
+    const hanging = await holdLock(locks, hubLockName(SCOPE, { epoch: 1, instance: id('hanging'), ...named }))
+    await holdLock(locks, ownerLockName(SCOPE))
+    const owning = newcomer(locks, others, 'next', () => {}, clock).own()
+    await settled()
+    clock.advance(5_000)
+    expect((await owning).wasTaken).toBe(true)
+    expect(hanging.isHeld()).toBe(false)
+  })
 })
