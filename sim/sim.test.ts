@@ -9,6 +9,7 @@ const ONCE_FAILED: readonly (readonly [seed: number, why: string])[] = [
   [803, 'a call that failed late took away the claim of a later one'],
   [1447, 'the tab of a steady hub said connecting for ever'],
   [2376, 'server and storage both lost their memory'],
+  [600001761, 'a hub that worked from memory took what was in the storage it could not read, and it was sent from both'],
   [600003818, 'a hub that was long gone was buried twice, for pages that stood still had its lock, and its successor failed'],
   [20780001152, 'a store was lost before it had told that it took messages in'],
 ]

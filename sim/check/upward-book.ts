@@ -101,8 +101,11 @@ export class UpwardBook {
         facts.isDoubtful = error.code === 'may-repeat'
         this.#world.trace('ended', tab.process.name, id, fate, error.code)
         totals.count(`ended: ${fate}`)
+        // A hub that died may have had it: who is told that nobody knows is told the truth.
+        const isUnknown = fate === 'failed' && error.code === 'may-repeat'
+        if (isUnknown) totals.count(`handed to another hub before: ${facts.applied > 0 ? 'applied' : 'not applied yet'}`)
         // Who closes the connection does not learn what becomes of what is on its way.
-        if ((fate === 'cancelled' || fate === 'failed') && error.code !== 'closed')
+        else if ((fate === 'cancelled' || fate === 'failed') && error.code !== 'closed')
           check.holds(facts.applied === 0 || facts.excuses.size > 0, 'I6', () => `${id} is ${fate} and was applied`)
         const isHonest = fate !== 'rejected' || facts.applied === 0 || facts.isMarked || error.code === 'may-repeat'
         check.holds(isHonest, 'I6', () => `${id} is rejected as ${error.code} and was applied`)

@@ -223,7 +223,11 @@ describe('a port between tab and hub', () => {
   it('(SEC13) (SEC16) [TB5] hands the hub only fields of the contract', async () => {
     const { hub, seen } = pair()
     await hub.send([{ ...message, extra: 1 } as typeof message])
-    expect(seen).toEqual([['send', [[message]]]])
+    await hub.send([message], true)
+    expect(seen).toEqual([
+      ['send', [[message], false]],
+      ['send', [[message], true]],
+    ])
   })
 
   it.each([

@@ -72,8 +72,11 @@ export interface HubApi {
   attach(request: AttachRequest): Promise<Result<AttachAnswer>>
   subscribe(channels: readonly TabPosition[]): Promise<Result<null>>
   unsubscribe(channels: readonly string[]): Promise<Result<null>>
-  /** Answers when the messages are in the outbox for good. */
-  send(messages: readonly NewMessage[]): Promise<Result<readonly SendAnswer[]>>
+  /**
+   * Answers when the messages are in the outbox for good. With `elsewhere` another hub was handed them before and did not answer: it may have them in
+   * storage, and a hub that cannot look there refuses them with `may-repeat`.
+   */
+  send(messages: readonly NewMessage[], elsewhere?: boolean): Promise<Result<readonly SendAnswer[]>>
   /** Sends at once or not at all: `not-connected` when there is no connection. */
   sendVolatile(messages: readonly NewMessage[]): Promise<Result<null>>
   /** `already-sent` when it may have left, `not-found` when it is not held. */

@@ -26,7 +26,7 @@ export const HUB_ARGUMENTS: { readonly [Name in keyof HubApi]: readonly ((value:
   attach: [attachRequest],
   subscribe: [positions],
   unsubscribe: [(value) => read.array(value, 'channels', MAX_ITEMS, read.channelName)],
-  send: [messages],
+  send: [messages, (value) => value === true],
   sendVolatile: [messages],
   cancel: [id],
   retry: [id, id],

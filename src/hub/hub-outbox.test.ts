@@ -149,6 +149,26 @@ describe('the storage of a hub', () => {
     expect([tab.errors, tab.status, tab.durable]).toEqual([['storage-failed'], 'connected', false])
   })
 
+  it('[HU15] [I7] takes nothing from memory that another hub was handed before: that one may have stored it', async () => {
+    world.alter = (store): Store => ({ ...store, open: () => fail('storage-failed') })
+    const tab = world.tab(world.hub())
+    await tab.attach()
+    const socket = await world.accept()
+    expect(await tab.hub.send([message('a')], true)).toMatchObject({ ok: true, value: [{ error: { code: 'may-repeat' } }] })
+    expect(await tab.hub.send([message('b')], false)).toEqual(queued)
+    expect(sent(socket)).toEqual([[1, id('b')]])
+  })
+
+  it('[HU15] [HU10] takes from a storage that it can read what another hub was handed before, once', async () => {
+    const { one, socket } = await twoTabs(world)
+    expect(await one.hub.send([message('a')])).toEqual(queued)
+    expect(await one.hub.send([message('a'), message('b')], true)).toEqual({ ok: true, value: [{ queued: true }, { queued: true }] })
+    expect(sent(socket)).toEqual([
+      [1, id('a')],
+      [2, id('b')],
+    ])
+  })
+
   it('[HU10] [I32] asks the store again what became of messages a tab waits for, when it could not say', async () => {
     let isFailing = false
     world.alter = (store) => ({ ...store, fatesOf: (ids) => (isFailing ? Promise.reject(new Error('disk')) : store.fatesOf(ids)) })

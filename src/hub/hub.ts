@@ -157,7 +157,7 @@ export function createHub(host: HubPlatform): Hub {
       attach: (request) => settle(() => attach(request)),
       subscribe: (channels) => order((tab, owner) => owner.subscribe(tab, channels)),
       unsubscribe: (channels) => order((tab, owner) => owner.unsubscribe(tab, channels)),
-      send: (messages) => call((tab, owner) => owner.send(tab, messages)),
+      send: (messages, elsewhere = false) => call((tab, owner) => owner.send(tab, messages, elsewhere)),
       sendVolatile: (messages) => order((_tab, owner) => owner.sendVolatile(messages)),
       cancel: (id) => order((_tab, owner) => owner.cancel(id)),
       retry: (id, newId) => order((tab, owner) => owner.retry(tab, id, newId)),

@@ -19,7 +19,7 @@ import { rescue } from './rescue.ts'
 import { settleTab } from './settle-tab.ts'
 import { createSignOut, SIGNED_OUT } from './sign-out.ts'
 import { createStateBoard } from './state-board.ts'
-import { answerOf, retryParked, submit, type SubmitHost } from './submit.ts'
+import { answerOf, OFFERED_ELSEWHERE, retryParked, submit, type SubmitHost } from './submit.ts'
 import type { TabSession, TabSource } from './tab-session.ts'
 import { volatileFrame } from './volatile-frame.ts'
 
@@ -36,7 +36,7 @@ export interface Ownership {
   left(tab: TabSession): void
   subscribe(tab: TabSession, channels: readonly TabPosition[]): void
   unsubscribe(tab: TabSession, channels: readonly string[]): void
-  send(tab: TabSession, messages: readonly NewMessage[]): Promise<readonly SendAnswer[]>
+  send(tab: TabSession, messages: readonly NewMessage[], elsewhere: boolean): Promise<readonly SendAnswer[]>
   sendVolatile(messages: readonly NewMessage[]): void
   cancel(id: Id): Promise<void>
   retry(tab: TabSession, id: Id, newId: Id): Promise<void>
@@ -248,9 +248,10 @@ export function createOwnership(
         else tab.channels.delete(channel)
       }
     },
-    async send(tab, messages) {
-      const { runtime } = await ready
+    async send(tab, messages, elsewhere) {
+      const { runtime, store } = await ready
       if (leaving.isUnderWay()) return messages.map(() => ({ error: SIGNED_OUT }))
+      if (elsewhere && !store.durable) return messages.map(() => ({ error: OFFERED_ELSEWHERE }))
       return (await submit(tab, messages, submitTo(runtime))).map(answerOf)
     },
     sendVolatile(messages) {

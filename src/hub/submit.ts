@@ -2,7 +2,7 @@ import type { SendAnswer } from '../bridge/contract.ts'
 import type { Submitted } from '../core/group-commit.ts'
 import type { NewMessage, OutboxEntry } from '../core/ports.ts'
 import type { Runtime } from '../core/runtime.ts'
-import { HoldfastError } from '../protocol/errors.ts'
+import { HoldfastError, type ErrorData } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
 import type { FateDesk } from './fate-desk.ts'
 import type { TabSession } from './tab-session.ts'
@@ -44,6 +44,15 @@ export async function retryParked(tab: TabSession, id: Id, as: Pick<NewMessage, 
   const [again] = await submit(tab, [{ ...as, channel: message.channel, json: message.json }], host)
   if (again && 'failed' in again) throw HoldfastError.from(again.failed)
   await runtime.unpark(id)
+}
+
+/**
+ * What is said of messages that another hub was handed before, by one that works from memory: they may be in the storage that it could not read, and take
+ * effect when the next hub can.
+ */
+export const OFFERED_ELSEWHERE: ErrorData = {
+  code: 'may-repeat',
+  message: 'the message may be stored already, where it cannot be read now',
 }
 
 /** What the tab is answered. */

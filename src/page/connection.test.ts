@@ -3,7 +3,7 @@ import type { HubApi, Result, SendAnswer } from '../bridge/contract.ts'
 import { connectOn, type Connections } from './connect.ts'
 import type { Connection } from './connection.ts'
 import type { ConnectOptions } from './options.ts'
-import { settled, TestPage, until } from './test-page.ts'
+import { settled, type TestHub, TestPage, until } from './test-page.ts'
 
 const ID = 'AAAAAAAAAAAAAAAAAAAAAA'
 let page: TestPage
@@ -39,6 +39,8 @@ const never = new Promise<never>(() => {})
 const published = (offset: number, data: unknown = offset) => ({ offset, id: ID, data })
 const cursor = (offset: number) => ({ epoch: ID, offset, id: offset === 0 ? '' : ID })
 const json = (...messages: unknown[]): string => JSON.stringify(messages)
+/** What each `send` to a hub said of having been handed to another one before. */
+const elsewhere = (hub: TestHub): unknown[] => hub.calls.flatMap(([name, , isElsewhere]) => (name === 'send' ? [isElsewhere] : []))
 
 describe('connect', () => {
   it('[TB8] takes its lock before it attaches, and tells who it is', async () => {
@@ -582,6 +584,28 @@ describe('sending', () => {
     expect(page.hub.said('ping')).toHaveLength(1)
     expect(page.hubs).toHaveLength(1)
     expect(page.hub.taken.map(({ id }) => id)).toEqual([sent.id])
+    expect(elsewhere(page.hub)).toEqual([false, false])
+  })
+
+  it('[TB12] [HU15] tells another hub than the first that what comes was handed to one before, and of nothing newer', async () => {
+    const connection = await connected()
+    const channel = connection.channel('a')
+    page.hub.answers.send = () => never
+    const older = channel.send(1)
+    await until(() => page.hub.said('send').length === 1)
+    const newer = channel.send(2)
+    page.prepare = (hub) => {
+      hub.answers.send = (messages, isElsewhere) =>
+        Promise.resolve({
+          ok: true,
+          value: messages.map(() => (isElsewhere ? { error: { code: 'may-repeat', message: 'stored, maybe' } } : { queued: true })),
+        })
+    }
+    page.kill()
+    await expect(older.queued).rejects.toMatchObject({ code: 'may-repeat' })
+    await newer.queued
+    expect([older.fate, newer.fate]).toEqual(['failed', 'queued'])
+    expect(elsewhere(page.hub)).toEqual([true, false])
   })
 
   it('[TB13] tells every end of a message once and in order', async () => {

@@ -33,12 +33,14 @@ export interface Sender {
 
 /**
  * Hands messages to the hub's outbox in order: one call at a time, while the next group gathers. A group without an answer is handed over again, under the
- * same ids and before anything newer, to the same hub or the next; one that has it already says so. Messages with `durable: false` are worth nothing
+ * same ids and before anything newer, to the same hub or the next, which is told so; one that has it already says so. Messages with `durable: false` are worth nothing
  * later: those of one microtask leave in one call, or none of them.
  */
 export function createSender(link: HubLink, { clock, newId, report }: Platform, { maxMessages, maxBytes }: OutboxSettings): Sender {
   let waiting: NewMessage[] = []
   let handed: NewMessage[] = []
+  /** The hub that was asked first to take them. */
+  let handedTo: Id = ''
   /** JSON text of both. */
   let units = 0
   let passing: (readonly [NewMessage, Sending])[] = []
@@ -56,9 +58,12 @@ export function createSender(link: HubLink, { clock, newId, report }: Platform, 
   async function handOver(): Promise<void> {
     isFlushing = true
     while (link.isAttached()) {
-      if (!handed.length) handed = waiting.splice(0, MAX_GROUP)
+      if (!handed.length) {
+        handed = waiting.splice(0, MAX_GROUP)
+        handedTo = link.instance()
+      }
       if (!handed.length) break
-      const answer = await link.call('send', handed)
+      const answer = await link.call('send', handed, link.instance() !== handedTo)
       if (!answer.ok && isUnanswered(answer.error)) continue
       const group = handed
       handed = []
