@@ -12,6 +12,8 @@ interface Seen {
   /** The session that hello named. */
   readonly named: string | null
   readonly channels: Map<number, { readonly channel: string; readonly askedMs: number }>
+  /** Subscriptions that have their verdict, and were not reset since. */
+  readonly begun: Set<number>
   /** Offset of the last message of each subscription. */
   readonly offsets: Map<number, number>
 }
@@ -25,7 +27,7 @@ interface Remembered {
 
 type Listened = Extract<
   ServerMessage,
-  { type: 'session_init' | 'session_restored' | 'subscribed' | 'ack' | 'messages' | 'missed_messages' }
+  { type: 'session_init' | 'session_restored' | 'subscribed' | 'reset' | 'ack' | 'messages' | 'missed_messages' }
 >
 
 /** Listens on every wire, and holds what both sides say to the rules. */
@@ -55,6 +57,7 @@ export class WireTap {
         connection: 0,
         named: named?.id ?? null,
         channels: new Map(),
+        begun: new Set(),
         offsets: new Map(),
       })
     }
@@ -71,9 +74,10 @@ export class WireTap {
     if (!seen) return
     if (seen.session !== null)
       check.holds(this.#newest.get(seen.session) === seen.connection, 'I21', () => `wire ${wire.id} hears after a newer one was accepted`)
-    if (!/^\{"type":"(session_|subscribed|ack|messages|missed_)/.test(text)) return
+    if (!/^\{"type":"(session_|subscribed|reset|ack|messages|missed_)/.test(text)) return
     const message = JSON.parse(text) as Listened
     if (message.type === 'ack') return this.#ack(seen, message)
+    if (message.type === 'reset') return void seen.begun.delete(message.sub)
     if (message.type === 'subscribed') return this.#subscribed(wire, seen, message)
     if (message.type === 'messages') return message.batches.forEach((batch) => this.#messages(wire, seen, batch))
     if (message.type === 'missed_messages') return this.#messages(wire, seen, message)
@@ -124,7 +128,7 @@ export class WireTap {
     check.holds(known === undefined || known === id, 'I10', () => `ack of ${id} at ${stable}, which is ${known}`)
   }
 
-  #subscribed(wire: Wire, { user, channels, offsets }: Seen, message: Extract<Listened, { type: 'subscribed' }>): void {
+  #subscribed(wire: Wire, { user, channels, begun, offsets }: Seen, message: Extract<Listened, { type: 'subscribed' }>): void {
     const { check, people, totals, schedule } = this.#world
     const asked = channels.get(message.sub)
     if (!asked) return
@@ -133,8 +137,11 @@ export class WireTap {
     check.holds(isAllowed, 'I28', () => `${channel} was opened for ${user}`)
     totals.count(`verdicts: ${message.verdict}`)
     const { epoch, offset } = message.head
+    // The answer to a question for a value, which leaves the subscription as it is: where there is none, it is told by `start` once more.
+    const isAnswer = message.verdict === 'snapshot' ? !message.follows : message.verdict === 'start' && begun.has(message.sub)
+    begun.add(message.sub)
     // After a reset the subscription goes on from another place.
-    const beginsAnew = message.verdict !== 'recovered' && !(message.verdict === 'snapshot' && !message.follows)
+    const beginsAnew = message.verdict !== 'recovered' && !isAnswer
     if (beginsAnew) offsets.delete(message.sub)
     this.#world.trace('subscribed', wire.id, channel, message.verdict, offset)
     const key = `${wire.link.name} ${user} ${channel}`
