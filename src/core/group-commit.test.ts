@@ -112,6 +112,22 @@ describe('group commit', () => {
     ])
   })
 
+  it('[OB17] [I6] a message that has ended did not fail, though it is offered again while nothing can be stored', async () => {
+    const { store, events, submit } = createDesk(createStoreDouble())
+    await submit('a')
+    store.fates.set(id('b'), { id: id('b'), fate: 'applied' })
+    store.failing.add('append')
+    await Promise.all([submit('x'), submit('b', 'a'), submit('b', 'c')])
+    expect(events.slice(2)).toEqual([
+      ['x', 'append failed'],
+      ['b,a', 'applied', 1],
+      ['b,c', 'append failed'],
+    ])
+    store.failing.add('fatesOf')
+    await submit('b')
+    expect(events.at(-1)).toEqual(['b', 'append failed'])
+  })
+
   it('[OB17] a message that has ended is answered with its fate, in its place', async () => {
     const { store, events, submit } = createDesk(createStoreDouble())
     store.fates.set(id('b'), { id: id('b'), fate: 'applied' })

@@ -52,21 +52,14 @@ export function createGroupCommit(host: CommitHost): (messages: readonly NewMess
     } catch (error) {
       failure = error
     }
+    const left = group.filter((waiting) => unanswered.has(waiting))
+    // One caller too many must not cost the others their place.
+    const isTooMuch = group.length > 1 && failure instanceof HoldfastError && failure.code === 'outbox-full'
+    if (!isTooMuch) for (const waiting of left) await refuse(waiting, failure)
     stopDeadline()
     isSilent = false
     refused = new Set()
-    const left = group.filter((waiting) => unanswered.has(waiting))
-    // One caller too many must not cost the others their place.
-    if (group.length > 1 && failure instanceof HoldfastError && failure.code === 'outbox-full') {
-      for (const waiting of left) if (unanswered.has(waiting)) await commit([waiting])
-    } else {
-      for (const waiting of left) {
-        // Offered again after an answer that was lost: what an earlier commit has stored will take effect, and did not fail.
-        const again = waiting.messages.flatMap(({ id }) => host.held(id) ?? [])
-        const isHeld = again.length === waiting.messages.length
-        settle(waiting, () => (isHeld ? waiting.resolve(again.map((queued) => ({ queued }))) : waiting.reject(failure)))
-      }
-    }
+    if (isTooMuch) for (const waiting of left) if (unanswered.has(waiting)) await commit([waiting])
   }
 
   const append = async (messages: readonly NewMessage[]): Promise<readonly (OutboxEntry | null)[]> => {
@@ -79,14 +72,28 @@ export function createGroupCommit(host: CommitHost): (messages: readonly NewMess
 
   /** The messages are stored whatever comes of this: a fate that cannot be read is the trouble of its own message only. */
   const answer = async (waiting: Waiting, entries: readonly (OutboxEntry | null)[]): Promise<void> => {
-    const ids = waiting.messages.map(({ id }) => id)
+    const submitted = await outcomes(waiting, entries)
+    settle(waiting, () => waiting.resolve(submitted))
+  }
+
+  /** Offered again after an answer that was lost: what an earlier commit has stored takes effect, or has ended, and did not fail. */
+  const refuse = async (waiting: Waiting, failure: unknown): Promise<void> => {
+    const again = await outcomes(
+      waiting,
+      waiting.messages.map(({ id }) => host.held(id) ?? null),
+    )
+    const isKnown = again.every((one) => !('failed' in one))
+    settle(waiting, () => (isKnown ? waiting.resolve(again) : waiting.reject(failure)))
+  }
+
+  const outcomes = async ({ messages }: Waiting, entries: readonly (OutboxEntry | null)[]): Promise<readonly Submitted[]> => {
+    const ids = messages.map(({ id }) => id)
     const ended = entries.includes(null) ? await store.fatesOf(ids).catch(() => []) : []
-    const submitted = entries.map((entry, at): Submitted => {
+    return entries.map((entry, at): Submitted => {
       if (entry) return { queued: entry }
       const fate = ended.find(({ id }) => id === ids[at])
       return fate ? { ended: fate } : { failed: SILENT }
     })
-    settle(waiting, () => waiting.resolve(submitted))
   }
 
   const settle = (waiting: Waiting, tell: () => void): void => {
