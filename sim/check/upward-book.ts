@@ -49,7 +49,7 @@ export class UpwardBook {
   readonly #ledgers = new Set<string>()
   /** The order of the last message of a tab that took effect. */
   readonly #lastOrder = new Map<number, number>()
-  /** Storages that are older copies, and no server has answered since, by browser and user. */
+  /** Storages that are older copies, and no hub has heard from a server since, by browser and user. */
   readonly #uncompared = new Set<string>()
 
   constructor(world: World) {
@@ -187,7 +187,7 @@ export class UpwardBook {
     }
   }
 
-  /** A server has answered the hello of a hub: it knows now whether its storage is an older copy. */
+  /** A hub has heard the answer to its hello: it knows now whether its storage is an older copy. */
   compared(profile: string, user: string | null): void {
     this.#uncompared.delete(storageOf(profile, user))
   }

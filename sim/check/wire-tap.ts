@@ -66,6 +66,12 @@ export class WireTap {
     for (const { sub, channel } of message.subscriptions) channels?.set(sub, { channel, askedMs: this.#world.schedule.nowMs })
   }
 
+  /** The hub has it: an answer to hello tells it whether its storage is an older copy. */
+  clientHears(wire: Wire, text: string): void {
+    const seen = this.#seen.get(wire.id)
+    if (seen && text.startsWith('{"type":"session_')) this.#world.check.upward.compared(wire.link.name, seen.user)
+  }
+
   serverSays(wire: Wire, text: string): void {
     const { check } = this.#world
     // It may come before the hub has said hello.
@@ -90,7 +96,6 @@ export class WireTap {
     check.holds(message.user === seen.user, 'I27', () => `${seen.user} was answered as ${message.user}`)
     check.sessionOf(message.session.id, message.user)
     check.tries.answered(wire.hub)
-    check.upward.compared(wire.link.name, seen.user)
     this.#world.trace('welcome', wire.id, message.type, message.connection, message.client?.hi)
     this.#world.totals.count(message.type)
   }

@@ -79,6 +79,7 @@ export class Wire implements ServerSocket {
       }
       this.#atClient(() => {
         this.heardMs = this.#world.schedule.nowMs
+        this.#world.check.wires.clientHears(this, text)
         this.#listener.frame(text)
       })
     }
