@@ -12,6 +12,7 @@ const ONCE_FAILED: readonly (readonly [seed: number, why: string])[] = [
   [600001761, 'a hub that worked from memory took what was in the storage it could not read, and it was sent from both'],
   [600003818, 'a hub that was long gone was buried twice, for pages that stood still had its lock, and its successor failed'],
   [710000869, 'a message that was applied was told as failed, when it was offered again to a full disk'],
+  [720000483, 'a message that a hub in memory had not answered was sent by its successor too, and by itself when it went on'],
   [20780001152, 'a store was lost before it had told that it took messages in'],
 ]
 

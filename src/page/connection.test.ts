@@ -608,6 +608,24 @@ describe('sending', () => {
     expect(elsewhere(page.hub)).toEqual([true, false])
   })
 
+  it.each([
+    ['a hub in memory did not answer', false, ['2'], 'failed'],
+    ['a hub with a storage did not answer', true, ['1', '2'], 'queued'],
+  ])('[TB12] [I7] hands to the next hub only what is not doubtful, where %s', async (_case, durable, taken, fate) => {
+    const connection = await connected()
+    const channel = connection.channel('a')
+    page.hub.answers.send = () => never
+    await page.hub.deliver({ state: { status: 'connected', pending: 0, durable, shared: true } })
+    const older = channel.send(1)
+    await until(() => page.hub.said('send').length === 1)
+    const newer = channel.send(2)
+    page.kill()
+    await newer.queued
+    expect(page.hub.taken.map((message) => message.json)).toEqual(taken)
+    expect(older.fate).toBe(fate)
+    if (!durable) await expect(older.queued).rejects.toMatchObject({ code: 'may-repeat' })
+  })
+
   it('[TB13] tells every end of a message once and in order', async () => {
     const connection = await connected()
     const channel = connection.channel('a')

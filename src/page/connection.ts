@@ -151,7 +151,7 @@ export function createConnection(
       else end(error)
     },
   })
-  const sender = createSender(link, platform, settings.outbox)
+  const sender = createSender(link, platform, settings.outbox, () => isStateNew && !state.current.durable)
   const subscriptions = createSubscriptions(link, report)
 
   function take(batch: Delivery): null {

@@ -13,6 +13,9 @@ import { createSending, type Sending, type SentMessage } from './sent-message.ts
 /** Most messages in one call; the rest follows in the next. */
 const MAX_GROUP = 1_000
 
+/** Of a group that a hub in memory had, and did not answer before it died or was replaced. */
+const NOBODY_KNOWS = { ok: false, error: { code: 'may-repeat', message: 'the hub that had the message did not answer' } } as const
+
 /** What the hub tells of one message. */
 type FateNews = NonNullable<Delivery['fates']>[number]
 
@@ -35,12 +38,19 @@ export interface Sender {
  * Hands messages to the hub's outbox in order: one call at a time, while the next group gathers. A group without an answer is handed over again, under the
  * same ids and before anything newer, to the same hub or the next, which is told so; one that has it already says so. Messages with `durable: false` are worth nothing
  * later: those of one microtask leave in one call, or none of them.
+ * @param isInMemory whether the hub has said that it works from memory: nobody can ask the next one what became of a group that it did not answer
  */
-export function createSender(link: HubLink, { clock, newId, report }: Platform, { maxMessages, maxBytes }: OutboxSettings): Sender {
+export function createSender(
+  link: HubLink,
+  { clock, newId, report }: Platform,
+  { maxMessages, maxBytes }: OutboxSettings,
+  isInMemory: () => boolean,
+): Sender {
   let waiting: NewMessage[] = []
   let handed: NewMessage[] = []
   /** The hub that was asked first to take them. */
   let handedTo: Id = ''
+  let isDoubtful = false
   /** JSON text of both. */
   let units = 0
   let passing: (readonly [NewMessage, Sending])[] = []
@@ -61,9 +71,12 @@ export function createSender(link: HubLink, { clock, newId, report }: Platform, 
       if (!handed.length) {
         handed = waiting.splice(0, MAX_GROUP)
         handedTo = link.instance()
+        isDoubtful = false
       }
       if (!handed.length) break
-      const answer = await link.call('send', handed, link.instance() !== handedTo)
+      const isElsewhere = link.instance() !== handedTo
+      isDoubtful ||= !isElsewhere && isInMemory()
+      const answer = isElsewhere && isDoubtful ? NOBODY_KNOWS : await link.call('send', handed, isElsewhere)
       if (!answer.ok && isUnanswered(answer.error)) continue
       const group = handed
       handed = []
