@@ -3,7 +3,6 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright'
-import { CHROMIUM_FLAGS, findChromium } from '../scripts/find-chromium.mjs'
 import { startDemo } from './server.mjs'
 
 const folder = process.argv[2] ?? '.reports/demo'
@@ -12,8 +11,8 @@ const SIZES = { wide: { width: 1280, height: 800 }, tablet: { width: 820, height
 await mkdir(folder, { recursive: true })
 const demo = await startDemo()
 const browser = await chromium.launch({
-  executablePath: findChromium(),
-  args: CHROMIUM_FLAGS,
+  executablePath: process.env['HOLDFAST_CHROMIUM'] ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
 })
 try {
   const context = await browser.newContext({ viewport: SIZES.wide, reducedMotion: 'reduce' })
