@@ -3,6 +3,7 @@ import { clock, log, random } from '../src/hub/browser-platform.ts'
 import { createIndexedDbStore } from '../src/storage/indexeddb-store.ts'
 import { createFlusher } from './flush-once.ts'
 import { flushOutbox, type FlushPorts } from './flush-outbox.ts'
+import { postOutbox } from './post-outbox.ts'
 import { scopeOfTag } from './sync-tag.ts'
 import { LEAVE } from './worker-words.ts'
 import type { WorkerScope } from './worker-scope.ts'
@@ -28,13 +29,7 @@ const ports: FlushPorts = {
     if (!known.some((database) => database.name === name)) return null
     return createIndexedDbStore({ name, clock, random, limits: DEFAULT_OUTBOX, durability: 'strict' })
   },
-  async post(url, token, text, signal) {
-    const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` }
-    // A token follows no redirect.
-    const response = await fetch(url, { method: 'POST', headers, body: text, signal, redirect: 'error', cache: 'no-store' })
-    const isJson = /^application\/json\b/i.test(response.headers.get('content-type') ?? '')
-    return { status: response.status, text: isJson ? await response.text() : null }
-  },
+  post: postOutbox,
 }
 
 /**
