@@ -1,7 +1,7 @@
 import { deflateRawSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { attackServer } from './testing/attack-contract.ts'
-import { clientFrame } from './testing/raw-peer.ts'
+import { clientFrame, RawPeer } from './testing/raw-peer.ts'
 
 const FIN = 0x80
 const TEXT = 0x01
@@ -22,7 +22,9 @@ describe('a frame', () => {
 
   it.each<[string, Buffer, number]>([
     ['(F1) that is not masked closes 1002 [I29]', Buffer.from([0x81, 0x02, 0x7b, 0x7d]), 1002],
-    ['(F2) with reserved bits closes 1002 [I29]', clientFrame(0xf1, '{}'), 1002],
+    ['(F2) with all reserved bits closes 1002 [I29]', clientFrame(0xf1, '{}'), 1002],
+    ['(F2) with the second reserved bit closes 1002 [I29]', clientFrame(FIN | 0x20 | TEXT, '{}'), 1002],
+    ['(F2) with the third reserved bit closes 1002 [I29]', clientFrame(FIN | 0x10 | TEXT, '{}'), 1002],
     ['(F2) with an opcode nobody knows closes 1002 [I29]', clientFrame(FIN | 0x03), 1002],
     ['(F2) with a control opcode nobody knows closes 1002 [I29]', clientFrame(FIN | 0x0b), 1002],
     ['(F2) that continues nothing closes 1002 [I29]', clientFrame(FIN | CONTINUATION, 'x'), 1002],
@@ -130,9 +132,9 @@ describe('a frame', () => {
 describe('a deflate bomb', () => {
   const server = attackServer()
 
-  it('(F9) cannot be sent: compression is never agreed to, and a compressed frame closes 1002 [I30]', async () => {
+  it('(F9) cannot be sent: compression is not agreed to with who offers it, and a compressed frame closes 1002 [I30]', async () => {
     const bomb = deflateRawSync(Buffer.alloc(100 * 2 ** 20))
-    const peer = await server.raw()
+    const peer = await RawPeer.open(server.port, ['Sec-WebSocket-Extensions: permessage-deflate'])
     const before = process.memoryUsage().rss
     peer.socket.write(clientFrame(0xc1, bomb))
     expect(await peer.closed).toBe(1002)

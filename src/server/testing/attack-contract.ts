@@ -53,16 +53,8 @@ export function attackServer(options: LiveServerOptions = {}, as: Witness = { us
   let n = 0
   let offset = 0
 
-  beforeAll(async () => {
-    server = await startWireServer({ onMessage: () => undefined, ...options })
-    client = await openWireClient(server.url)
-    client.send(hello)
-    hello = { ...hello, session: (await client.next('session_init')).session }
-    offset = (await client.next('subscribed')).head.offset
-  })
-
-  afterEach(async () => {
-    for (const peer of peers.splice(0)) peer.cut()
+  /** What the witness says is acknowledged, and what is published reaches it. */
+  const isServed = async (): Promise<void> => {
     const id = freshId()
     n += 1
     client.send({ type: 'send', confirmed: n - 1, messages: [{ n, id, channel: 'witness', data: n }] })
@@ -70,6 +62,20 @@ export function attackServer(options: LiveServerOptions = {}, as: Witness = { us
     offset += 1
     await server.live.publish('witness', n)
     expect(await client.next('messages')).toMatchObject({ batches: [{ sub: 1, messages: [{ offset, data: n }] }] })
+  }
+
+  beforeAll(async () => {
+    server = await startWireServer({ onMessage: () => undefined, ...options })
+    client = await openWireClient(server.url)
+    client.send(hello)
+    hello = { ...hello, session: (await client.next('session_init')).session }
+    offset = (await client.next('subscribed')).head.offset
+    await isServed()
+  })
+
+  afterEach(async () => {
+    for (const peer of peers.splice(0)) peer.cut()
+    await isServed()
     await expect.poll(() => server.live.metrics(), { interval: 2 }).toMatchObject({ sockets: 1, queued: 0 })
   })
 

@@ -39,11 +39,11 @@ export class RawPeer {
     this.closed = new Promise((resolve) => socket.once('close', () => resolve(this.#code)))
   }
 
-  /** Connects and upgrades. */
-  static async open(port: number): Promise<RawPeer> {
+  /** Connects and upgrades; `lines` are added to the header of the request. */
+  static async open(port: number, lines: readonly string[] = []): Promise<RawPeer> {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true })
     socket.on('error', () => {})
-    socket.write(upgradeRequest())
+    socket.write(upgradeRequest(lines))
     const [answer] = (await once(socket, 'data')) as [Buffer]
     const end = answer.indexOf('\r\n\r\n') + 4
     if (!answer.toString('latin1').startsWith('HTTP/1.1 101')) throw new Error(`no upgrade: ${answer.toString('latin1')}`)
