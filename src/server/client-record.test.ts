@@ -34,6 +34,15 @@ describe('ClientRecord', () => {
     )
   })
 
+  it('(order P11) [P12] [I30] takes no confirmation back, and counts what it freed once', () => {
+    const record = new ClientRecord(null)
+    for (let n = 1; n <= 3; n++) record.commit(freshId(), { kind: 'applied', reply: '"four"' })
+    for (const n of [3, 1, 0, 3]) {
+      record.confirm(n)
+      expect([n, record.unconfirmed, record.unconfirmedUnits]).toEqual([n, 0, 0])
+    }
+  })
+
   it('[I30] forgets what was confirmed, but for the last 32', () => {
     const record = new ClientRecord(null)
     const ids = Array.from({ length: 1_000 }, freshId)

@@ -33,6 +33,22 @@ describe('fencing', () => {
     expect(peer.closedWith?.code).toBe(4409)
   })
 
+  it('(order P13) [P7] [I21] applies nothing more of a replaced connection, though the newer one sends under another client id', async () => {
+    let finish = (): void => {}
+    const begun: unknown[] = []
+    const onMessage = ({ data }: { data: unknown }): Promise<void> => (begun.push(data), new Promise((resolve) => (finish = resolve)))
+    const { open, clock } = fakeServer({ onMessage })
+    const older = await open()
+    const { session } = older.last('session_init')
+    older.say({ type: 'send', confirmed: 0, messages: [1, 2].map((n) => ({ n, id: freshId(), channel: 'a', data: n })) })
+    await clock.settle()
+    const newer = await open({ session })
+    expect([newer.client === older.client, older.closedWith?.code]).toEqual([false, 4409])
+    finish()
+    await clock.settle()
+    expect(begun).toEqual([1])
+  })
+
   it('[P7] [I21] keeps the newest connection when the engine answers an older one later', async () => {
     const waiting: (() => void)[] = []
     let isHeld = false
