@@ -18,6 +18,46 @@ const run = {
 }
 const found = { run, session: undefined, flush, outbox: [], fates: [], parked: [] }
 
+const message = (n: number, name: string): object => ({ n, id: id(name), channel: 'agents', json: `"${name}"`, atMs: 1 })
+
+describe('what was left of an outbox', () => {
+  const left = {
+    ...found,
+    run: { ...run, next: 3, sentThrough: 1 },
+    session: { id: id('session'), token: 't'.repeat(43) },
+    outbox: [[message(1, 'a')], [message(2, 'b')]],
+  }
+
+  it('[ST13] is read as it is when every row is sound', () => {
+    const { stored, corrupt } = readOutbox(left, random)
+    expect([corrupt, stored.outbox.client, stored.session]).toEqual([false, id('client'), left.session])
+    expect(stored.outbox.entries).toEqual([message(1, 'a'), message(2, 'b')])
+  })
+
+  it.each<[string, object, string[]]>([
+    ['a message with a field of another type', { outbox: [[message(1, 'a')], [{ ...message(2, 'b'), n: '2' }]] }, ['a']],
+    ['a message without a field', { outbox: [[message(1, 'a')], [{ ...message(2, 'b'), channel: undefined }]] }, ['a']],
+    ['a message that is not JSON', { outbox: [[message(1, 'a')], [{ ...message(2, 'b'), json: '{"b' }]] }, ['a']],
+    ['JSON that is two values', { outbox: [[message(1, 'a')], [{ ...message(2, 'b'), json: '1},{"b":2' }]] }, ['a']],
+    ['a number that no frame can say', { outbox: [[message(1, 'a')], [message(2 ** 53, 'b')]] }, ['a']],
+    ['a record that is no list', { outbox: [[message(1, 'a')], message(2, 'b')] }, ['a']],
+    ['a message too many that is none', { outbox: [[message(1, 'a')], [message(2, 'b'), { n: 3 }]] }, ['a', 'b']],
+    ['a number that is there twice', { outbox: [[message(1, 'a')], [message(2, 'b'), message(2, 'c')]] }, ['a', 'b', 'c']],
+    ['an id that is there twice', { outbox: [[message(1, 'a')], [message(2, 'a')]] }, ['a']],
+    ['a hole', { outbox: [[message(2, 'b')]] }, ['b']],
+    ['a session without a token', { session: { id: id('session') } }, ['a', 'b']],
+    ['a fate of no kind', { fates: [{ atMs: 1, fates: [{ id: id('x'), fate: 'perhaps' }] }] }, ['a', 'b']],
+    ['a parked message without a reason', { parked: [{ ...message(1, 'x'), fate: 'expired' }] }, ['a', 'b']],
+    ['a row of a schema that is none', { run: { ...left.run, schema: 0 } }, ['a', 'b']],
+    ['no row that names the client', { run: undefined }, ['a', 'b']],
+  ])('(W2) [ST13] [I3] goes on under a new client id, and asks before it sends, when there is %s', (_, change, kept) => {
+    const { stored, corrupt } = readOutbox({ ...left, ...change }, random)
+    expect([corrupt, stored.outbox.client]).toEqual([true, id('fresh')])
+    expect(stored.outbox.entries.map((entry) => [entry.n, entry.id])).toEqual(kept.map((name, at) => [at + 1, id(name)]))
+    expect(stored.outbox.entries.filter(({ recall, mayRepeat }) => recall === undefined && mayRepeat !== true)).toEqual([])
+  })
+})
+
 describe('the stored way to send by POST', () => {
   it.each([flush, { ...flush, user: null }, { ...flush, url: 'http://127.0.0.1:8080/outbox' }])(
     '[OB30] is read when it is whole: %j',
