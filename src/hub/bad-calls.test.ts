@@ -153,6 +153,7 @@ describe('a port that anybody of the origin may open', () => {
     for (let at = 0; at < 10_000; at++) stranger.call('ping')
     await othersGoOn()
     await expect.poll(() => stranger.answers.length).toBe(10_000)
+    expect(stranger.answers.filter(({ value }) => !(value as { ok: boolean }).ok)).toEqual([])
   })
 
   it('(W1) that names the id of another tab ends its port, and that tab comes back by another [HU16] [I32]', async () => {
