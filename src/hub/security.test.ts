@@ -38,6 +38,7 @@ describe('what a hub stores and says', () => {
     const socket = await world.accept()
     const sub = subOf(socket, 'agents')
     await one.hub.send([message('a')])
+    await two.hub.send([message('b')])
     await say(socket, { type: 'subscribed', sub, head: place(0), verdict: 'snapshot', value: 'SECRET value', follows: true })
     await say(socket, { type: 'messages', batches: [{ sub, messages: published(1, 2).map((each) => ({ ...each, data: 'SECRET' })) }] })
     await say(socket, { type: 'ack', hi: 1, stable: 1, id: id('a'), outcomes: [{ n: 1, rejected: 'rejected', message: 'SECRET reason' }] })

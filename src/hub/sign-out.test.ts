@@ -23,7 +23,7 @@ async function obey(socket: SocketDouble): Promise<void> {
 }
 
 describe('signing out', () => {
-  it('[SO3] [SO4] [SO5] [I26] tells the server, then the other tabs, and forgets everything', async () => {
+  it('(SEC7) [SO3] [SO4] [SO5] [I26] tells the server, then the other tabs, and forgets everything', async () => {
     const { one, two, socket } = await twoTabs(world)
     await two.hub.subscribe([newcomer('agents')])
     await settled()
@@ -61,7 +61,7 @@ describe('signing out', () => {
     expect(await leaving).toEqual({ ok: true, value: { discarded: 0, serverTold: true } })
   })
 
-  it('[SO2] [SO5] sends no longer than five seconds, and says how many messages were not confirmed', async () => {
+  it('(SEC7) [SO2] [SO5] [I25] sends no longer than five seconds, and says how many messages were not confirmed', async () => {
     const { one, socket } = await twoTabs(world)
     await one.hub.send([message('a'), message('b'), message('c')])
     await say(socket, { type: 'ack', hi: 1, stable: 1, id: id('a'), outcomes: [] })
@@ -75,6 +75,7 @@ describe('signing out', () => {
     world.clock.advance(1)
     await obey(socket)
     expect(await leaving).toEqual({ ok: true, value: { discarded: 2, serverTold: true } })
+    expect(world.disk.stored?.outbox.entries).toEqual([])
   })
 
   it('[SO2] refuses what is sent meanwhile, in every tab', async () => {
@@ -115,7 +116,7 @@ describe('signing out', () => {
     expect(await leaving).toEqual({ ok: true, value: { discarded: 0, serverTold: false } })
   })
 
-  it('[SO6] [I25] parks what waits, and the next sign-in of the same user sends it under the new client id', async () => {
+  it('(SEC7) [SO6] [I25] parks what waits, and the next sign-in of the same user sends it under the new client id', async () => {
     const { one, socket } = await twoTabs(world)
     const { client } = world.disk.stored?.outbox ?? {}
     await one.hub.send([message('a')])
