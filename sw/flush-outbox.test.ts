@@ -239,7 +239,7 @@ describe('flushing the outbox', () => {
     ['a refusal under a status of success', { status: 200, text: '{"type":"flush_refused","reason":"ledger"}' }],
     ['an answer that is cut', { status: 200, text: JSON.stringify(flushed({})).slice(0, 40) }],
     ['nothing', { status: 500, text: null }],
-  ])('[SW10] takes %s for no answer', async (_, answer) => {
+  ])('(X5) [SW10] takes %s for no answer', async (_, answer) => {
     const world = createFlushWorld(() => Promise.resolve(answer))
     await world.queue([{}, {}])
     expect(await run(world)).toEqual({ end: 'again', why: 'no-answer' })
@@ -254,7 +254,7 @@ describe('flushing the outbox', () => {
     ['more than was sent', { client: { hi: 3, id: idOf(3) }, hi: 3, stable: 3, id: idOf(3) }],
     ['no client', { client: null }],
     ['another id at stable', { stable: 1, id: OTHER }],
-  ])('[SW11] deletes nothing for an answer that speaks of %s', async (_, change) => {
+  ])('(X5) (SEC19) [SW11] deletes nothing for an answer that speaks of %s', async (_, change) => {
     const world = createFlushWorld(() => Promise.resolve({ status: 200, text: JSON.stringify(flushed(change)) }))
     await world.queue([{}, {}])
     expect((await run(world)).end).toBe('tab')
@@ -296,7 +296,7 @@ describe('flushing the outbox', () => {
     ['expected', 'tab'],
     ['bad-message', 'tab'],
     ['busy', 'again'],
-  ])('[SW12] after the refusal %s the end is: %s', async (reason, end) => {
+  ])('(X6) [SW12] after the refusal %s the end is: %s', async (reason, end) => {
     const world = createFlushWorld(() => Promise.resolve({ status: 409, text: JSON.stringify({ type: 'flush_refused', reason }) }))
     await world.queue([{}, {}])
     expect(await run(world)).toEqual({ end, why: reason })

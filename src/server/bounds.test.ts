@@ -178,7 +178,7 @@ describe('what a client may make the server keep', () => {
 })
 
 describe('a session that is resumed without end', () => {
-  it('(SEC12) [P35] [I21] [I30] is let in 60 times a minute, has one live connection, and nobody else notices', async () => {
+  it('(order P15) (SEC12) [P35] [I21] [I30] is let in 60 times a minute, has one live connection, and nobody else notices', async () => {
     const { open, peer, clock, core } = fakeServer()
     const owner = await open()
     const { session } = owner.last('session_init')

@@ -76,7 +76,7 @@ describe('a flush', () => {
     expect(peer.closedWith).toBeUndefined()
   })
 
-  it('[P39] [P11] [I7] sent again is acknowledged again and not applied, with the outcomes it was told', async () => {
+  it('(X4) [P39] [P11] [I7] sent again is acknowledged again and not applied, with the outcomes it was told', async () => {
     const { flush, applied } = await start({ onMessage: ({ data }) => (applied.push(data), { call: applied.length }) })
     const entries = entriesOf(1, 3)
     const first = await flush({ entries })
@@ -85,7 +85,7 @@ describe('a flush', () => {
     expect(await flush({ entries, confirmed: 2 })).toMatchObject({ hi: 3, outcomes: [{ n: 3, reply: { call: 3 } }] })
   })
 
-  it('[P39] [I7] shares numbers and outcomes with the socket, whichever of them comes first', async () => {
+  it('(X4) [P39] [I7] shares numbers and outcomes with the socket, whichever of them comes first', async () => {
     const server = await start()
     const entries = entriesOf(1, 6) as NumberedMessage[]
     await server.flush({ entries: entries.slice(0, 4) })
@@ -296,7 +296,7 @@ describe('an outbox token', () => {
 })
 
 describe('what flushes may cost', () => {
-  it('[P40] [I30] one of a client at a time, and so many of all', async () => {
+  it('(X4) [P40] [I30] one of a client at a time, and so many of all', async () => {
     const { core, clock, token } = await start({ limits: { flushes: 2 } })
     const other = (): string => makeOutboxToken(core.engine.secret, { client: freshId(), user: null, issuedAtMs: clock.wallMs() })
     const ticket = await core.flushes.enter(token)

@@ -32,7 +32,7 @@ function slowEngine(turns: readonly number[]): Engine {
 }
 
 describe('a flush beside sockets', () => {
-  it('[P39] [P10] [I7] [I8] applies every number once and in order, whoever brings it, and tells nobody of a number that is not committed', async () => {
+  it('(X4) [P39] [P10] [I7] [I8] applies every number once and in order, whoever brings it, and tells nobody of a number that is not committed', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(anyStep, { minLength: 1, maxLength: 25 }),

@@ -27,7 +27,7 @@ const addressOf: NonNullable<LiveServerOptions['addressOf']> = ({ headers }) => 
 const statusOf = async (port: number, ...headers: string[]): Promise<string> => (await upgrade(port, ...headers)).head.slice(9, 12)
 
 describe('the gate', () => {
-  it('(SEC12) [P35] [I30] refuses with 429 the sockets of an address that has too many, and lets everybody else in', async () => {
+  it('(HS12) (SEC12) [P35] [I30] refuses with 429 the sockets of an address that has too many, and lets everybody else in', async () => {
     const { port, live } = await start({ addressOf, limits: { addressSockets: 2 } })
     const first = await upgrade(port, 'X-Address: a')
     expect([await statusOf(port, 'X-Address: a'), await statusOf(port, 'X-Address: b'), await statusOf(port)]).toEqual([
@@ -44,7 +44,7 @@ describe('the gate', () => {
     await expect.poll(() => statusOf(port, 'X-Address: a')).toBe('101')
   })
 
-  it('(SEC12) [P35] [I30] refuses with 429 an address that opens sockets too fast, until its minute has refilled', () => {
+  it('(HS12) (SEC12) [P35] [I30] refuses with 429 an address that opens sockets too fast, until its minute has refilled', () => {
     const { core, clock } = fakeServer({ addressOf, limits: { addressSocketsPerMinute: 60 } })
     const from = (address: string): object | undefined => {
       const passage = core.gate.enter({ headers: { 'x-address': address }, origin: undefined, remoteAddress: undefined })
@@ -85,7 +85,7 @@ describe('the gate', () => {
     expect(await statusOf(port)).toBe('503')
   })
 
-  it('(SEC12) [P35] [I30] refuses with 503 while too many sockets wait for their hello', async () => {
+  it('(HS12) (SEC12) [P35] [I30] refuses with 503 while too many sockets wait for their hello', async () => {
     const { port, live } = await start({ limits: { waitingSockets: 2, helloMs: 100 } })
     expect([await statusOf(port), await statusOf(port)]).toEqual(['101', '101'])
     const { head } = await upgrade(port)
@@ -166,7 +166,7 @@ describe('the HTTP server of the app', () => {
     expect(lines.length - before).toBe(told ? 1 : 0)
   })
 
-  it('(SEC12) (SEC14) with the recommended timeouts drops slow and huge headers, and others notice nothing', async () => {
+  it('(HS6) (SEC12) (SEC14) with the recommended timeouts drops slow and huge headers, and others notice nothing', async () => {
     const lines: unknown[] = []
     const { live } = await start({ log: (line) => lines.push(line) })
     const http = createServer({ headersTimeout: 300, requestTimeout: 400, connectionsCheckingInterval: 50 })

@@ -138,7 +138,7 @@ describe('the outbox endpoint', () => {
       () => ({ headers: { ...headersOf(), 'content-length': '100000', connection: 'close' }, body: large.repeat(12).slice(0, 100_000) }),
     ],
     ['a body that does not come', 408, 'busy', () => ({ headers: { ...headersOf(), 'content-length': String(bodyOf().length + 5) } })],
-  ])('[P38] [I29] %s is refused with %i %s, and nothing of it is applied', async (_, status, reason, request) => {
+  ])('(X1) (X2) (SEC19) [P38] [I29] %s is refused with %i %s, and nothing of it is applied', async (_, status, reason, request) => {
     const before = [...applied]
     const answer = await send(request())
     expect([answer.status, said(answer)]).toMatchObject([status, { type: 'flush_refused', reason }])

@@ -7,7 +7,7 @@ const ada = { user: 'ada', credential: 'ada' }
 const resumeOf = (session: { readonly id: string; readonly token?: string }) => ({ id: session.id, token: session.token ?? '' })
 
 describe('sign_out', () => {
-  it('[SO1] [I26] ends the session: it is not resumed any more, and the connection is closed with 4410', async () => {
+  it('(SEC8) [SO1] [I26] ends the session: it is not resumed any more, and the connection is closed with 4410', async () => {
     const { core, open, clock } = fakeServer(users)
     const peer = await open(ada)
     const session = resumeOf(peer.last('session_init').session)
