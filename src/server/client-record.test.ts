@@ -34,6 +34,15 @@ describe('ClientRecord', () => {
     )
   })
 
+  it('(order P10) [P12] [I7] knows what came after a confirmation of more than there was', () => {
+    const record = new ClientRecord(null)
+    record.commit(freshId(), undefined)
+    record.confirm(1_000)
+    const ids = Array.from({ length: 200 }, freshId)
+    for (const id of ids) record.commit(id, undefined)
+    expect([record.unconfirmed, record.recall(ids).length]).toEqual([200, 200])
+  })
+
   it('(order P11) [P12] [I30] takes no confirmation back, and counts what it freed once', () => {
     const record = new ClientRecord(null)
     for (let n = 1; n <= 3; n++) record.commit(freshId(), { kind: 'applied', reply: '"four"' })
