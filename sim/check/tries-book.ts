@@ -78,6 +78,7 @@ export class TriesBook {
 
   /** A page says something to the hub. */
   hears(hub: Process, data: unknown): void {
+    if (!(data instanceof Object)) return
     const { path, argumentList } = data as {
       readonly path?: readonly string[]
       readonly argumentList?: readonly { readonly value?: unknown }[]

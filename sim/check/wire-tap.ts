@@ -1,4 +1,5 @@
 import type { ClientMessage, ServerMessage } from '../../src/protocol/index.ts'
+import type { Process } from '../world/process.ts'
 import type { Wire } from '../world/wire.ts'
 import type { World } from '../world/world.ts'
 import type { Place } from './stream.ts'
@@ -37,6 +38,8 @@ export class WireTap {
   /** Highest connection number that was accepted, by session. */
   readonly #newest = new Map<string, number>()
   readonly #sessions = new Map<string, Remembered>()
+  /** Whether a hub is the one that may send. */
+  readonly hubs: Map<Process, () => boolean> = new Map()
   /** Where replays of a channel end, the newest last, by browser, user and channel. */
   readonly announced: Map<string, (Place & { readonly atMs: number })[]> = new Map()
 
@@ -45,6 +48,8 @@ export class WireTap {
   }
 
   clientSays(wire: Wire, text: string): void {
+    const { check } = this.#world
+    check.holds(this.hubs.get(wire.hub)?.() === true, 'I4', () => `${wire.hub.name} sends without the owner lock`)
     if (!/^\{"type":"(hello|subscribe)"/.test(text)) return
     const message = JSON.parse(text) as ClientMessage
     if (message.type === 'hello') {

@@ -1,5 +1,6 @@
 // Deliberate bugs. Each is a change of the product's text while it is bundled for the simulator: nothing of it is in the product.
 // `number` is the place in the list of bugs that a checker of this kind must catch; those without one were real, or are ours.
+import { FLUSH_SABOTAGES } from './flush-sabotages.mjs'
 
 /**
  * @typedef {object} Sabotage
@@ -476,7 +477,5 @@ export const SABOTAGES = [
       { file: 'hub/rescue.ts', find: '  fates.tell(mayRepeat.map(mayRepeatFate))\n', put: '' },
     ],
   },
+  ...FLUSH_SABOTAGES,
 ]
-
-/** Deliberate bugs of the list whose subject does not exist yet, and what they wait for. */
-export const WAITING = [{ number: 15, name: 'a service worker sends without the lease', waitsFor: 'the service worker in the simulator' }]

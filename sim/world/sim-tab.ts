@@ -3,6 +3,7 @@ import { createConnection, type Connection } from '../../src/page/connection.ts'
 import { checkOptions } from '../../src/page/options.ts'
 import type { PageEvent, Platform } from '../../src/page/platform.ts'
 import type { SentMessage } from '../../src/page/sent-message.ts'
+import { keepSyncRegistered } from '../../sw/register/outbox-sync.ts'
 import { Stream } from '../check/stream.ts'
 import { Process } from './process.ts'
 import type { Profile } from './profile.ts'
@@ -37,6 +38,7 @@ export class SimTab {
   readonly #stops = new Map<string, () => void>()
   #tell: (event: PageEvent) => void = () => {}
   #order = 0
+  #hide: () => void = () => {}
 
   constructor(world: World, profile: Profile) {
     this.#world = world
@@ -77,6 +79,18 @@ export class SimTab {
     this.connection = createConnection(options, platform, { release: () => true, ended: () => {} })
     this.connection.on('error', (error) => world.check.errorTold(this, error))
     this.connection.on('outboxRestarted', (restart) => world.check.restartTold(this, restart))
+    keepSyncRegistered(this.connection, {
+      register: () => (tag) => {
+        if (process.isAlive) profile.serviceWorker.register(tag)
+        return Promise.resolve()
+      },
+      onReady: () => {},
+      onPageHide: (listener) => {
+        this.#hide = listener
+        return () => (this.#hide = () => {})
+      },
+      failed: (error) => world.check.reported(this, error),
+    })
     world.trace('tab', process.name, 'opens', this.user)
   }
 
@@ -138,6 +152,7 @@ export class SimTab {
   /** Frozen, or put into the back–forward cache: told first, then stopped. */
   suspend(): void {
     if (this.isSuspended) return
+    this.#hide()
     this.#tell('suspended')
     // Some browsers tell the very last moment, others do not.
     if (this.number % 2) this.#tell('frozen')
@@ -156,6 +171,7 @@ export class SimTab {
 
   /** The person closes it. Browsers do not wait for anything. */
   close(): void {
+    this.#hide()
     this.connection.close()
     this.#world.schedule.settle()
     this.process.kill()
