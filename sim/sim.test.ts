@@ -47,6 +47,15 @@ describe('the simulator', () => {
     expect(counts['flushes ended: hub']).toBeGreaterThan(60)
   }, 120_000)
 
+  it('[I25] [I26] has people sign out in every way, and others come after them', async () => {
+    const { report } = await runBundle(script, 1_000, 60, 'all')
+    expect(report.failures).toEqual([])
+    const { counts } = report
+    expect(Object.keys(counts).filter((name) => name.startsWith('fault V3 signs out'))).toHaveLength(4)
+    for (const name of ['signed out', 'signed out, and kept the outbox', 'sign-outs that the server was not told of'])
+      expect(counts[name], name).toBeGreaterThan(10)
+  }, 120_000)
+
   it.each(ONCE_FAILED)(
     'seed %i passes: %s',
     async (seed) => {

@@ -11,6 +11,7 @@ import type { World } from '../world/world.ts'
 import { FlushBook } from './flush-book.ts'
 import { LogBook, type LogEntryFacts } from './log-book.ts'
 import { StoredOutbox } from './stored-outbox.ts'
+import { SignOutBook } from './sign-out-book.ts'
 import type { Place } from './stream.ts'
 import { TriesBook } from './tries-book.ts'
 import { UpwardBook } from './upward-book.ts'
@@ -27,6 +28,7 @@ export class Checker {
   readonly outbox: StoredOutbox
   readonly wires: WireTap
   readonly flushes: FlushBook
+  readonly signOuts: SignOutBook
   readonly #world: World
   readonly #logs: LogBook
   readonly #sessions = new Map<string, string | null>()
@@ -39,6 +41,7 @@ export class Checker {
     this.outbox = new StoredOutbox(world)
     this.wires = new WireTap(world)
     this.flushes = new FlushBook(world)
+    this.signOuts = new SignOutBook(world)
     this.#logs = new LogBook(world)
   }
 

@@ -81,10 +81,11 @@ export class FlushBook {
     const grant = readOutboxToken(core.engine.secret, token)
     const { client, user } = JSON.parse(text) as Flush
     const wasRevoked = grant !== null && grant.issuedAtMs <= engine.revocationOf(client)
+    const hadLeft = check.signOuts.isRevoked(client, grant?.issuedAtMs ?? 0)
     const answer = await apply()
     totals.count(typeof answer === 'string' ? 'flushes answered' : `flushes refused: ${answer.reason}`)
     if (typeof answer !== 'string') return answer
-    const isGood = grant?.client === client && grant.user === user && !wasRevoked
+    const isGood = grant?.client === client && grant.user === user && !wasRevoked && !hadLeft
     check.holds(
       isGood,
       'I25',

@@ -4,6 +4,7 @@ import { FLUSH_FAULTS } from './flush.ts'
 import { NETWORK_FAULTS } from './network.ts'
 import { PEOPLE_FAULTS } from './people.ts'
 import { SERVER_FAULTS } from './server.ts'
+import { SIGN_OUT_FAULTS } from './sign-out.ts'
 import { NEEDS_BACKUPS, STORAGE_FAULTS } from './storage.ts'
 import type { World } from '../world/world.ts'
 
@@ -15,6 +16,7 @@ export const FAULTS: readonly Fault[] = [
   ...FLUSH_FAULTS,
   ...STORAGE_FAULTS,
   ...PEOPLE_FAULTS,
+  ...SIGN_OUT_FAULTS,
 ]
 
 /** Faults of one simulation, and kinds among them at least. */

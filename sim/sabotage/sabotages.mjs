@@ -1,6 +1,7 @@
 // Deliberate bugs. Each is a change of the product's text while it is bundled for the simulator: nothing of it is in the product.
 // `number` is the place in the list of bugs that a checker of this kind must catch; those without one were real, or are ours.
 import { FLUSH_SABOTAGES } from './flush-sabotages.mjs'
+import { SIGN_OUT_SABOTAGES } from './sign-out-sabotages.mjs'
 
 /**
  * @typedef {object} Sabotage
@@ -478,4 +479,5 @@ export const SABOTAGES = [
     ],
   },
   ...FLUSH_SABOTAGES,
+  ...SIGN_OUT_SABOTAGES,
 ]

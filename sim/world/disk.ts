@@ -133,7 +133,14 @@ export class Disk {
       appliedSince: (sinceMs) => call('appliedSince', () => inner.appliedSince(sinceMs)),
       saveCache: (changes) => call('saveCache', () => inner.saveCache(changes), true),
       dropCache: (channels) => call('dropCache', () => inner.dropCache(channels)),
-      signOut: (newClient, park) => call('signOut', () => inner.signOut(newClient, park)),
+      signOut: (newClient, park) =>
+        call('signOut', () => {
+          const forgotten = check.signOuts.forgets(this, process, park)
+          return inner.signOut(newClient, park).then((discarded) => {
+            forgotten()
+            return discarded
+          })
+        }),
       onLost: (listener) => {
         this.#lose.push((why) => process.post(() => listener(why)))
       },

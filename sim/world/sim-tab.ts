@@ -3,6 +3,7 @@ import { createConnection, type Connection } from '../../src/page/connection.ts'
 import { checkOptions } from '../../src/page/options.ts'
 import type { PageEvent, Platform } from '../../src/page/platform.ts'
 import type { SentMessage } from '../../src/page/sent-message.ts'
+import type { HoldfastError } from '../../src/protocol/errors.ts'
 import { keepSyncRegistered } from '../../sw/register/outbox-sync.ts'
 import { Stream } from '../check/stream.ts'
 import { Process } from './process.ts'
@@ -34,6 +35,10 @@ export class SimTab {
   isVisible = true
   /** In the back–forward cache, or frozen with notice. */
   isSuspended = false
+  /** Its user has signed out, and it knows. */
+  hasLeft = false
+  /** When it last turned to a hub. */
+  joinedMs = 0
   readonly #world: World
   readonly #stops = new Map<string, () => void>()
   #tell: (event: PageEvent) => void = () => {}
@@ -56,7 +61,10 @@ export class SimTab {
       clock: { nowMs: () => profile.nowMs(), setTimer: (delayMs, run) => process.after(delayMs, run) },
       newId: () => world.ids.id(),
       hash: (text) => Promise.resolve(world.scopeOf(text)),
-      startHub: (name) => profile.startHub(this, name),
+      startHub: (name) => {
+        this.joinedMs = world.schedule.nowMs
+        return profile.startHub(this, name)
+      },
       startWorker: notHere,
       openBroadcast: notHere,
       isVisible: () => this.isVisible,
@@ -79,6 +87,12 @@ export class SimTab {
     this.connection = createConnection(options, platform, { release: () => true, ended: () => {} })
     this.connection.on('error', (error) => world.check.errorTold(this, error))
     this.connection.on('outboxRestarted', (restart) => world.check.restartTold(this, restart))
+    this.connection.on('signedOut', () => {
+      world.check.signOuts.told(this)
+      this.hasLeft = true
+      // The app shows its first page again, which is another one.
+      process.after(world.random.next() * 500, () => this.close())
+    })
     keepSyncRegistered(this.connection, {
       register: () => (tag) => {
         if (process.isAlive) profile.serviceWorker.register(tag)
@@ -102,6 +116,16 @@ export class SimTab {
   /** The app wants a try now. */
   retryNow(): void {
     this.connection.retryNow()
+  }
+
+  /** The user leaves. Resolves when that is over, well or not. */
+  async signOut(park: boolean): Promise<void> {
+    const { signOuts } = this.#world.check
+    this.#world.trace('leaves', this.process.name, park)
+    await this.connection.signOut({ park }).then(
+      (answer) => signOuts.done(this, park, answer),
+      (error: HoldfastError) => signOuts.failed(this, error),
+    )
   }
 
   send(channel: string, kind: Payload['kind']): SentMessage {

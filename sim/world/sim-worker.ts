@@ -95,6 +95,7 @@ export class SimWorker {
     const hub = createHub(platform)
     return (end) => {
       end.addEventListener('message', ({ data }) => check.tries.hears(process, data))
+      end.tap = (data) => check.tries.says(process, data)
       hub.connect(end)
     }
   }

@@ -84,6 +84,7 @@ export class Wire implements ServerSocket {
     if (this.#isServerClosing) return
     this.#isServerClosing = true
     this.#world.trace('close', this.id, name)
+    if (name === 'signedOut') this.#world.check.wires.signedOut(this)
     this.#transit.send('down', 0, () => {
       this.#tellClient(CLOSE[name].code)
       this.#world.schedule.at(this.link.latencyMs(), () => this.#tellServer())
