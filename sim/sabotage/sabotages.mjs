@@ -93,6 +93,7 @@ export const SABOTAGES = [
   {
     name: 'another memory of the server is not noticed',
     number: 6,
+    seeds: 2000,
     edits: [
       {
         file: 'core/outbox.ts',
@@ -115,6 +116,7 @@ export const SABOTAGES = [
   {
     name: 'live messages overlap with the replay',
     number: 8,
+    seeds: 2000,
     edits: [
       {
         file: 'server/outbound.ts',
