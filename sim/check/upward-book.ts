@@ -48,7 +48,8 @@ export class UpwardBook {
   readonly #numbers = new Map<string, string[]>()
   /** Clients and numbers that stood for an id, in any ledger. */
   readonly #commits = new Set<string>()
-  readonly #ledgers = new Set<string>()
+  /** Ledgers that have answered a storage, by browser and user. */
+  readonly #ledgers = new Map<string, Set<string>>()
   /** The order of the last message of a tab that took effect. */
   readonly #lastOrder = new Map<number, number>()
   /** Storages that are older copies, and no hub has heard from a server since, by browser and user. */
@@ -129,7 +130,6 @@ export class UpwardBook {
     this.#numbers.set(`${ledger} ${client}`, numbers)
     check.holds(n === numbers.length + 1, 'I9', () => `number ${n} of ${client} committed after ${numbers.length}`)
     numbers.push(id)
-    this.#ledgers.add(ledger)
     this.#commits.add(`${client} ${n} ${id}`)
     this.#world.trace('commit', client, n, id, fate?.kind ?? 'applied')
     const facts = this.all.get(id)
@@ -144,7 +144,9 @@ export class UpwardBook {
     if (facts.applied > 1 && facts.isMarked) totals.count('repeated, and marked')
     check.holds(user === facts.tab.user, 'I25', () => `${id} of ${facts.tab.user} took effect as ${user}`)
     // The server lost its memory, and the store went back to before it learnt of that: neither knows the client id in between.
-    const isLostTwice = facts.excuses.has('rolled back') && this.#ledgers.size > 1 && !facts.clients.has(`${ledger} ${client}`)
+    // A server may lose it before it has committed anything: it is a ledger all the same, and what was learnt from it is taken back.
+    const ledgers = this.#ledgers.get(storageOf(facts.tab.profile.name, facts.tab.user))?.size ?? 0
+    const isLostTwice = facts.excuses.has('rolled back') && ledgers > 1 && !facts.clients.has(`${ledger} ${client}`)
     if (facts.applied > 1 && !facts.isMarked && isLostTwice) totals.count('repeated after both sides lost their memory')
     facts.clients.add(`${ledger} ${client}`)
     // Nobody had told its page that it was queued, and what knew of it is gone: the page offers it again.
@@ -206,6 +208,12 @@ export class UpwardBook {
   /** A page stands still while what knew of its messages is forgotten. */
   unheard(tab: SimTab): void {
     for (const facts of this.all.values()) if (facts.tab === tab && !facts.isQueued) facts.excuses.add('unheard')
+  }
+
+  /** A server answers the hello of a hub. */
+  answered(profile: string, user: string | null, ledger: string): void {
+    const key = storageOf(profile, user)
+    this.#ledgers.set(key, (this.#ledgers.get(key) ?? new Set()).add(ledger))
   }
 
   /** A hub has heard the answer to its hello: it knows now whether its storage is an older copy. */

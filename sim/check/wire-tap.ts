@@ -109,6 +109,7 @@ export class WireTap {
     check.holds(message.user === seen.user, 'I27', () => `${seen.user} was answered as ${message.user}`)
     check.sessionOf(message.session.id, message.user)
     check.tries.answered(wire.hub)
+    check.upward.answered(wire.link.name, message.user, message.ledger)
     this.#world.trace('welcome', wire.id, message.type, message.connection, message.client?.hi)
     this.#world.totals.count(message.type)
   }
