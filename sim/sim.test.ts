@@ -14,6 +14,8 @@ const ONCE_FAILED: readonly (readonly [seed: number, why: string])[] = [
   [710000869, 'a message that was applied was told as failed, when it was offered again to a full disk'],
   [720000483, 'a message that a hub in memory had not answered was sent by its successor too, and by itself when it went on'],
   [20780001152, 'a store was lost before it had told that it took messages in'],
+  [20780003459, 'the server lost its memory before it had committed anything, and the storage went back to before it learnt of that'],
+  [20780014652, 'a channel without values began anew, and nothing was said there since'],
 ]
 
 describe('the simulator', () => {

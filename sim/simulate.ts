@@ -67,7 +67,7 @@ function run(world: World): void {
   schedule.runUntil(settings.busyMs, isOver)
   if (isOver()) return
 
-  for (const act of [heal, publishEverywhere, lastWords, newcomers]) {
+  for (const act of [heal, publishEverywhere, lastWords, newcomers, publishOnceMore]) {
     act(world)
     becomeQuiet(world)
     if (isOver()) return
@@ -91,6 +91,11 @@ function publishEverywhere(world: World): void {
 /** They come to hubs that stand still: what they are not told when they come, nothing tells them later. */
 function newcomers(world: World): void {
   for (const profile of world.profiles) profile.openTab()
+}
+
+/** Who began anew where nothing was said since must hear what is said next. */
+function publishOnceMore(world: World): void {
+  for (const channel of world.settings.channels) publish(world, 1, channel)
 }
 
 /** Runs until nothing waits any more; everything is well, so that must come. */

@@ -91,6 +91,11 @@ export class Checker {
     return all.find(({ atMs }) => atMs > sinceMs - TOLD_LATE_MS) ?? all.at(-1)
   }
 
+  /** Where the channel was begun without a value, the last time that it was, for the tab's browser. */
+  startOf(tab: SimTab, channel: string): Place | undefined {
+    return this.wires.started.get(`${tab.profile.name} ${tab.user} ${channel}`)
+  }
+
   committed(ledger: string, client: string, user: string | null, commit: Commit): void {
     this.upward.committed(ledger, client, user, commit)
   }

@@ -53,12 +53,15 @@ export class Stream {
     return this.#world.check.headOf(this.#key)
   }
 
-  /** Whether nothing is missing. A stream that was refused, or of which nothing was ever heard, misses nothing. */
+  /**
+   * Whether nothing is missing. A stream that was refused misses nothing, nor does one of a channel without values that the server began at the end
+   * of the log: until the next message nothing tells the app where it stands.
+   */
   isAtHead(): boolean {
     const head = this.head()
     if (this.isRefused || head === undefined || head.offset === 0) return true
-    if (this.place === null) return this.channel === '@user'
-    return this.place.epoch === head.epoch && this.place.offset === head.offset
+    const place = this.place ?? this.#world.check.startOf(this.#tab, this.channel)
+    return place?.epoch === head.epoch && place.offset === head.offset
   }
 
   #snapshot({ epoch, offset }: Place): void {

@@ -42,6 +42,8 @@ export class WireTap {
   readonly hubs: Map<Process, () => boolean> = new Map()
   /** Where replays of a channel end, the newest last, by browser, user and channel. */
   readonly announced: Map<string, (Place & { readonly atMs: number })[]> = new Map()
+  /** Where a channel was begun that has no values, by browser, user and channel. */
+  readonly started: Map<string, Place> = new Map()
 
   constructor(world: World) {
     this.#world = world
@@ -166,6 +168,7 @@ export class WireTap {
     if (beginsAnew) offsets.delete(message.sub)
     this.#world.trace('subscribed', wire.id, channel, message.verdict, offset)
     const key = `${wire.link.name} ${user} ${channel}`
+    if (message.verdict === 'start') this.started.set(key, { epoch, offset })
     if (message.verdict === 'recovered')
       this.announced.set(key, [...(this.announced.get(key) ?? []), { epoch, offset, atMs: schedule.nowMs }])
     // A value that was asked for in between takes nothing back: who had no time is told of the recovery before it all the same.
