@@ -70,6 +70,17 @@ describe('a store that answers too late', () => {
     expect(sentUp(host)).toEqual([{ type: 'skip', numbers: [{ n: 1, id: id('a') }] }])
   })
 
+  it('[CN16] [OB15] that answers when the hub has ended sets no timer anew', async () => {
+    const host = createHost()
+    const release = host.store.hold('saveIdentity')
+    host.runtime.dispatch({ type: 'start' })
+    await host.answer()
+    host.runtime.dispatch({ type: 'stop' })
+    release()
+    await host.settle()
+    expect(host.clock.running).toBe(0)
+  })
+
   it('[OB14] what the server skipped is told as cancelled, also by a hub that did not know', async () => {
     const store = createStoreDouble()
     store.outbox = { ...appendMessages(store.outbox, [message('a')], true), ledger: id('ledger') }

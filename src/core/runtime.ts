@@ -226,6 +226,8 @@ export function createRuntime(ports: RuntimePorts): Runtime {
   let stopExpiry = (): void => {}
   const expire = (): void => {
     stopExpiry()
+    // A store may answer when everything has ended.
+    if (state.phase.name === 'resting') return
     stopExpiry = clock.setTimer(EXPIRY_CHECK_MS, expire)
     // Numbers are about to change; the next check is soon enough.
     if (restarting) return
