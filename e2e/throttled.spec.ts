@@ -1,7 +1,8 @@
 import { launch, type Browser, type Page } from 'puppeteer-core'
 import { CHROMIUM_FLAGS, findChromium } from '../scripts/find-chromium.mjs'
 import { openLab } from './harness/lab.ts'
-import { expect, QUICK, test as base, texts } from './harness/test.ts'
+import { openPuppeteerTab } from './harness/puppeteer-tab.ts'
+import { expect, test as base, texts } from './harness/test.ts'
 
 /** Drivers switch off what browsers do to pages that nobody sees. */
 const WITHOUT_MERCY = [
@@ -50,17 +51,7 @@ test('[HB3] while all tabs are hidden and their timers stand still the connectio
   chromium,
 }) => {
   test.setTimeout(120_000)
-  const tab = await chromium.newPage()
-  await tab.goto(lab.pageUrl)
-  await tab.evaluate(
-    (url, reconnect) => {
-      window.probe.open({ url, reconnect })
-      window.probe.subscribe('board')
-    },
-    lab.liveUrl,
-    QUICK,
-  )
-  await expect.poll(() => tab.evaluate(() => window.probe.state().status)).toBe('connected')
+  const tab = await openPuppeteerTab(chromium, lab)
   await countTimers(tab)
   const cover = await chromium.newPage()
   await cover.bringToFront()

@@ -2,25 +2,13 @@ import { describe, expect, it } from 'vitest'
 import { ownerLockName } from '../src/bridge/lock-names.ts'
 import type { FlushRefusal } from '../src/protocol/messages.ts'
 import { flushOutbox } from './flush-outbox.ts'
-import { createFlushWorld, idOf, LEDGER, MAX_AGE_MS, reach, SCOPE, type FlushWorld } from './testing/flush-world.ts'
+import { createFlushWorld, flushed, idOf, MAX_AGE_MS, reach, SCOPE, type FlushWorld } from './testing/flush-world.ts'
 
 const OTHER = 'X'.repeat(22)
 const ids = (count: number, from = 1): string[] => Array.from({ length: count }, (_, at) => idOf(from + at))
 const run = (world: FlushWorld, leave = new AbortController()) => flushOutbox(world.ports, SCOPE, MAX_AGE_MS, leave.signal)
 /** A lock is free a moment after it was let go. */
 const isFree = ({ locks }: FlushWorld): Promise<void> => expect.poll(async () => (await locks.query()).held, { interval: 1 }).toEqual([])
-const flushed = (change: object): object => ({
-  type: 'flushed',
-  protocol: 1,
-  user: 'ada',
-  ledger: LEDGER,
-  client: { hi: 2, id: idOf(2) },
-  hi: 2,
-  stable: 2,
-  id: idOf(2),
-  outcomes: [],
-  ...change,
-})
 
 describe('flushing the outbox', () => {
   it('[SW8] sends everything in order under its own numbers and ids, once, and leaves nothing', async () => {

@@ -4,20 +4,10 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { flushOutbox, type FlushEnd } from './flush-outbox.ts'
 import { postOutbox } from './post-outbox.ts'
-import { createFlushWorld, idOf, LEDGER, MAX_AGE_MS, SCOPE, type FlushWorld } from './testing/flush-world.ts'
+import { createFlushWorld, flushed, idOf, MAX_AGE_MS, SCOPE, type FlushWorld } from './testing/flush-world.ts'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
-const taken = JSON.stringify({
-  type: 'flushed',
-  protocol: 1,
-  user: 'ada',
-  ledger: LEDGER,
-  client: { hi: 2, id: idOf(2) },
-  hi: 2,
-  stable: 2,
-  id: idOf(2),
-  outcomes: [],
-})
+const taken = JSON.stringify(flushed())
 
 describe('an outbox that is posted', () => {
   let answer: (response: ServerResponse) => unknown
@@ -43,7 +33,7 @@ describe('an outbox that is posted', () => {
   })
 
   /** Sends two messages, and tells what is left of them. */
-  async function flushed(): Promise<[FlushEnd, FlushWorld]> {
+  async function sendTwo(): Promise<[FlushEnd, FlushWorld]> {
     const world = createFlushWorld((_, text, signal) => postOutbox(url, 'T'.repeat(43), text, signal))
     await world.queue([{}, {}])
     return [await flushOutbox(world.ports, SCOPE, MAX_AGE_MS, new AbortController().signal), world]
@@ -51,7 +41,7 @@ describe('an outbox that is posted', () => {
 
   it('(X5) (SEC19) [SW8] goes as JSON, with its token in the header alone, and is settled by a typed answer', async () => {
     answer = (response) => response.writeHead(200, JSON_TYPE).end(taken)
-    const [end, world] = await flushed()
+    const [end, world] = await sendTwo()
     expect([end, world.left()]).toEqual([{ end: 'sent', why: 'all' }, []])
     expect(asked).toMatchObject([
       { method: 'POST', url: '/live/outbox', headers: { ...JSON_TYPE, authorization: `Bearer ${'T'.repeat(43)}` } },
@@ -76,7 +66,7 @@ describe('an outbox that is posted', () => {
     ['a cut before the answer', (response) => response.destroy()],
   ])('(X5) [SW10] is not acknowledged by %s, and its token goes nowhere else', async (_, respond) => {
     answer = respond
-    const [end, world] = await flushed()
+    const [end, world] = await sendTwo()
     expect([end, world.left()]).toEqual([{ end: 'again', why: 'no-answer' }, [idOf(1), idOf(2)]])
     expect(asked.map((request) => request.url)).toEqual(['/live/outbox'])
   })

@@ -1,8 +1,8 @@
 import type { Page, Worker } from '@playwright/test'
-import { launch, type Browser, type Page as PuppeteerPage } from 'puppeteer-core'
+import { launch, type Browser } from 'puppeteer-core'
 import { CHROMIUM_FLAGS, findChromium } from '../../scripts/find-chromium.mjs'
-import type { Lab } from '../harness/lab.ts'
-import { eventsOf, expect, hasStatus, QUICK, sendQueued, showsAll, test as base, texts } from '../harness/test.ts'
+import { openPuppeteerTab } from '../harness/puppeteer-tab.ts'
+import { eventsOf, expect, hasStatus, sendQueued, showsAll, test as base, texts } from '../harness/test.ts'
 
 const test = base.extend<{ chromium: Browser }>({
   chromium: async ({}, use) => {
@@ -88,21 +88,6 @@ test('[EL7] [I4] a hub that hangs is replaced within ten seconds, and nothing is
   await expect.poll(() => [leader, follower].flatMap((page) => page.workers()).length).toBe(1)
   for (const page of [leader, follower]) expect(await eventsOf(page, 'restart')).toEqual([])
 })
-
-async function openPuppeteerTab(chromium: Browser, lab: Lab): Promise<PuppeteerPage> {
-  const page = await chromium.newPage()
-  await page.goto(lab.pageUrl)
-  await page.evaluate(
-    (url, reconnect) => {
-      window.probe.open({ url, reconnect })
-      window.probe.subscribe('board')
-    },
-    lab.liveUrl,
-    QUICK,
-  )
-  await expect.poll(() => page.evaluate(() => window.probe.state().status)).toBe('connected')
-  return page
-}
 
 test('[EL6] [I32] the tab with the hub is frozen: one that is seen takes over within ten seconds, and both have everything after it thaws', async ({
   lab,

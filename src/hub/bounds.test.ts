@@ -57,6 +57,19 @@ describe('[I30] a tab that does not answer', () => {
   })
 })
 
+/** One tab has read so much that the value no longer joins on to the cache; another tab has come, and the value is asked for again. */
+async function valueAskedFor(inWorld: TestWorld) {
+  const { one, two, socket } = await twoTabs(inWorld)
+  await one.hub.subscribe([newcomer('agents')])
+  await settled()
+  const sub = subOf(socket, 'agents')
+  await say(socket, { type: 'subscribed', sub, head: place(0), verdict: 'snapshot', value: 'v0', follows: true })
+  await say(socket, { type: 'messages', batches: [{ sub, messages: published(1, 1_001) }] })
+  await two.hub.subscribe([newcomer('agents')])
+  await settled()
+  return { two, socket, sub }
+}
+
 describe('[I30] a hub', () => {
   it('[HU18] [I31] gives a tab a thousand channels, and tells it of one too many', async () => {
     const tab = world.tab(world.hub())
@@ -133,14 +146,7 @@ describe('[I30] a hub', () => {
   })
 
   it('[HU18] [I34] does not ask again when a server answers with an older value than it was asked for', async () => {
-    const { one, two, socket } = await twoTabs(world)
-    await one.hub.subscribe([newcomer('agents')])
-    await settled()
-    const sub = subOf(socket, 'agents')
-    await say(socket, { type: 'subscribed', sub, head: place(0), verdict: 'snapshot', value: 'v0', follows: true })
-    await say(socket, { type: 'messages', batches: [{ sub, messages: published(1, 1_001) }] })
-    await two.hub.subscribe([newcomer('agents')])
-    await settled()
+    const { socket, sub } = await valueAskedFor(world)
     const asked = (): number => socket.received.filter(({ type }) => type === 'snapshot_request').length
     expect(asked()).toBe(1)
     for (let times = 0; times < 5; times++) {
@@ -150,14 +156,7 @@ describe('[I30] a hub', () => {
   })
 
   it('[HU5] [I32] asks again when the cache has lost what the value it was given would join on to', async () => {
-    const { one, two, socket } = await twoTabs(world)
-    await one.hub.subscribe([newcomer('agents')])
-    await settled()
-    const sub = subOf(socket, 'agents')
-    await say(socket, { type: 'subscribed', sub, head: place(0), verdict: 'snapshot', value: 'v0', follows: true })
-    await say(socket, { type: 'messages', batches: [{ sub, messages: published(1, 1_001) }] })
-    await two.hub.subscribe([newcomer('agents')])
-    await settled()
+    const { two, socket, sub } = await valueAskedFor(world)
     await say(socket, { type: 'messages', batches: [{ sub, messages: published(1_002, 2_100) }] })
     await say(socket, { type: 'subscribed', sub, head: place(5), verdict: 'snapshot', value: 'v5', follows: false })
     expect(socket.received.filter(({ type }) => type === 'snapshot_request').map(({ from }) => from)).toEqual([1, 1_100])

@@ -21,6 +21,22 @@ export function idOf(n: number): Id {
 /** A ledger or session of the tests. */
 export const LEDGER: Id = 'L'.repeat(22)
 
+/** The answer that two messages are stable, changed as a test wants it. */
+export function flushed(change: object = {}): object {
+  return {
+    type: 'flushed',
+    protocol: 1,
+    user: 'ada',
+    ledger: LEDGER,
+    client: { hi: 2, id: idOf(2) },
+    hi: 2,
+    stable: 2,
+    id: idOf(2),
+    outcomes: [],
+    ...change,
+  }
+}
+
 /** What the hub was given to send by POST with. */
 export const FLUSH: StoredFlush = { url: 'https://app.example/live/outbox', token: 'T'.repeat(43), user: 'ada', frameBytes: 1_048_576 }
 
