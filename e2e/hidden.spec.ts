@@ -88,3 +88,29 @@ test('[I20] a frozen tab has everything, or a reset, after it thaws', async ({ l
     { type: 'reset', channel: 'board', reason: 'trimmed' },
   ])
 })
+
+test('[SO4] [I26] a tab that was frozen when its user left is closed as it thaws, and hears nothing of what came after', async ({
+  lab,
+  chromium,
+}) => {
+  const frozen = await openTab(chromium, lab)
+  const visible = await openTab(chromium, lab)
+  await lab.publish('board', 'before')
+  await expect.poll(() => frozen.evaluate(() => window.probe.views['board'])).toEqual(['before'])
+  await visible.bringToFront()
+  await expect.poll(() => frozen.evaluate(() => document.visibilityState)).toBe('hidden')
+  const session = await frozen.createCDPSession()
+  await session.send('Page.setWebLifecycleState', { state: 'frozen' })
+  expect(await visible.evaluate(() => window.probe.connection.signOut())).toEqual({ discarded: 0, serverTold: true })
+
+  // Somebody comes back, and things go on without the frozen tab.
+  const next = await openTab(chromium, lab)
+  await lab.publish('board', 'after')
+  await expect.poll(() => next.evaluate(() => window.probe.views['board'])).toEqual(lab.database.get('board'))
+  await session.send('Page.setWebLifecycleState', { state: 'active' })
+  await frozen.bringToFront()
+  await expect.poll(() => frozen.evaluate(() => window.probe.state().status)).toBe('closed')
+  await lab.publish('board', 'last')
+  await expect.poll(() => next.evaluate(() => window.probe.views['board']?.at(-1))).toBe('last')
+  expect((await received(frozen)).map(({ data }) => data)).toEqual(['before'])
+})
