@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ownerLockName } from '../src/bridge/lock-names.ts'
+import type { Store } from '../src/core/ports.ts'
+import { HoldfastError } from '../src/protocol/errors.ts'
 import type { FlushRefusal } from '../src/protocol/messages.ts'
 import { flushOutbox } from './flush-outbox.ts'
 import { createFlushWorld, flushed, idOf, MAX_AGE_MS, reach, SCOPE, type FlushWorld } from './testing/flush-world.ts'
@@ -63,6 +65,24 @@ describe('flushing the outbox', () => {
     if (stored) stored.outbox = { ...stored.outbox, entries: stored.outbox.entries.map((entry) => ({ ...entry, mayRepeat: true })) }
     await run(world)
     expect(world.endpoint.asked[0]?.flush.entries[0]).toMatchObject({ mayRepeat: true })
+  })
+
+  it('(W2) [SW12] leaves an outbox that cannot be read to a tab, and is not called again for it', async () => {
+    const world = createFlushWorld()
+    await world.queue([{}])
+    const store = (): Promise<Store> =>
+      Promise.resolve({
+        ...world.store(),
+        open: () => Promise.reject(new HoldfastError('storage-corrupt', 'The stored outbox cannot be read.')),
+      })
+    expect(await flushOutbox({ ...world.ports, store }, SCOPE, MAX_AGE_MS, new AbortController().signal)).toEqual({
+      end: 'tab',
+      why: 'corrupt',
+    })
+    expect(world.log).toContainEqual(expect.objectContaining({ level: 'error', event: 'flush-failed' }))
+    expect(world.endpoint.asked).toEqual([])
+    expect(world.left()).toEqual([idOf(1)])
+    await isFree(world)
   })
 
   it('[SW11] settles with the outcomes of the server: replies are kept for tabs that ask, rejected messages are parked', async () => {

@@ -2,6 +2,7 @@ import type { Locks } from '../src/bridge/liveness.ts'
 import { ownerLockName } from '../src/bridge/lock-names.ts'
 import { settleThrough } from '../src/core/outbox.ts'
 import type { Clock, Log, OutboxState, Store, StoredFlush } from '../src/core/ports.ts'
+import { HoldfastError } from '../src/protocol/errors.ts'
 import { decodeFlushAnswer } from '../src/protocol/flush-codec.ts'
 import type { FlushAnswer } from '../src/protocol/messages.ts'
 import { flushText } from './flush-text.ts'
@@ -17,7 +18,7 @@ export interface FlushPorts {
   readonly clock: Clock
   readonly locks: Locks
   readonly log: Log
-  /** A store that is not open yet; `null` when the browser holds none of that scope. */
+  /** A store that is not open yet; `null` when the browser holds none of that scope. One that cannot be read is left to a tab as it is. */
   store(scope: string): Promise<Store | null>
   /** What came back of a POST of JSON; `text` is `null` when that is not JSON. Rejects when nothing came back. */
   readonly post: (
@@ -46,7 +47,9 @@ export async function flushOutbox(ports: FlushPorts, scope: string, maxAgeMs: nu
     return ended
   } catch (error) {
     ports.log({ level: 'error', event: 'flush-failed', message: String(error) })
-    return { end: 'again', why: 'failed' }
+    // What is left of it has to be told, and there is nobody here to tell.
+    const isCorrupt = error instanceof HoldfastError && error.code === 'storage-corrupt'
+    return isCorrupt ? { end: 'tab', why: 'corrupt' } : { end: 'again', why: 'failed' }
   }
 }
 

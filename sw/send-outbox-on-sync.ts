@@ -27,7 +27,7 @@ const ports: FlushPorts = {
     // Opening one that is not there would make it.
     const known = await indexedDB.databases()
     if (!known.some((database) => database.name === name)) return null
-    return createIndexedDbStore({ name, clock, random, limits: DEFAULT_OUTBOX, durability: 'strict' })
+    return createIndexedDbStore({ name, clock, random, limits: DEFAULT_OUTBOX, durability: 'strict', repairs: false })
   },
   post: postOutbox,
 }

@@ -383,6 +383,23 @@ describe('an IndexedDB store', () => {
       })
     }
 
+    it('(W2) (D4) [ST13] throws where it may not repair, and leaves everything, the lease too, to the next owner', async () => {
+      const profile = newProfile()
+      const hub = profile.store()
+      await hub.open()
+      await hub.append(newMessages('a', 'b', 'c'), false)
+      hub.close()
+      await profile.tamper('outbox', (objects) => objects.put([{ ...newMessages('b')[0], n: 3 }], 3))
+      const before = await Promise.all(['run', 'outbox'].map((store) => profile.rows(store)))
+      const { name, clock } = profile
+      const random = createTestRandom()
+      const flush = createIndexedDbStore({ name, clock, random, limits: WIDE_LIMITS, durability: 'strict', repairs: false })
+      await expect(flush.open()).rejects.toMatchObject({ code: 'storage-corrupt' })
+      flush.close()
+      expect(await Promise.all(['run', 'outbox'].map((store) => profile.rows(store)))).toEqual(before)
+      expect((await profile.store().open()).corrupt).toBe(true)
+    })
+
     it.each<[string, (row: object) => unknown]>([
       ['is missing', () => undefined],
       ['has no client id', (row) => ({ ...row, client: undefined })],

@@ -24,6 +24,11 @@ export interface IndexedDbStoreOptions {
   readonly openDeadlineMs?: number
   /** The versions of the database. @defaultValue {@link SCHEMA_STEPS} */
   readonly steps?: readonly SchemaStep[]
+  /**
+   * Whether `open` replaces what cannot be trusted by what is left of it. If not it throws `storage-corrupt` and changes nothing: that is for whoever cannot tell the app.
+   * @defaultValue true
+   */
+  readonly repairs?: boolean
 }
 
 /** What the store knows while it is open: the outbox as the database holds it, and under which lease. */
@@ -37,7 +42,7 @@ interface Open {
  * dropped is opened again once per call. Between calls the outbox is also held in memory: only the owner writes, so the two cannot differ.
  */
 export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
-  const { name, clock, random, limits, durability, openDeadlineMs = 5_000, steps = SCHEMA_STEPS } = options
+  const { name, clock, random, limits, durability, openDeadlineMs = 5_000, steps = SCHEMA_STEPS, repairs = true } = options
   const lostListeners: ((why: string) => void)[] = []
   const fencedListeners: (() => void)[] = []
   const connection = createConnection({
@@ -126,7 +131,7 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
     let taken: Open | null = null
     await connection.transact([...OUTBOX_STORES, ...CACHE_STORES], async (tx) => {
       const cache = await readCache(tx)
-      const lease = await takeLease(tx, random)
+      const lease = await takeLease(tx, random, repairs)
       taken = { own: lease.own, stored: lease.stored }
       corrupt = lease.corrupt
       channels = cache.channels

@@ -36,23 +36,30 @@ async function findRows(tx: WriteTransaction): Promise<FoundRows> {
 /** Reads the outbox again after a reconnection; the caller has seen that it is still the owner. */
 export async function rereadOutbox(tx: WriteTransaction, random: Random): Promise<StoredOutbox> {
   const { stored, corrupt } = readOutbox(await findRows(tx), random)
-  if (corrupt) throw new HoldfastError('storage-corrupt', 'The stored outbox can no longer be read.')
+  if (corrupt) throw corruptOutbox()
   return stored
 }
 
-/** Becomes the owner and reads the outbox; what cannot be trusted is replaced by what is left of it, in the same transaction. */
+/** What is said where rows cannot be trusted and are not replaced. */
+function corruptOutbox(): HoldfastError {
+  return new HoldfastError('storage-corrupt', 'The stored outbox cannot be read.')
+}
+
+/** Becomes the owner and reads the outbox; what cannot be trusted is replaced by what is left of it, in the same transaction, or is `storage-corrupt` where that is not wanted. */
 export async function takeLease(
   tx: WriteTransaction,
   random: Random,
+  repairs: boolean,
 ): Promise<{ stored: StoredOutbox; corrupt: boolean; own: Ownership; writes: Writes }> {
   const found = await findRows(tx)
   const { stored, corrupt } = readOutbox(found, random)
+  if (corrupt && !repairs) throw corruptOutbox()
   // Without a readable row nobody knows who owned the database: a new identity fences every earlier owner.
   const own = isRunRow(found.run)
     ? { store: found.run.store, lease: found.run.lease + 1, signOuts: found.run.signOuts ?? 0 }
     : { store: random.id(), lease: 1, signOuts: 0 }
-  const repairs = corrupt ? rewriteAll(tx, stored) : []
-  return { stored, corrupt, own, writes: [...repairs, putRun(tx, own, stored.outbox)] }
+  const repair = corrupt ? rewriteAll(tx, stored) : []
+  return { stored, corrupt, own, writes: [...repair, putRun(tx, own, stored.outbox)] }
 }
 
 /** Replaces everything of the outbox by what is left after a sign-out. */
