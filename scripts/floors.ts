@@ -25,7 +25,7 @@ const FLOORS: { readonly [room: string]: { readonly rooms: readonly string[]; re
   sw: ADAPTER,
   demo: APP,
   // Client and server in one thread: the one room that sees both sides.
-  sim: { rooms: [...BELOW_HOSTS, 'hub', 'page', 'server', 'testing'], packages: /^(node:.+|vite)$/ },
+  sim: { rooms: [...BELOW_HOSTS, 'hub', 'page', 'server', 'sw', 'testing'], packages: /^(node:.+|vite)$/ },
   // They drive the demo as a person would, and `scripts` finds the browser for them.
   e2e: { ...APP, rooms: ['scripts', 'demo'] },
   bench: { ...APP, rooms: ['scripts', 'demo'] },

@@ -5,7 +5,7 @@ import { isTest, sourceFiles } from './source-files.ts'
 
 const documents = ['src/protocol/PROTOCOL.md', 'src/core/SPEC.md', 'sw/SPEC.md'].filter((path) => existsSync(path))
 const stated = documents.flatMap((path) => statedRules(readFileSync(path, 'utf8')))
-const tests = sourceFiles('src', 'e2e', 'engines', 'scripts', 'sw').filter(isTest)
+const tests = sourceFiles('src', 'e2e', 'engines', 'scripts', 'sim', 'sw').filter(isTest)
 const cited = tests.flatMap((file) => citedRules(file).map((rule) => ({ rule, path: file.path })))
 
 describe('rules', () => {

@@ -1,4 +1,6 @@
+import { sync } from './faults/flush.ts'
 import type { Payload, SimTab } from './world/sim-tab.ts'
+import type { Profile } from './world/profile.ts'
 import type { World } from './world/world.ts'
 
 /** Messages of one simulation, up and down together. */
@@ -22,6 +24,7 @@ export function planActivity(world: World): void {
   for (let at = random.integer(1, 6); at > 0; at--) plan(() => decide(world))
   for (let at = random.integer(0, 3); at > 0; at--) plan(() => withTab(world, (tab) => tab.sendVolatile()))
   for (let at = random.integer(0, 3); at > 0; at--) plan(() => withTab(world, (tab) => tab.retryNow()))
+  for (let at = random.integer(0, 4); at > 0; at--) plan(() => void sync(world, world.pick(world.profiles) as Profile, 0))
 }
 
 /** Publishes from the server's own code, when there is a server. */

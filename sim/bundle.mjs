@@ -24,7 +24,7 @@ export async function bundle(edits = []) {
         name: 'sabotage',
         enforce: 'pre',
         transform(code, id) {
-          const mine = edits.filter(({ file }) => id.endsWith(`/src/${file}`))
+          const mine = edits.filter(({ file }) => id.endsWith(file.startsWith('sw/') ? `/${file}` : `/src/${file}`))
           for (const edit of mine) {
             if (code.split(edit.find).length !== 2) throw new Error(`${edit.file} does not hold exactly once: ${edit.find}`)
             code = code.replace(edit.find, () => edit.put)

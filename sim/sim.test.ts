@@ -39,6 +39,25 @@ describe('the simulator', () => {
     expect(lines.filter((line) => line.startsWith('0 tab ')).length).toBeGreaterThanOrEqual(4)
   }, 60_000)
 
+  it('[I13] has service workers send outboxes beside and between hubs, with everything that comes between them and the server', async () => {
+    const { report } = await runBundle(script, 0, 60, 'all')
+    expect(report.failures).toEqual([])
+    const { counts } = report
+    const happened = Object.keys(counts).flatMap((name) => /^fault (B10|B11|X\d|W\d)/.exec(name)?.[1] ?? [])
+    expect([...new Set(happened)].toSorted()).toEqual(['B10', 'B11', 'W1', 'W3', 'X1', 'X2', 'X4', 'X5', 'X6'])
+    expect(counts['flushes answered']).toBeGreaterThan(60)
+    expect(counts['flushes ended: hub']).toBeGreaterThan(60)
+  }, 120_000)
+
+  it('[I25] [I26] has people sign out in every way, and others come after them', async () => {
+    const { report } = await runBundle(script, 1_000, 60, 'all')
+    expect(report.failures).toEqual([])
+    const { counts } = report
+    expect(Object.keys(counts).filter((name) => name.startsWith('fault V3 signs out'))).toHaveLength(4)
+    for (const name of ['signed out', 'signed out, and kept the outbox', 'sign-outs that the server was not told of'])
+      expect(counts[name], name).toBeGreaterThan(10)
+  }, 120_000)
+
   it.each(ONCE_FAILED)(
     'seed %i passes: %s',
     async (seed) => {

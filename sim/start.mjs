@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { bundle } from './bundle.mjs'
 import { runBundle } from './run-bundle.mjs'
-import { SABOTAGES, WAITING } from './sabotage/sabotages.mjs'
+import { SABOTAGES } from './sabotage/sabotages.mjs'
 import { printTotals } from './print-totals.mjs'
 
 /** Seeds of one day. */
@@ -76,7 +76,6 @@ async function sabotage() {
     }
   }
   await Promise.all(Array.from({ length: Math.max(1, whole('processes', values.processes)) }, work))
-  for (const { number, name, waitsFor } of WAITING) console.log(`${String(number).padStart(3)} ${name}: waits for ${waitsFor}`)
   console.log(`${chosen.length - missed} of ${chosen.length} caught`)
   return missed
 }

@@ -32,8 +32,8 @@ export function whatIsStuck(world: World): string {
       if (isUsed && !isForgetful && outbox && outbox.entries.length > 0) return `${profile.name} ${scope} holds ${JSON.stringify(outbox)}`
     }
   }
-  const { queued } = world.server.core.metrics()
-  return queued > 0 ? `${queued} numbers are on their way on the server` : ''
+  const { queued, flushes } = world.server.core.metrics()
+  return queued + flushes > 0 ? `${queued} numbers and ${flushes} flushes are on their way on the server` : ''
 }
 
 /** What must be true in the end. */

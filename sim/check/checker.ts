@@ -8,8 +8,10 @@ import type { Process } from '../world/process.ts'
 import type { Profile } from '../world/profile.ts'
 import type { Payload, SimTab } from '../world/sim-tab.ts'
 import type { World } from '../world/world.ts'
+import { FlushBook } from './flush-book.ts'
 import { LogBook, type LogEntryFacts } from './log-book.ts'
 import { StoredOutbox } from './stored-outbox.ts'
+import { SignOutBook } from './sign-out-book.ts'
 import type { Place } from './stream.ts'
 import { TriesBook } from './tries-book.ts'
 import { UpwardBook } from './upward-book.ts'
@@ -25,6 +27,8 @@ export class Checker {
   readonly tries: TriesBook
   readonly outbox: StoredOutbox
   readonly wires: WireTap
+  readonly flushes: FlushBook
+  readonly signOuts: SignOutBook
   readonly #world: World
   readonly #logs: LogBook
   readonly #sessions = new Map<string, string | null>()
@@ -36,6 +40,8 @@ export class Checker {
     this.tries = new TriesBook(world)
     this.outbox = new StoredOutbox(world)
     this.wires = new WireTap(world)
+    this.flushes = new FlushBook(world)
+    this.signOuts = new SignOutBook(world)
     this.#logs = new LogBook(world)
   }
 

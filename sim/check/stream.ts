@@ -66,6 +66,7 @@ export class Stream {
 
   #snapshot({ epoch, offset }: Place): void {
     const { check } = this.#world
+    check.signOuts.hears(this.#tab, this.channel)
     this.#world.trace('snapshot', this.#name, epoch, offset)
     check.holds(
       this.#mayJump || (this.place?.epoch === epoch && this.place.offset <= offset),
@@ -77,6 +78,7 @@ export class Stream {
 
   #message({ offset, id }: ChannelMessage): void {
     const { check } = this.#world
+    check.signOuts.hears(this.#tab, this.channel)
     this.#world.trace('message', this.#name, offset)
     const entry = check.entryOf(id)
     const isOther = entry !== undefined && entry.key !== this.#key
@@ -95,6 +97,7 @@ export class Stream {
 
   #recovered(count: number): void {
     const { check } = this.#world
+    check.signOuts.hears(this.#tab, this.channel)
     this.#world.trace('recovered', this.#name, count)
     this.#world.totals.count('recoveries told')
     const announced = check.announcedTo(this.#tab, this.channel, this.#recoveredMs)

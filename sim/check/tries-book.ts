@@ -2,13 +2,17 @@ import type { Process } from '../world/process.ts'
 import type { World } from '../world/world.ts'
 
 const MAX_TRIES_A_MINUTE = 20
-/** Tries are counted when they begin; a page has ten seconds to give its credential before the socket is opened. */
-const WINDOW_MS = 50_000
+/** A minute, less what clocks that tell whole milliseconds may be off. */
+const WINDOW_MS = 59_990
+/** A page has so long to give a credential, before another one is asked. */
+const CREDENTIAL_MS = 10_100
 
 /** The tries of one hub. */
 interface Tries {
   readonly atMs: number[]
   lastMs: number | null
+  /** Since when pages are asked for a credential, and when the last one was. */
+  askedMs: readonly [first: number, last: number] | null
   /** Tries that were not answered, since the delays began anew. */
   failures: number
   /** When the last one was answered. */
@@ -36,8 +40,11 @@ export class TriesBook {
     totals.count('tries')
     const tries = this.#of(hub)
     if (tries.lastMs !== null) this.#holdsWait(hub, tries, nowMs - tries.lastMs)
-    while ((tries.atMs[0] ?? nowMs) <= nowMs - WINDOW_MS) tries.atMs.shift()
-    tries.atMs.push(nowMs)
+    // Tries are counted when they begin, which is with the question for a credential.
+    const beganMs = tries.askedMs?.[0] ?? nowMs
+    while ((tries.atMs[0] ?? beganMs) <= beganMs - WINDOW_MS) tries.atMs.shift()
+    tries.atMs.push(beganMs)
+    tries.askedMs = null
     tries.lastMs = nowMs
     // Until it is answered.
     tries.failures++
@@ -76,13 +83,24 @@ export class TriesBook {
     this.#of(hub).mayHurry = true
   }
 
+  /** The hub says something to a page. */
+  says(hub: Process, data: unknown): void {
+    if ((data as { readonly path?: readonly string[] }).path?.[0] !== 'credential') return
+    const { nowMs } = this.#world.schedule
+    const tries = this.#of(hub)
+    const [first, last] = tries.askedMs ?? [nowMs, nowMs]
+    tries.askedMs = [nowMs - last > CREDENTIAL_MS ? nowMs : first, nowMs]
+  }
+
   /** A page says something to the hub. */
   hears(hub: Process, data: unknown): void {
+    if (!(data instanceof Object)) return
     const { path, argumentList } = data as {
       readonly path?: readonly string[]
       readonly argumentList?: readonly { readonly value?: unknown }[]
     }
-    if (path?.[0] !== 'attach' && path?.[0] !== 'signal') return
+    // Who signs out has the hub send what it can first, now.
+    if (path?.[0] !== 'attach' && path?.[0] !== 'signal' && path?.[0] !== 'signOut') return
     const tries = this.#of(hub)
     tries.mayHurry = true
     if (argumentList?.[0]?.value === 'retry') tries.failures = 0
@@ -91,6 +109,11 @@ export class TriesBook {
   /** The clock that counts a hub's tries has jumped. */
   forget(hub: Process): void {
     this.#of(hub).atMs.length = 0
+  }
+
+  /** The user has left: what this hub does next it does for another client, whose tries are counted anew. */
+  left(hub: Process): void {
+    this.#hubs.delete(hub)
   }
 
   /** The delay grows with every failure in a row, and begins anew only after a connection that was stable. */
@@ -120,7 +143,7 @@ export class TriesBook {
   #of(hub: Process): Tries {
     const known = this.#hubs.get(hub)
     if (known) return known
-    const tries: Tries = { atMs: [], lastMs: null, failures: 0, answeredMs: null, isRefused: false, mayHurry: false }
+    const tries: Tries = { atMs: [], lastMs: null, askedMs: null, failures: 0, answeredMs: null, isRefused: false, mayHurry: false }
     this.#hubs.set(hub, tries)
     return tries
   }

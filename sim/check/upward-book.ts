@@ -28,15 +28,17 @@ export interface SentFacts {
   isMarked: boolean
   /** Its sender was told that nobody knows whether it takes effect. */
   isDoubtful: boolean
+  /** Its user left before it was sent, and had it deleted. */
+  isForgotten: boolean
   /** What faults have done to the storage that held it. */
   readonly excuses: Set<Excuse>
 }
 
 /**
- * What a fault did to a storage: emptied it, put an older copy back, copied it, or let it be kept in memory only. `unheard`: emptied it before the page
+ * What a fault did to a storage: emptied it, put an older copy back, copied it, or let it be kept in memory only. `signed out`: its user had it deleted. `unheard`: emptied it before the page
  * heard that the message was there. `never compared`: emptied it after an older copy was put back, and before a server could say that it is older.
  */
-export type Excuse = 'emptied' | 'rolled back' | 'copied' | 'memory' | 'unheard' | 'never compared'
+export type Excuse = 'emptied' | 'rolled back' | 'copied' | 'memory' | 'unheard' | 'never compared' | 'signed out'
 
 /** Every message that was sent: what was promised of it, and what became of it. */
 export class UpwardBook {
@@ -76,6 +78,7 @@ export class UpwardBook {
       isPutAside: false,
       isMarked: false,
       isDoubtful: false,
+      isForgotten: false,
       excuses: new Set(),
     }
     this.all.set(id, facts)
@@ -143,18 +146,21 @@ export class UpwardBook {
     // The server lost its memory, and the store went back to before it learnt of that: neither knows the client id in between.
     // A server may lose it before it has committed anything: it is a ledger all the same, and what was learnt from it is taken back.
     const ledgers = this.#ledgers.get(storageOf(facts.tab.profile.name, facts.tab.user))?.size ?? 0
-    const isForgotten = facts.excuses.has('rolled back') && ledgers > 1 && !facts.clients.has(`${ledger} ${client}`)
-    if (facts.applied > 1 && !facts.isMarked && isForgotten) totals.count('repeated after both sides lost their memory')
+    const isLostTwice = facts.excuses.has('rolled back') && ledgers > 1 && !facts.clients.has(`${ledger} ${client}`)
+    if (facts.applied > 1 && !facts.isMarked && isLostTwice) totals.count('repeated after both sides lost their memory')
     facts.clients.add(`${ledger} ${client}`)
     // Nobody had told its page that it was queued, and what knew of it is gone: the page offers it again.
     const isUnheard = facts.excuses.has('unheard')
     // What the storage did not remember to have sent was queued again when that storage was lost, too.
     const isUncompared = facts.excuses.has('never compared')
-    const isAnnounced = facts.isMarked || facts.excuses.has('copied') || isForgotten || isUnheard || isUncompared
+    const isAnnounced = facts.isMarked || facts.excuses.has('copied') || isLostTwice || isUnheard || isUncompared
     check.holds(facts.applied === 1 || isAnnounced, 'I7', () => `${id} took effect ${facts.applied} times`)
     const { tab, payload, isRetry, behind } = facts
     const isCancelled = facts.message.fate === 'cancelled' && !facts.excuses.has('rolled back') && !facts.excuses.has('copied')
     check.holds(!isCancelled, 'I6', () => `${id} was cancelled and takes effect`)
+    // A copy of the storage, and an older one, hold what was deleted here.
+    const isForgotten = facts.isForgotten && !facts.excuses.has('rolled back') && !facts.excuses.has('copied')
+    check.holds(!isForgotten, 'I26', () => `${id} was deleted when its user left, and takes effect`)
     const last = this.#lastOrder.get(tab.number) ?? 0
     // What is doubtful may still be on its way through the server when others are sent under another client id.
     const isExcused = facts.isMarked || facts.isDoubtful || facts.excuses.size > 0
@@ -185,8 +191,23 @@ export class UpwardBook {
       if (why === 'rolled back') this.#uncompared.add(key)
       if (why === 'emptied' && excuses.has('rolled back') && this.#uncompared.has(key)) excuses.add('never compared')
       if (why === 'emptied' && !isQueued && profile.disk(scope).knows(facts.id)) excuses.add('unheard')
+      // The page stands still: it has not heard what a hub without storage, which is gone, made of it, and offers it to the next.
+      if (why === 'memory' && !isQueued && tab.process.isPaused) excuses.add('unheard')
       if (applied === 0 || why === 'copied' || why === 'rolled back') excuses.add(why)
     }
+  }
+
+  /** A user has left, and had these deleted before they were sent. */
+  forgotten(ids: readonly string[]): void {
+    for (const id of ids) {
+      const facts = this.all.get(id)
+      if (facts) facts.isForgotten = true
+    }
+  }
+
+  /** A page stands still while what knew of its messages is forgotten. */
+  unheard(tab: SimTab): void {
+    for (const facts of this.all.values()) if (facts.tab === tab && !facts.isQueued) facts.excuses.add('unheard')
   }
 
   /** A server answers the hello of a hub. */

@@ -1,4 +1,5 @@
 import type { ClientMessage, ServerMessage } from '../../src/protocol/index.ts'
+import type { Process } from '../world/process.ts'
 import type { Wire } from '../world/wire.ts'
 import type { World } from '../world/world.ts'
 import type { Place } from './stream.ts'
@@ -37,6 +38,8 @@ export class WireTap {
   /** Highest connection number that was accepted, by session. */
   readonly #newest = new Map<string, number>()
   readonly #sessions = new Map<string, Remembered>()
+  /** Whether a hub is the one that may send. */
+  readonly hubs: Map<Process, () => boolean> = new Map()
   /** Where replays of a channel end, the newest last, by browser, user and channel. */
   readonly announced: Map<string, (Place & { readonly atMs: number })[]> = new Map()
   /** Where a channel was begun that has no values, by browser, user and channel. */
@@ -47,6 +50,10 @@ export class WireTap {
   }
 
   clientSays(wire: Wire, text: string): void {
+    const { check } = this.#world
+    check.holds(this.hubs.get(wire.hub)?.() === true, 'I4', () => `${wire.hub.name} sends without the owner lock`)
+    // It is the server's to forget the session now, and nobody's to say when it does.
+    if (text.startsWith('{"type":"sign_out"')) this.#sessions.delete(this.#seen.get(wire.id)?.session ?? '')
     if (!/^\{"type":"(hello|subscribe)"/.test(text)) return
     const message = JSON.parse(text) as ClientMessage
     if (message.type === 'hello') {
@@ -72,6 +79,12 @@ export class WireTap {
   clientHears(wire: Wire, text: string): void {
     const seen = this.#seen.get(wire.id)
     if (seen && text.startsWith('{"type":"session_')) this.#world.check.upward.compared(wire.link.name, seen.user)
+  }
+
+  /** The server has ended the session of a connection. */
+  signedOut(wire: Wire): void {
+    const seen = this.#seen.get(wire.id)
+    if (seen) this.#world.check.signOuts.ended(seen.session, seen.client)
   }
 
   serverSays(wire: Wire, text: string): void {
@@ -110,6 +123,8 @@ export class WireTap {
     const before = named === null ? undefined : this.#sessions.get(named)
     const livesMs = settings.server.sessions?.ttlMs ?? 0
     const isKnown = before?.ledger === ledger && before.user === user && nowMs - before.seenMs < livesMs
+    const isOver = type === 'session_restored' && check.signOuts.hasEnded(named)
+    check.holds(!isOver, 'I27', () => `${named} of ${user} was resumed after ${user} had signed out`)
     check.holds(!isKnown || type === 'session_restored', 'I22', () => `${named} of ${user} was not resumed`)
     this.#sessions.set(session.id, { ledger, user, seenMs: nowMs })
   }

@@ -1,3 +1,4 @@
+import { createPorts } from '../world/port.ts'
 import { disksOf, openTab, restartBrowser, someTab, someTimeMs, someWorker, type Fault } from './fault.ts'
 import type { World } from '../world/world.ts'
 import type { Profile } from '../world/profile.ts'
@@ -20,6 +21,21 @@ function stop(world: World, profile: Profile, tells: boolean, takesLocks: boolea
   world.schedule.at(someTimeMs(world, 60_000), () => tab.goOn())
   return true
 }
+
+/** What any script of the origin can post to the worker. */
+const ODD: readonly unknown[] = [
+  null,
+  42,
+  'hello',
+  [],
+  {},
+  { id: '1', type: 'APPLY', path: ['__proto__', 'toString'], argumentList: [] },
+  { id: '2', type: 'APPLY', path: ['send'], argumentList: [{ type: 'RAW', value: [{ id: 'x' }] }] },
+  { id: '3', type: 'APPLY', path: ['attach'], argumentList: [{ type: 'RAW', value: { bridge: 99 } }] },
+  { id: '4', type: 'SET', path: ['send'], value: { type: 'RAW', value: null } },
+  { id: '5', type: 'CONSTRUCT', path: ['attach'], argumentList: [] },
+  { id: '6', type: 'ENDPOINT', path: [] },
+]
 
 /** What browsers, pages and workers do. */
 export const BROWSER_FAULTS: readonly Fault[] = [
@@ -111,6 +127,17 @@ export const BROWSER_FAULTS: readonly Fault[] = [
   {
     kind: 'B15 a page is opened twice at once',
     inject: (world, profile) => profile.liveTabs.length < 4 && (openTab(world, profile), openTab(world, profile), true),
+  },
+  {
+    kind: 'W1 something odd is posted to the worker',
+    inject: (world, profile) => {
+      const [worker, tab] = [someWorker(world, profile), someTab(world, profile)]
+      if (!worker || !tab) return false
+      const [here, there] = createPorts(world.schedule, tab.process, worker.process, () => world.random.next() * 2)
+      worker.join(tab, there)
+      for (let at = world.random.integer(1, 40); at > 0; at--) here.postMessage(world.pick(ODD))
+      return true
+    },
   },
   { kind: 'B17 a page has no time', inject: (world, profile) => stop(world, profile, false, false) },
   {

@@ -18,7 +18,8 @@ export const PEOPLE_FAULTS: readonly Fault[] = [
   {
     kind: 'T2 the machine sleeps',
     inject: (world, profile) => {
-      const sleepers = [...profile.liveTabs, ...profile.liveWorkers].map(({ process }) => process).filter((process) => !process.isPaused)
+      const all = [...profile.liveTabs, ...profile.liveWorkers, profile.serviceWorker].map(({ process }) => process)
+      const sleepers = all.filter((process) => process.isAlive && !process.isPaused)
       const sinceMs = world.schedule.nowMs
       for (const process of sleepers) process.pause()
       profile.link.change({ holdsUp: true, holdsDown: true })

@@ -1,13 +1,23 @@
 import { BROWSER_FAULTS } from './browser.ts'
 import type { Fault } from './fault.ts'
+import { FLUSH_FAULTS } from './flush.ts'
 import { NETWORK_FAULTS } from './network.ts'
 import { PEOPLE_FAULTS } from './people.ts'
 import { SERVER_FAULTS } from './server.ts'
+import { SIGN_OUT_FAULTS } from './sign-out.ts'
 import { NEEDS_BACKUPS, STORAGE_FAULTS } from './storage.ts'
 import type { World } from '../world/world.ts'
 
 /** Every kind of fault there is. */
-export const FAULTS: readonly Fault[] = [...NETWORK_FAULTS, ...SERVER_FAULTS, ...BROWSER_FAULTS, ...STORAGE_FAULTS, ...PEOPLE_FAULTS]
+export const FAULTS: readonly Fault[] = [
+  ...NETWORK_FAULTS,
+  ...SERVER_FAULTS,
+  ...BROWSER_FAULTS,
+  ...FLUSH_FAULTS,
+  ...STORAGE_FAULTS,
+  ...PEOPLE_FAULTS,
+  ...SIGN_OUT_FAULTS,
+]
 
 /** Faults of one simulation, and kinds among them at least. */
 const COUNT = 20

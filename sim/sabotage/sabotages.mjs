@@ -1,5 +1,7 @@
 // Deliberate bugs. Each is a change of the product's text while it is bundled for the simulator: nothing of it is in the product.
 // `number` is the place in the list of bugs that a checker of this kind must catch; those without one were real, or are ours.
+import { FLUSH_SABOTAGES } from './flush-sabotages.mjs'
+import { SIGN_OUT_SABOTAGES } from './sign-out-sabotages.mjs'
 
 /**
  * @typedef {object} Sabotage
@@ -91,6 +93,7 @@ export const SABOTAGES = [
   {
     name: 'another memory of the server is not noticed',
     number: 6,
+    seeds: 2000,
     edits: [
       {
         file: 'core/outbox.ts',
@@ -113,6 +116,7 @@ export const SABOTAGES = [
   {
     name: 'live messages overlap with the replay',
     number: 8,
+    seeds: 2000,
     edits: [
       {
         file: 'server/outbound.ts',
@@ -476,7 +480,6 @@ export const SABOTAGES = [
       { file: 'hub/rescue.ts', find: '  fates.tell(mayRepeat.map(mayRepeatFate))\n', put: '' },
     ],
   },
+  ...FLUSH_SABOTAGES,
+  ...SIGN_OUT_SABOTAGES,
 ]
-
-/** Deliberate bugs of the list whose subject does not exist yet, and what they wait for. */
-export const WAITING = [{ number: 15, name: 'a service worker sends without the lease', waitsFor: 'the service worker in the simulator' }]

@@ -68,6 +68,7 @@ export class Disk {
     const clock = { nowMs, setTimer: (delayMs: number, run: () => void) => process.after(delayMs, run) }
     const inner = createMemoryStore({ clock, random: this.#world.ids, limits, contents })
     let lastMs = 0
+    let lease = 0
 
     /** One transaction: at some time after the call it happens, and at some time after that the worker hears of it. Calls keep their order. */
     const call = <T>(name: keyof Store, work: () => Promise<T>, adds = false): Promise<T> =>
@@ -85,8 +86,13 @@ export class Disk {
           if (this.#world.keepsBackups) this.#keep()
           if (name === 'open') check.tries.beginsAgain(process)
           if (name === 'open') this.#world.trace('disk', process.name, process.isAlive ? 'opens' : 'opens, dead')
-          work().then(
+          const done = work()
+          // As of the transaction itself: what waited behind it may follow before anybody hears.
+          const current = contents.lease
+          if (name === 'open') lease = current
+          done.then(
             (value) => {
+              check.holds(lease === current, 'I4', () => `${process.name}: ${name} under lease ${lease}, and ${current} is current`)
               check.outbox.stored(this, name)
               if (this.trap === 'after') return this.#spring(process)
               answer(() => resolve(value))
@@ -127,7 +133,14 @@ export class Disk {
       appliedSince: (sinceMs) => call('appliedSince', () => inner.appliedSince(sinceMs)),
       saveCache: (changes) => call('saveCache', () => inner.saveCache(changes), true),
       dropCache: (channels) => call('dropCache', () => inner.dropCache(channels)),
-      signOut: (newClient, park) => call('signOut', () => inner.signOut(newClient, park)),
+      signOut: (newClient, park) =>
+        call('signOut', () => {
+          const forgotten = check.signOuts.forgets(this, process, park)
+          return inner.signOut(newClient, park).then((discarded) => {
+            forgotten()
+            return discarded
+          })
+        }),
       onLost: (listener) => {
         this.#lose.push((why) => process.post(() => listener(why)))
       },

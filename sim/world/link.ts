@@ -1,6 +1,7 @@
 import type { OpenSocket } from '../../src/core/ports.ts'
 import type { Process } from './process.ts'
 import type { World } from './world.ts'
+import type { Meddling, Post } from './post.ts'
 import { Wire } from './wire.ts'
 
 /** What the network between one browser and the server is like now. */
@@ -21,6 +22,9 @@ const GOOD: Conditions = { opens: 'normally', holdsUp: false, holdsDown: false, 
 export class Link {
   conditions: Conditions = GOOD
   readonly wires: Set<Wire> = new Set()
+  readonly posts: Set<Post> = new Set()
+  /** What happens to the next requests. */
+  readonly meddlings: Meddling[] = []
   readonly #world: World
   readonly name: string
 
@@ -31,7 +35,7 @@ export class Link {
 
   change(changes: Partial<Conditions>): void {
     this.conditions = { ...this.conditions, ...changes }
-    for (const wire of this.wires) wire.goOn()
+    for (const one of [...this.wires, ...this.posts]) one.goOn()
   }
 
   /** Everything is well again. */
@@ -47,6 +51,7 @@ export class Link {
   /** Ends every connection. `null`: that side is not told. */
   cut(clientAfterMs: number | null, serverAfterMs: number | null): void {
     for (const wire of this.wires) wire.cut(clientAfterMs, serverAfterMs)
+    for (const post of this.posts) post.cut(clientAfterMs)
   }
 
   /** Opens sockets for a worker. */

@@ -6,6 +6,7 @@ interface Request {
   readonly process: Process
   readonly name: string
   readonly isShared: boolean
+  readonly sinceMs: number
   readonly grant: () => void
   readonly lose: () => void
 }
@@ -16,6 +17,8 @@ export class LockTable {
   readonly #delayMs: () => number
   #held: Request[] = []
   #waiting: Request[] = []
+  /** Taken away from processes that have not heard of it. */
+  readonly #lost = new Set<Request>()
 
   /** @param delayMs how long the browser takes to tell that a lock was granted */
   constructor(schedule: Schedule, delayMs: () => number) {
@@ -34,9 +37,21 @@ export class LockTable {
       request: (name: string, ...rest: unknown[]) => this.#request(process, name, rest),
       query: () => {
         const held = this.#held.map(({ name, isShared }): LockInfo => ({ name, mode: isShared ? 'shared' : 'exclusive' }))
-        return Promise.resolve({ held, pending: [] })
+        const pending = this.#waiting.map(({ name }): LockInfo => ({ name }))
+        return Promise.resolve({ held, pending })
       },
     }
+  }
+
+  /** Whether the process has the lock, or believes so because it has not heard yet that it was taken away. */
+  isHeldBy(process: Process, name: string, mayBelieve: boolean = true): boolean {
+    const isIt = (request: Request): boolean => request.process === process && request.name === name
+    return this.#held.some(isIt) || (mayBelieve && [...this.#lost].some(isIt))
+  }
+
+  /** Since when somebody has been waiting for the lock; `null` when nobody is. */
+  waitingSinceMs(name: string): number | null {
+    return this.#waiting.find((request) => request.name === name)?.sinceMs ?? null
   }
 
   /** Takes what a process holds away from it, as WebKit does when a page enters the back–forward cache. */
@@ -57,6 +72,7 @@ export class LockTable {
         process,
         name,
         isShared: mode === 'shared',
+        sinceMs: this.#schedule.nowMs,
         grant: () =>
           void process.after(this.#delayMs(), () => {
             if (signal?.aborted === true) return
@@ -73,7 +89,11 @@ export class LockTable {
             )
           }),
         lose: () => {
-          process.post(() => reject(new DOMException('the lock was taken away', 'AbortError')))
+          this.#lost.add(request)
+          process.post(() => {
+            this.#lost.delete(request)
+            reject(new DOMException('the lock was taken away', 'AbortError'))
+          })
           free()
         },
       }

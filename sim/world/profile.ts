@@ -5,6 +5,7 @@ import { Link } from './link.ts'
 import { LockTable } from './lock-table.ts'
 import { createPorts } from './port.ts'
 import { SimHubs } from './sim-hubs.ts'
+import { SimServiceWorker } from './sim-service-worker.ts'
 import { SimTab } from './sim-tab.ts'
 import { SimWorker } from './sim-worker.ts'
 import { EPOCH_MS } from './epoch.ts'
@@ -19,6 +20,7 @@ export class Profile {
   readonly link: Link
   readonly locks: LockTable
   readonly hubs: SimHubs = new SimHubs()
+  readonly serviceWorker: SimServiceWorker
   readonly workers: Map<string, SimWorker> = new Map()
   readonly disks: Map<string, Disk> = new Map()
   tabs: SimTab[] = []
@@ -35,6 +37,7 @@ export class Profile {
     this.name = name
     this.user = user
     this.link = new Link(world, name)
+    this.serviceWorker = new SimServiceWorker(world, this)
     this.locks = new LockTable(world.schedule, () => world.random.next() * 3)
   }
 
@@ -99,11 +102,14 @@ export class Profile {
     for (const tab of this.liveTabs) tab.process.kill()
     for (const worker of this.liveWorkers) worker.process.kill()
     this.workers.clear()
+    this.serviceWorker.process.kill()
   }
 
   heal(): void {
     this.link.heal()
+    this.link.meddlings.length = 0
     this.isScriptBroken = false
+    this.serviceWorker.process.resume()
     for (const disk of this.disks.values()) disk.heal()
     for (const worker of this.liveWorkers) if (!worker.isWedged) worker.process.resume()
     for (const tab of this.liveTabs) tab.goOn()

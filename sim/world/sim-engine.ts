@@ -133,6 +133,11 @@ export class SimEngine implements Engine {
     return this.#inner.loadClient(client) as ClientRecord | null
   }
 
+  /** When the tokens of a client were revoked last. */
+  revocationOf(client: Id): number {
+    return this.#inner.revokedAtMs(client) as number
+  }
+
   #spring(): null {
     this.trap = null
     this.#world.trace('trap', 'server')

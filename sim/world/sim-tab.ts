@@ -3,6 +3,8 @@ import { createConnection, type Connection } from '../../src/page/connection.ts'
 import { checkOptions } from '../../src/page/options.ts'
 import type { PageEvent, Platform } from '../../src/page/platform.ts'
 import type { SentMessage } from '../../src/page/sent-message.ts'
+import type { HoldfastError } from '../../src/protocol/errors.ts'
+import { keepSyncRegistered } from '../../sw/register/outbox-sync.ts'
 import { Stream } from '../check/stream.ts'
 import { Process } from './process.ts'
 import type { Profile } from './profile.ts'
@@ -33,10 +35,15 @@ export class SimTab {
   isVisible = true
   /** In the back–forward cache, or frozen with notice. */
   isSuspended = false
+  /** Its user has signed out, and it knows. */
+  hasLeft = false
+  /** When it last turned to a hub. */
+  joinedMs = 0
   readonly #world: World
   readonly #stops = new Map<string, () => void>()
   #tell: (event: PageEvent) => void = () => {}
   #order = 0
+  #hide: () => void = () => {}
 
   constructor(world: World, profile: Profile) {
     this.#world = world
@@ -54,7 +61,10 @@ export class SimTab {
       clock: { nowMs: () => profile.nowMs(), setTimer: (delayMs, run) => process.after(delayMs, run) },
       newId: () => world.ids.id(),
       hash: (text) => Promise.resolve(world.scopeOf(text)),
-      startHub: (name) => profile.startHub(this, name),
+      startHub: (name) => {
+        this.joinedMs = world.schedule.nowMs
+        return profile.startHub(this, name)
+      },
       startWorker: notHere,
       openBroadcast: notHere,
       isVisible: () => this.isVisible,
@@ -77,6 +87,24 @@ export class SimTab {
     this.connection = createConnection(options, platform, { release: () => true, ended: () => {} })
     this.connection.on('error', (error) => world.check.errorTold(this, error))
     this.connection.on('outboxRestarted', (restart) => world.check.restartTold(this, restart))
+    this.connection.on('signedOut', () => {
+      world.check.signOuts.told(this)
+      this.hasLeft = true
+      // The app shows its first page again, which is another one.
+      process.after(world.random.next() * 500, () => this.close())
+    })
+    keepSyncRegistered(this.connection, {
+      register: () => (tag) => {
+        if (process.isAlive) profile.serviceWorker.register(tag)
+        return Promise.resolve()
+      },
+      onReady: () => {},
+      onPageHide: (listener) => {
+        this.#hide = listener
+        return () => (this.#hide = () => {})
+      },
+      failed: (error) => world.check.reported(this, error),
+    })
     world.trace('tab', process.name, 'opens', this.user)
   }
 
@@ -88,6 +116,16 @@ export class SimTab {
   /** The app wants a try now. */
   retryNow(): void {
     this.connection.retryNow()
+  }
+
+  /** The user leaves. Resolves when that is over, well or not. */
+  async signOut(park: boolean): Promise<void> {
+    const { signOuts } = this.#world.check
+    this.#world.trace('leaves', this.process.name, park)
+    await this.connection.signOut({ park }).then(
+      (answer) => signOuts.done(this, park, answer),
+      (error: HoldfastError) => signOuts.failed(this, error),
+    )
   }
 
   send(channel: string, kind: Payload['kind']): SentMessage {
@@ -138,6 +176,7 @@ export class SimTab {
   /** Frozen, or put into the back–forward cache: told first, then stopped. */
   suspend(): void {
     if (this.isSuspended) return
+    this.#hide()
     this.#tell('suspended')
     // Some browsers tell the very last moment, others do not.
     if (this.number % 2) this.#tell('frozen')
@@ -156,6 +195,7 @@ export class SimTab {
 
   /** The person closes it. Browsers do not wait for anything. */
   close(): void {
+    this.#hide()
     this.connection.close()
     this.#world.schedule.settle()
     this.process.kill()

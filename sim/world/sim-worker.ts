@@ -1,4 +1,4 @@
-import type { parseHubName } from '../../src/bridge/lock-names.ts'
+import { ownerLockName, type parseHubName } from '../../src/bridge/lock-names.ts'
 import { createHub } from '../../src/hub/hub.ts'
 import type { HubPlatform } from '../../src/hub/platform.ts'
 import { createMemoryStore } from '../../src/storage/memory-store.ts'
@@ -64,6 +64,7 @@ export class SimWorker {
     const { ids, check } = this.#world
     const profile = this.#profile
     this.#world.trace('worker', process.name, 'starts')
+    check.wires.hubs.set(process, () => profile.locks.isHeldBy(process, ownerLockName(scope)))
     const clock = { nowMs: () => profile.nowMs(), setTimer: (delayMs: number, run: () => void) => process.after(delayMs, run) }
     const platform: HubPlatform = {
       clock,
@@ -94,6 +95,7 @@ export class SimWorker {
     const hub = createHub(platform)
     return (end) => {
       end.addEventListener('message', ({ data }) => check.tries.hears(process, data))
+      end.tap = (data) => check.tries.says(process, data)
       hub.connect(end)
     }
   }

@@ -3,6 +3,7 @@ import { afterClose, CLOSE, type CloseName } from '../../src/protocol/index.ts'
 import type { Frame, ServerSocket, SocketEvents } from '../../src/server/ports.ts'
 import type { Link } from './link.ts'
 import type { Process } from './process.ts'
+import { Transit } from './transit.ts'
 import type { World } from './world.ts'
 
 /** "Closed abnormally": what a browser says of a connection that broke. */
@@ -12,12 +13,7 @@ const HIGH_WATER_BYTES = 16_384
 /** How long a server waits for the other half of a close. */
 const CLOSE_TIMEOUT_MS = 5_000
 
-interface Parcel {
-  readonly bytes: number
-  readonly deliver: () => void
-}
-
-/** One TCP connection with a WebSocket on it. Nothing overtakes anything on it, and what was lost takes the connection with it. */
+/** One TCP connection with a WebSocket on it. */
 export class Wire implements ServerSocket {
   readonly id: number
   readonly link: Link
@@ -26,8 +22,8 @@ export class Wire implements ServerSocket {
   heardMs = 0
   isOpen = false
   hasClientEnded = false
-  isCut = false
   readonly #world: World
+  readonly #transit: Transit
   readonly #listener: SocketListener
   #events: SocketEvents | null = null
   #server: Process | null = null
@@ -35,14 +31,13 @@ export class Wire implements ServerSocket {
   #isServerClosing = false
   #isBehind = false
   #bytesDown = 0
-  readonly #held: { readonly up: Parcel[]; readonly down: Parcel[] } = { up: [], down: [] }
-  readonly #lastMs: { up: number; down: number } = { up: 0, down: 0 }
 
   constructor(world: World, link: Link, hub: Process, listener: SocketListener) {
     this.#world = world
     this.link = link
     this.hub = hub
     this.#listener = listener
+    this.#transit = new Transit(world, link)
     this.id = world.nextWire++
     // The system closes what a process leaves behind.
     hub.onEnd(() => this.#clientEnds())
@@ -52,15 +47,15 @@ export class Wire implements ServerSocket {
   open(): Socket {
     const { opens } = this.link.conditions
     if (opens === 'refused') this.cut(this.link.latencyMs(), null)
-    else this.#send('up', { bytes: 0, deliver: () => this.#arrive() })
+    else this.#transit.send('up', 0, () => this.#arrive())
     if (opens === 'closed-at-once') this.#world.schedule.at(2 * this.link.latencyMs() + 5, () => this.cut(0, 0))
     return {
       send: (text) => {
         if (this.hasClientEnded || !this.hub.isAlive) return
         this.#world.check.wires.clientSays(this, text)
-        this.#send('up', { bytes: text.length, deliver: () => this.#atServer((events) => events.text(text)) })
+        this.#transit.send('up', text.length, () => this.#atServer((events) => events.text(text)))
       },
-      bufferedBytes: () => this.#held.up.reduce((sum, { bytes }) => sum + bytes, 0),
+      bufferedBytes: () => this.#transit.heldBytes('up'),
       close: () => this.#clientEnds(),
     }
   }
@@ -71,7 +66,7 @@ export class Wire implements ServerSocket {
     const bytes = text.length
     this.#bytesDown += bytes
     if (this.#bytesDown > HIGH_WATER_BYTES) this.#isBehind = true
-    const deliver = (): void => {
+    this.#transit.send('down', bytes, () => {
       this.#bytesDown -= bytes
       if (this.#bytesDown === 0 && this.#isBehind) {
         this.#isBehind = false
@@ -82,20 +77,17 @@ export class Wire implements ServerSocket {
         this.#world.check.wires.clientHears(this, text)
         this.#listener.frame(text)
       })
-    }
-    this.#send('down', { bytes, deliver })
+    })
   }
 
   close(name: CloseName): void {
     if (this.#isServerClosing) return
     this.#isServerClosing = true
     this.#world.trace('close', this.id, name)
-    this.#send('down', {
-      bytes: 0,
-      deliver: () => {
-        this.#tellClient(CLOSE[name].code)
-        this.#world.schedule.at(this.link.latencyMs(), () => this.#tellServer())
-      },
+    if (name === 'signedOut') this.#world.check.wires.signedOut(this)
+    this.#transit.send('down', 0, () => {
+      this.#tellClient(CLOSE[name].code)
+      this.#world.schedule.at(this.link.latencyMs(), () => this.#tellServer())
     })
     this.#world.schedule.at(CLOSE_TIMEOUT_MS, () => this.#tellServer())
   }
@@ -110,41 +102,20 @@ export class Wire implements ServerSocket {
 
   /** Something comes that the server never said. */
   forge(text: string): void {
-    this.#send('down', { bytes: text.length, deliver: () => this.#atClient(() => this.#listener.frame(text)) })
+    this.#transit.send('down', text.length, () => this.#atClient(() => this.#listener.frame(text)))
   }
 
   /** The connection breaks; what is on its way is lost. `null`: that side is not told. */
   cut(clientAfterMs: number | null, serverAfterMs: number | null): void {
-    if (this.isCut) return
-    this.isCut = true
+    if (this.#transit.isCut) return
+    this.#transit.isCut = true
     if (clientAfterMs !== null) this.#world.schedule.at(clientAfterMs, () => this.#tellClient(BROKEN))
     if (serverAfterMs !== null) this.#world.schedule.at(serverAfterMs, () => this.#tellServer())
   }
 
   /** What was held may pass, if the conditions let it. */
   goOn(): void {
-    for (const way of ['up', 'down'] as const) {
-      if (this.#holds(way)) continue
-      for (const parcel of this.#held[way].splice(0)) this.#pass(way, parcel)
-    }
-  }
-
-  #holds(way: 'up' | 'down'): boolean {
-    return way === 'up' ? this.link.conditions.holdsUp : this.link.conditions.holdsDown
-  }
-
-  #send(way: 'up' | 'down', parcel: Parcel): void {
-    if (this.#holds(way) || this.#held[way].length > 0) this.#held[way].push(parcel)
-    else this.#pass(way, parcel)
-  }
-
-  #pass(way: 'up' | 'down', { bytes, deliver }: Parcel): void {
-    const { schedule } = this.#world
-    const atMs = Math.max(this.#lastMs[way], schedule.nowMs + this.link.latencyMs()) + bytes / this.link.conditions.bytesPerMs
-    this.#lastMs[way] = atMs
-    schedule.at(atMs - schedule.nowMs, () => {
-      if (!this.isCut) deliver()
-    })
+    this.#transit.goOn()
   }
 
   /** The request has come to the server's machine. */
@@ -154,27 +125,25 @@ export class Wire implements ServerSocket {
     if (!server.isListening) return this.cut(this.link.latencyMs(), null)
     const { process, core } = server
     process.post(() => {
-      if (this.hasClientEnded || this.isCut) return
+      if (this.hasClientEnded || this.#transit.isCut) return
       this.#server = process
       // Through a silent network nobody hears that the server's machine let go.
-      process.onEnd(() => this.cut(this.#holds('down') ? null : this.link.latencyMs(), null))
+      process.onEnd(() => this.cut(this.#transit.holds('down') ? null : this.link.latencyMs(), null))
       this.#events = core.accept(this, { headers: {}, origin: undefined, remoteAddress: this.link.name })
-      this.#send('down', {
-        bytes: 0,
-        deliver: () =>
-          this.#atClient(() => {
-            this.isOpen = true
-            this.heardMs = this.#world.schedule.nowMs
-            this.#listener.opened()
-          }),
-      })
+      this.#transit.send('down', 0, () =>
+        this.#atClient(() => {
+          this.isOpen = true
+          this.heardMs = this.#world.schedule.nowMs
+          this.#listener.opened()
+        }),
+      )
     })
   }
 
   #clientEnds(): void {
     if (this.hasClientEnded) return
     this.hasClientEnded = true
-    this.#send('up', { bytes: 0, deliver: () => this.#tellServer() })
+    this.#transit.send('up', 0, () => this.#tellServer())
     this.#forget()
   }
 

@@ -1,0 +1,146 @@
+import { createFlusher } from '../../sw/flush-once.ts'
+import { flushOutbox, type FlushPorts } from '../../sw/flush-outbox.ts'
+import { scopeOfTag } from '../../sw/sync-tag.ts'
+import { DEFAULT_OUTBOX } from '../../src/core/settings.ts'
+import { Post } from './post.ts'
+import { Process } from './process.ts'
+import type { Profile } from './profile.ts'
+import type { World } from './world.ts'
+
+/** A browser dispatches a `sync` event that fails so often, and waits at most so long before each. Browsers wait for minutes. */
+const TRIES = 3
+const FIRST_MS = 2_000
+const AGAIN_MS = 30_000
+/** Browsers stop a worker that has had nothing to do for a while. */
+const IDLE_MS = 10_000
+
+/** The service worker of the app in one browser: it sends outboxes when the browser says so. */
+export class SimServiceWorker {
+  process: Process
+  readonly #world: World
+  readonly #profile: Profile
+  /** Tags whose event has not been dispatched yet. */
+  readonly #registered = new Set<string>()
+  #version = 0
+  #events = 0
+  #leave = new AbortController()
+  #flush: (scope: string) => Promise<void> = () => Promise.resolve()
+
+  constructor(world: World, profile: Profile) {
+    this.#world = world
+    this.#profile = profile
+    this.process = new Process(world.schedule, `${profile.name}/sw`)
+    this.process.kill()
+  }
+
+  /** Events that it is at work on. */
+  get isBusy(): boolean {
+    return this.process.isAlive && this.#events > 0
+  }
+
+  /** A page asks for a `sync` event. */
+  register(tag: string): void {
+    if (this.#registered.has(tag)) return
+    this.#registered.add(tag)
+    this.#world.schedule.at(this.#world.random.next() * FIRST_MS, () => {
+      this.#registered.delete(tag)
+      this.sync(tag)
+    })
+  }
+
+  /** The browser dispatches a `sync` event, and again later when it fails or the worker is stopped over it. */
+  sync(tag: string, tries: number = TRIES): void {
+    const { schedule, random, totals, check } = this.#world
+    const scope = scopeOfTag(tag)
+    if (scope === null) return
+    if (!this.process.isAlive) this.#start()
+    const { process } = this
+    let isDone = false
+    const end = (again: boolean): void => {
+      if (isDone) return
+      isDone = true
+      if (this.process === process) this.#events--
+      if (again && tries > 1) schedule.at(random.next() * AGAIN_MS, () => this.sync(tag, tries - 1))
+      else this.#rest()
+    }
+    const finish = (again: boolean): void => {
+      if (process.isAlive) check.flushes.ended(this.#profile, process, scope)
+      process.post(() => end(again))
+    }
+    this.#events++
+    totals.count('sync events')
+    this.#world.trace('sync', process.name, scope)
+    process.onEnd(() => end(true))
+    process.post(() => {
+      void this.#flush(scope).then(
+        () => finish(false),
+        () => finish(true),
+      )
+    })
+  }
+
+  /** An update of the app is accepted: the worker is told to leave, and a new version takes over when it has nothing to do any more. */
+  update(): void {
+    const leave = this.#leave
+    this.#world.trace('update', this.process.name)
+    this.process.post(() => {
+      leave.abort()
+      this.#world.check.flushes.left(this.process)
+      this.#rest()
+    })
+  }
+
+  #rest(): void {
+    const { process } = this
+    if (this.#events > 0) return
+    const restsMs = this.#leave.signal.aborted ? 0 : this.#world.random.next() * IDLE_MS
+    this.#world.schedule.at(restsMs, () => {
+      if (this.process === process && this.#events === 0) process.kill()
+    })
+  }
+
+  #start(): void {
+    const { schedule } = this.#world
+    const process = (this.process = new Process(schedule, `${this.#profile.name}/sw${++this.#version}`))
+    const leave = (this.#leave = new AbortController())
+    const { maxAgeMs = DEFAULT_OUTBOX.maxAgeMs } = this.#world.settings.connect.outbox ?? {}
+    this.#events = 0
+    this.#flush = createFlusher((scope) => flushOutbox(this.#ports(process, scope), scope, maxAgeMs, leave.signal))
+  }
+
+  #ports(process: Process, scope: string): FlushPorts {
+    const { check, totals, settings } = this.#world
+    const profile = this.#profile
+    const limits = { ...DEFAULT_OUTBOX, ...settings.connect.outbox }
+    return {
+      clock: { nowMs: () => profile.nowMs(), setTimer: (delayMs, run) => process.after(delayMs, run) },
+      locks: profile.locks.of(process),
+      log: (entry) => {
+        if (entry.event === 'flush') totals.count(`flushes ended: ${String(entry['why'])}`)
+        this.#world.trace('flush', process.name, JSON.stringify(entry))
+      },
+      store: () => {
+        check.flushes.opens(profile, process, scope)
+        const isThere = profile.disks.get(scope)?.contents.stored != null
+        return Promise.resolve(isThere ? profile.disk(scope).store(process, () => profile.nowMs(), limits) : null)
+      },
+      post: (_url, token, text, signal) => {
+        if (!process.isAlive) return new Promise(() => {})
+        check.flushes.posts(profile, process, scope, text)
+        const meddling = profile.link.meddlings.shift()
+        if (meddling !== undefined) totals.count(`requests meddled with: ${meddling}`)
+        const given = meddling === 'other-token' ? this.#otherToken() : token
+        const answer = new Post(this.#world, profile.link, process, given, text).send(meddling, signal)
+        const over = (): void => check.flushes.answered(process, scope)
+        answer.then(over, over)
+        return answer
+      },
+    }
+  }
+
+  /** A token of another client, or none at all. */
+  #otherToken(): string {
+    const disks = this.#world.profiles.flatMap((profile) => [...profile.disks.values()])
+    return this.#world.pick(disks)?.contents.stored?.flush?.token ?? 'nobody'
+  }
+}
