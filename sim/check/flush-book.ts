@@ -12,6 +12,8 @@ export class FlushBook {
   readonly #world: World
   /** When each flush opened its store, or heard the last answer: who has waited for the lock since before that was to be seen. */
   readonly #lookedMs = new Map<string, number>()
+  /** Stores that were given another client's token: whose outbox it is cannot be told there any more. */
+  readonly #mixedUp = new Set<string>()
   /** Workers that were told to leave. */
   readonly #leaving = new Set<Process>()
 
@@ -49,7 +51,9 @@ export class FlushBook {
     if (stored?.outbox.client !== client || !profile.locks.isHeldBy(process, name, false)) return
     const { acked, sentThrough, entries: held } = stored.outbox
     check.holds(through <= sentThrough, 'SW8', () => `${process.name} sends ${through}, and is marked as sent through ${sentThrough}`)
-    check.holds(user === stored.flush?.user, 'I25', () => `${process.name} sends the outbox of ${stored.flush?.user} as ${user}`)
+    const owner = this.#world.profiles.flatMap(({ tabs }) => tabs).find((tab) => tab.scope === scope)?.user
+    const isOwn = user === owner || this.#mixedUp.has(`${profile.name} ${scope}`)
+    check.holds(isOwn, 'I25', () => `${process.name} sends the outbox of ${owner} as ${user}`)
     for (const entry of entries) {
       const known = held[entry.n - acked - 1]
       const isIt = known?.id === entry.id && (known.skip !== undefined) === 'skip' in entry
@@ -67,6 +71,11 @@ export class FlushBook {
   ended(profile: Profile, process: Process, scope: string): void {
     const isKept = profile.locks.isHeldBy(process, ownerLockName(scope), false)
     this.#world.check.holds(!isKept, 'SW6', () => `${process.name} keeps the owner lock after its flush`)
+  }
+
+  /** A fault stores what the server gave another client. */
+  mixesUp(profile: Profile, scope: string): void {
+    this.#mixedUp.add(`${profile.name} ${scope}`)
   }
 
   /** A worker is told to leave. */

@@ -50,7 +50,7 @@ export class SignOutBook {
       const kept = new Set(stored?.outbox.entries.map(({ id }) => id))
       const isRight = park ? waiting.every(({ id }) => kept.has(id)) : kept.size + (stored?.parked.size ?? 0) === 0
       check.holds(isRight, park ? 'I6' : 'I26', () => `${profile.name} ${scope} holds ${kept.size} of ${waiting.length} messages`)
-      if (park) return
+      if (park) return check.upward.kept(waiting.map(({ id }) => id))
       check.upward.excuse(profile, scope, 'signed out')
       check.upward.forgotten(waiting.filter(({ n }) => n > sentThrough).map(({ id }) => id))
     }

@@ -22,15 +22,21 @@ export class StoredOutbox {
     check.holds(outbox.sentThrough < next, 'I3', () => `${call}: sent through ${outbox.sentThrough} of ${next}`)
   }
 
-  /** Entries are about to be deleted on the strength of an ack. */
-  settles(disk: Disk, through: number, id: string): void {
+  /** Entries are about to be deleted on the strength of an ack, unless the store refuses it. @returns to be called when they are */
+  settles(disk: Disk, through: number, id: string): () => void {
     const { check } = this.#world
-    const outbox = disk.contents.stored?.outbox
-    if (!outbox || through <= outbox.acked) return
-    for (const entry of outbox.entries) {
-      if (entry.n > through) break
-      const isCovered = entry.skip !== undefined || check.upward.wasCommitted(outbox.client, entry.n, entry.id)
-      check.holds(isCovered, 'I2', () => `${entry.id}, number ${entry.n}, is deleted by an ack of ${through} ${id} and was never committed`)
+    const { outbox } = disk.contents.stored ?? {}
+    if (!outbox || through <= outbox.acked) return () => {}
+    const settled = outbox.entries.filter((entry) => entry.n <= through && entry.skip === undefined)
+    return () => {
+      for (const entry of settled) {
+        const isCovered = check.upward.wasCommitted(outbox.client, entry.n, entry.id)
+        check.holds(
+          isCovered,
+          'I2',
+          () => `${entry.id}, number ${entry.n}, is deleted by an ack of ${through} ${id} and was never committed`,
+        )
+      }
     }
   }
 }

@@ -30,6 +30,8 @@ export interface SentFacts {
   isDoubtful: boolean
   /** Its user left before it was sent, and had it deleted. */
   isForgotten: boolean
+  /** Its user left and had it kept, which gave it the number of another client. */
+  isKept: boolean
   /** What faults have done to the storage that held it. */
   readonly excuses: Set<Excuse>
 }
@@ -79,6 +81,7 @@ export class UpwardBook {
       isMarked: false,
       isDoubtful: false,
       isForgotten: false,
+      isKept: false,
       excuses: new Set(),
     }
     this.all.set(id, facts)
@@ -145,8 +148,9 @@ export class UpwardBook {
     check.holds(user === facts.tab.user, 'I25', () => `${id} of ${facts.tab.user} took effect as ${user}`)
     // The server lost its memory, and the store went back to before it learnt of that: neither knows the client id in between.
     // A server may lose it before it has committed anything: it is a ledger all the same, and what was learnt from it is taken back.
+    // Nor does a server know that a client was followed by another when its user left and had the outbox kept.
     const ledgers = this.#ledgers.get(storageOf(facts.tab.profile.name, facts.tab.user))?.size ?? 0
-    const isLostTwice = facts.excuses.has('rolled back') && ledgers > 1 && !facts.clients.has(`${ledger} ${client}`)
+    const isLostTwice = facts.excuses.has('rolled back') && (ledgers > 1 || facts.isKept) && !facts.clients.has(`${ledger} ${client}`)
     if (facts.applied > 1 && !facts.isMarked && isLostTwice) totals.count('repeated after both sides lost their memory')
     facts.clients.add(`${ledger} ${client}`)
     // Nobody had told its page that it was queued, and what knew of it is gone: the page offers it again.
@@ -202,6 +206,14 @@ export class UpwardBook {
     for (const id of ids) {
       const facts = this.all.get(id)
       if (facts) facts.isForgotten = true
+    }
+  }
+
+  /** A user has left, and had these kept under another client id. */
+  kept(ids: readonly string[]): void {
+    for (const id of ids) {
+      const facts = this.all.get(id)
+      if (facts) facts.isKept = true
     }
   }
 

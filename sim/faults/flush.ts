@@ -56,9 +56,11 @@ const meddle = (kind: string, meddling: Meddling): Fault => ({
 /** What the server gave another client is stored in the place of one's own. */
 function mixUp(world: World, profile: Profile): void {
   const all = world.profiles.flatMap((one) => [...one.disks.values()])
-  for (const [, { contents }] of disksOf(profile)) {
+  for (const [scope, { contents }] of disksOf(profile)) {
     const other = world.pick(all.filter((disk) => disk.contents !== contents))?.contents.stored
-    if (contents.stored && other) contents.stored = { ...contents.stored, session: other.session, flush: other.flush }
+    if (!contents.stored || !other) continue
+    contents.stored = { ...contents.stored, session: other.session, flush: other.flush }
+    world.check.flushes.mixesUp(profile, scope)
   }
 }
 

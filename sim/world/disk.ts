@@ -123,8 +123,8 @@ export class Disk {
       bury: (numbers, why) => call('bury', () => inner.bury(numbers, why)),
       settle: (through, id, fates) =>
         call('settle', () => {
-          check.outbox.settles(this, through, id)
-          return inner.settle(through, id, fates)
+          const settled = check.outbox.settles(this, through, id)
+          return inner.settle(through, id, fates).then(settled)
         }),
       recalled: (client, asked, fates, hold) => call('recalled', () => inner.recalled(client, asked, fates, hold)),
       restart: (client, ask) => call('restart', () => inner.restart(client, ask)),
