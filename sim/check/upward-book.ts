@@ -195,8 +195,6 @@ export class UpwardBook {
       if (why === 'rolled back') this.#uncompared.add(key)
       if (why === 'emptied' && excuses.has('rolled back') && this.#uncompared.has(key)) excuses.add('never compared')
       if (why === 'emptied' && !isQueued && profile.disk(scope).knows(facts.id)) excuses.add('unheard')
-      // The page stands still: it has not heard what a hub without storage, which is gone, made of it, and offers it to the next.
-      if (why === 'memory' && !isQueued && tab.process.isPaused) excuses.add('unheard')
       if (applied === 0 || why === 'copied' || why === 'rolled back') excuses.add(why)
     }
   }

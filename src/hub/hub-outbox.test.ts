@@ -149,6 +149,42 @@ describe('the storage of a hub', () => {
     expect([tab.errors, tab.status, tab.durable]).toEqual([['storage-failed'], 'connected', false])
   })
 
+  it('[HU15] [I7] takes nothing into memory from a tab that has not answered where it goes: it would offer it to the next hub as new', async () => {
+    world.alter = (store): Store => ({ ...store, open: () => fail('storage-failed') })
+    const hub = world.hub()
+    const [frozen, other] = [world.tab(hub), world.tab(hub)]
+    frozen.freeze()
+    for (const tab of [frozen, other]) await tab.attach()
+    const socket = await world.accept()
+    const sending = frozen.hub.send([message('a')])
+    await settled()
+    expect(await other.hub.send([message('b')])).toEqual(queued)
+    expect(sent(socket)).toEqual([[1, id('b')]])
+    await frozen.thaw()
+    expect(await sending).toEqual(queued)
+    expect(sent(socket)).toEqual([
+      [1, id('b')],
+      [2, id('a')],
+    ])
+  })
+
+  it('[HU15] [I7] takes nothing into memory from a tab that has not answered that the storage was lost', async () => {
+    const tab = world.tab(world.hub())
+    await tab.attach()
+    const socket = await world.accept()
+    world.alter = (store): Store => ({ ...store, open: () => fail('storage-failed') })
+    tab.freeze()
+    world.loseStorage('cleared')
+    await settled()
+    const sending = tab.hub.send([message('a')])
+    const again = await world.accept()
+    expect(again).not.toBe(socket)
+    expect(sent(again)).toEqual([])
+    await tab.thaw()
+    expect(await sending).toEqual(queued)
+    expect(sent(again)).toEqual([[1, id('a')]])
+  })
+
   it('[HU15] [I7] takes nothing from memory that another hub was handed before: that one may have stored it', async () => {
     world.alter = (store): Store => ({ ...store, open: () => fail('storage-failed') })
     const tab = world.tab(world.hub())

@@ -74,7 +74,7 @@ export function createOwnership(
   let online = true
   let isOver = false
   let outboxFacts: readonly unknown[] = []
-  const leaving = createSignOut({ clock, newId: () => platform.random.id(), tabs, ready: () => ready, now: () => running, left })
+  const leaving = createSignOut({ platform, settings, tabs, ready: () => ready, now: () => running, left })
 
   const board = createStateBoard(clock, state, () => {
     for (const tab of tabs) tab.stateChanged()
@@ -250,6 +250,7 @@ export function createOwnership(
     },
     async send(tab, messages, elsewhere) {
       const { runtime, store } = await ready
+      if (!store.durable && !elsewhere) await tab.knowsOfMemory()
       if (leaving.isUnderWay()) return messages.map(() => ({ error: SIGNED_OUT }))
       if (elsewhere && !store.durable) return messages.map(() => ({ error: OFFERED_ELSEWHERE }))
       return (await submit(tab, messages, submitTo(runtime))).map(answerOf)

@@ -6,6 +6,7 @@ import { id, message, place, published, welcome } from '../core/testing/frames.t
 import type { SocketDouble } from '../core/testing/socket-double.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { HoldfastError } from '../protocol/errors.ts'
+import { createMemoryStore } from '../storage/memory-store.ts'
 import { newcomer, perTest, say, settled, subOf, type TestTab, type TestWorld, twoTabs } from './test-hub.ts'
 
 let world: TestWorld
@@ -13,6 +14,8 @@ perTest((fresh) => (world = fresh))
 
 const leftBy = (tab: TestTab): boolean => tab.batches.some(({ signedOut }) => signedOut)
 const types = (socket: SocketDouble): string[] => socket.received.map(({ type }) => type)
+
+const unreadable = (): Promise<never> => Promise.reject(new HoldfastError('storage-failed', 'The database cannot be read.'))
 
 /** The server ends the session, as it was asked to. */
 async function obey(socket: SocketDouble): Promise<void> {
@@ -190,6 +193,39 @@ describe('signing out', () => {
   it('[SO7] a storage that does not forget is told, and the user has left all the same', async () => {
     const failing = (): Promise<never> => Promise.reject(new HoldfastError('storage-failed', ''))
     world.alter = (store): Store => ({ ...store, signOut: failing })
+    const { one, two, socket } = await twoTabs(world)
+    const leaving = one.hub.signOut(false)
+    await obey(socket)
+    expect(await leaving).toMatchObject({ ok: false, error: { code: 'storage-failed' } })
+    expect(leftBy(two)).toBe(true)
+  })
+
+  it('[SO5] [I26] where the hub works from memory, forgets what it has and what is stored, and counts both', async () => {
+    const stored = createMemoryStore({
+      clock: world.clock,
+      random: world.random,
+      limits: { maxMessages: 9, maxBytes: 9_000 },
+      contents: world.disk,
+    })
+    await stored.open()
+    await stored.append([message('stored before')], false)
+    let tries = 0
+    world.alter = (store): Store => ({ ...store, open: async () => (tries++ ? store.open() : unreadable()) })
+    const { one, two, socket } = await twoTabs(world)
+    expect(one.batches.find(({ state }) => state)?.state?.durable).toBe(false)
+    await one.hub.send([message('a'), message('b')])
+    const leaving = one.hub.signOut(true)
+    await settled()
+    await say(socket, { type: 'pong' })
+    world.clock.advance(5_000)
+    await obey(socket)
+    expect(await leaving).toEqual({ ok: true, value: { discarded: 2, serverTold: true } })
+    expect(leftBy(two)).toBe(true)
+    expect(world.disk).toMatchObject({ signOuts: 1, stored: { outbox: { entries: [{ id: id('stored before') }] } } })
+  })
+
+  it('[SO7] [I26] where the hub works from memory and what is stored still cannot be read, says so', async () => {
+    world.alter = (store): Store => ({ ...store, open: unreadable })
     const { one, two, socket } = await twoTabs(world)
     const leaving = one.hub.signOut(false)
     await obey(socket)

@@ -2,9 +2,10 @@ import type { SignedOut } from '../bridge/contract.ts'
 import { countPending } from '../core/derive-public-state.ts'
 import type { Clock, Store } from '../core/ports.ts'
 import type { Runtime } from '../core/runtime.ts'
+import type { HubSettings } from '../core/settings.ts'
 import type { CoreState, Phase } from '../core/state.ts'
 import { HoldfastError, type ErrorData } from '../protocol/errors.ts'
-import type { Id } from '../protocol/messages.ts'
+import type { HubPlatform } from './platform.ts'
 import type { TabSession } from './tab-session.ts'
 
 /** How long the store may take to open. Until then nobody has signed out. */
@@ -21,9 +22,8 @@ export const SIGNED_OUT: ErrorData = { code: 'closed', message: 'the user signed
 
 /** What a sign-out needs of the hub. */
 export interface SignOutHost {
-  readonly clock: Clock
-  /** A fresh id from a secure source. */
-  readonly newId: () => Id
+  readonly platform: Pick<HubPlatform, 'clock' | 'random' | 'durableStore'>
+  readonly settings: HubSettings
   readonly tabs: ReadonlySet<TabSession>
   /** Resolves when the store is open. */
   readonly ready: () => Promise<unknown>
@@ -48,7 +48,8 @@ export interface SignOut {
 }
 
 /** Makes what signs the user of a hub out. */
-export function createSignOut({ clock, newId, tabs, ready, now, left }: SignOutHost): SignOut {
+export function createSignOut({ platform, settings, tabs, ready, now, left }: SignOutHost): SignOut {
+  const { clock, random } = platform
   const watchers = new Set<() => void>()
   /** The tabs that asked: they hear of it by the answer. */
   const asked = new Set<TabSession>()
@@ -64,7 +65,23 @@ export function createSignOut({ clock, newId, tabs, ready, now, left }: SignOutH
     const late = new HoldfastError('storage-failed', 'The storage did not forget in time.')
     const store = now()?.store
     if (!store) throw late
-    return { discarded: await within(clock, FORGETTING_MS, store.signOut(newId(), park), late), serverTold }
+    return { discarded: await within(clock, FORGETTING_MS, forget(store, park), late), serverTold }
+  }
+
+  /** Gives how many messages were deleted. */
+  const forget = async (store: Store, park: boolean): Promise<number> => {
+    if (store.durable) return store.signOut(random.id(), park)
+    // What is in memory only cannot be kept, and what was stored before this hub could not be read.
+    const discarded = await store.signOut(random.id(), false)
+    const stored = platform.durableStore(settings)
+    try {
+      await stored.open()
+      return discarded + (await stored.signOut(random.id(), park))
+    } catch (cause) {
+      throw new HoldfastError('storage-failed', 'What was stored before could not be deleted.', { cause })
+    } finally {
+      stored.close()
+    }
   }
 
   /** Gives whether the server ended the session. */

@@ -55,6 +55,8 @@ export class TabSession {
   #unansweredBatches = 0
   #unansweredUnits = 0
   #waiting: (() => void) | null = null
+  #knowsOfMemory = false
+  #awaitingMemory: (() => void)[] = []
   #stateDue = true
   #outboxDue = true
   /** The newest of each message: it may be sent again with every connection. */
@@ -92,6 +94,11 @@ export class TabSession {
   /** Asks this tab for a credential. */
   credential(): ReturnType<RemoteTab['credential']> {
     return this.#remote.credential()
+  }
+
+  /** Resolves when the tab has answered that the hub works from memory, so that it will not offer the next hub what this one took; never for a tab that has ended. */
+  knowsOfMemory(): Promise<void> {
+    return this.#knowsOfMemory ? Promise.resolve() : new Promise((resolve) => this.#awaitingMemory.push(resolve))
   }
 
   /** The state is another. */
@@ -168,6 +175,7 @@ export class TabSession {
   /** Nothing more is delivered, and nothing is kept for it: the tab says what it lacks when it attaches again. */
   end(): void {
     this.suspended = true
+    this.#awaitingMemory = []
     this.#forget()
     this.#waiting?.()
     this.#waiting = null
@@ -189,8 +197,14 @@ export class TabSession {
     this.#credit = false
     void this.#remote.deliver(batch).then((answer) => {
       this.#credit = answer.ok
+      if (answer.ok && batch.state) this.#hasHeard(batch.state)
       if (answer.ok && this.#owes()) this.#schedule()
     })
+  }
+
+  #hasHeard({ durable }: ConnectionState): void {
+    this.#knowsOfMemory = !durable
+    if (!durable) for (const go of this.#awaitingMemory.splice(0)) go()
   }
 
   /** Whether the batch is messages only, and few enough since the last answer. A hidden tab may be frozen: it answers each. */

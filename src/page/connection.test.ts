@@ -626,6 +626,17 @@ describe('sending', () => {
     if (!durable) await expect(older.queued).rejects.toMatchObject({ code: 'may-repeat' })
   })
 
+  it('[TB12] [I7] counts what a hub had and did not answer as doubtful when it said meanwhile that it works from memory', async () => {
+    const connection = await connected()
+    page.hub.answers.send = () => never
+    const message = connection.channel('a').send(1)
+    await until(() => page.hub.said('send').length === 1)
+    await page.hub.deliver({ state: { status: 'connected', pending: 0, durable: false, shared: true } })
+    page.kill()
+    await expect(message.queued).rejects.toMatchObject({ code: 'may-repeat' })
+    expect(page.hub.taken).toEqual([])
+  })
+
   it('[TB13] tells every end of a message once and in order', async () => {
     const connection = await connected()
     const channel = connection.channel('a')

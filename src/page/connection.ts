@@ -163,6 +163,7 @@ export function createConnection(
     // After the messages: who sees `connected` has them.
     if (next && !over.signal.aborted) {
       isStateNew = true
+      if (!next.durable) sender.doubt()
       state.set(next)
     }
     signOuts = batch.signOuts ?? signOuts

@@ -30,6 +30,8 @@ export interface Sender {
   unsettled(): readonly Id[]
   /** The hub tells fates. */
   told(fates: readonly FateNews[]): void
+  /** The hub says that it works from memory. It takes nothing before this is answered. */
+  doubt(): void
   /** Nothing more will be sent or learnt. */
   close(error: HoldfastError): void
 }
@@ -170,6 +172,7 @@ export function createSender(
     flush,
     unsettled: () => [...open].filter(([, { message }]) => message.fate !== 'sending').map(([id]) => id),
     told,
+    doubt: () => void (isDoubtful ||= link.instance() === handedTo),
     close(error) {
       over = error
       for (const sending of open.values()) {
