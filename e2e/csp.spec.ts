@@ -1,87 +1,92 @@
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
-import { fileURLToPath } from 'node:url'
 import type { Page } from '@playwright/test'
-import { serveFiles } from './harness/static-files.ts'
-import { eventsOf, expect, hasStatus, QUICK, sendQueued, showsAll, test } from './harness/test.ts'
+import type { Start } from './app/strict.ts'
+import { serveStrictly, type Policies, type StrictPages } from './harness/strict-pages.ts'
+import { expect, test } from './harness/test.ts'
 
-/** The part of the browser's Trusted Types that an app needs here. */
-interface TrustedTypes {
-  createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string }
+const TRUSTED_TYPES = "require-trusted-types-for 'script'"
+
+/** What a page may do: its own scripts, workers of its own origin, and no connection of its own. */
+const PAGE = "default-src 'none'; script-src 'self'; worker-src 'self'; img-src data:"
+
+/** What a hub may do: connect to the live server. */
+const hubOf = (liveUrl: string): string =>
+  `default-src 'none'; connect-src ws://${new URL(liveUrl).host}; ${TRUSTED_TYPES}; trusted-types 'none'`
+
+interface Way {
+  readonly title: string
+  readonly start: Start
+  /** Name of the app's Trusted Types policy; without one it uses none, and none are asked for. */
+  readonly policy?: string
+  readonly state: string
 }
 
-/** What the page may do: its own scripts, a worker of its own origin, no connection of its own, and script addresses by the app's policy alone. */
-const PAGE =
-  "default-src 'none'; script-src 'self'; worker-src 'self'; img-src data:; require-trusted-types-for 'script'; trusted-types app"
+const WAYS: readonly Way[] = [
+  { title: 'with the packaged hub, where no Trusted Types are asked for', start: 'packaged', state: 'connected shared durable' },
+  { title: 'with the packaged hub and a default policy', start: 'packaged', policy: 'default', state: 'connected shared durable' },
+  { title: 'with hubUrl and a default policy', start: 'hubUrl', policy: 'default', state: 'connected shared durable' },
+  { title: 'with a hub of its own and a policy of its own', start: 'own', policy: 'app', state: 'connected shared durable' },
+  {
+    title: 'with a hub of its own in a tab and a policy of its own',
+    start: 'own elected',
+    policy: 'app',
+    state: 'connected elected durable',
+  },
+]
 
-interface StrictPages {
-  readonly url: string
-  /** What the hub's script may connect to. */
-  connectSrc: string
-  close(): void
-}
-
-async function servePages(connectSrc: string): Promise<StrictPages> {
-  const server = serveFiles(fileURLToPath(new URL('dist', import.meta.url)), (path) => ({
-    'cache-control': 'no-store',
-    'content-security-policy': path.includes('hub')
-      ? `default-src 'none'; connect-src ${pages.connectSrc}; require-trusted-types-for 'script'`
-      : PAGE,
-  }))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const pages: StrictPages = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
-    connectSrc,
-    close() {
-      server.closeAllConnections()
-      server.close()
-    },
-  }
-  return pages
-}
-
-/** Connects as an app with a policy of its own does, and gives what the browser complains about. */
-async function connectWithPolicy(page: Page, pageUrl: string, liveUrl: string, delays: object = QUICK): Promise<string[]> {
-  const problems: string[] = []
-  page.on('console', (line) => void (line.type() === 'error' && problems.push(line.text())))
-  page.on('pageerror', (error) => void problems.push(String(error)))
-  await page.goto(pageUrl)
-  await page.evaluate(
-    ([url, reconnect]) => {
-      const { trustedTypes } = globalThis as unknown as { trustedTypes: TrustedTypes }
-      const policy = trustedTypes.createPolicy('app', { createScriptURL: (address) => address })
-      const options = { type: 'module', extendedLifetime: true } as const
-      window.probe.open({ url, reconnect, hub: ({ name }) => new SharedWorker(policy.createScriptURL('/hub.js'), { ...options, name }) })
-      window.probe.subscribe('board')
-    },
-    [liveUrl, delays] as const,
-  )
-  return problems
-}
-
-test('(SEC18) the app works under a strict content security policy with Trusted Types', async ({ lab, context }) => {
-  const pages = await servePages(`ws://${new URL(lab.liveUrl).host}`)
-  try {
-    const page = await context.newPage()
-    const problems = await connectWithPolicy(page, pages.url, lab.liveUrl)
-    await hasStatus(page, 'connected')
-    await sendQueued(page, 'board', ['under a policy'])
-    await showsAll([page], lab)
-    expect(lab.database.get('board')).toEqual(['under a policy'])
-    expect(problems).toEqual([])
-  } finally {
-    pages.close()
-  }
+const policiesOf = (liveUrl: string, policy?: string): Policies => ({
+  page: policy ? `${PAGE}; ${TRUSTED_TYPES}; trusted-types ${policy}` : PAGE,
+  hub: hubOf(liveUrl),
 })
 
+async function openApp(page: Page, pages: StrictPages, query: Record<string, string>): Promise<void> {
+  await page.goto(`${pages.url}strict.html?${new URLSearchParams(query).toString()}`)
+}
+
+/** Holds that nothing was reported: the page breaks its policy at last, and by then everything before it has been told. */
+async function brokeNothing(page: Page, pages: StrictPages): Promise<void> {
+  await page.getByRole('button', { name: 'forbidden' }).click()
+  await expect.poll(() => pages.violations).toEqual([{ directive: 'connect-src', blocked: `${pages.url}forbidden`, of: '/strict.html' }])
+}
+
+for (const { title, start, policy, state } of WAYS)
+  test(`(SEC18) an app breaks no strict policy ${title}`, async ({ lab, context }) => {
+    const pages = await serveStrictly(policiesOf(lab.liveUrl, policy))
+    try {
+      const page = await context.newPage()
+      await openApp(page, pages, { url: lab.liveUrl, start, ...(policy ? { policy } : {}) })
+      await expect(page.locator('#state')).toHaveText(state)
+      await page.getByRole('button', { name: 'send' }).click()
+      await expect(page.locator('#board li')).toHaveText(['under a policy'])
+      expect(lab.database.get('board')).toEqual(['under a policy'])
+      await brokeNothing(page, pages)
+    } finally {
+      pages.close()
+    }
+  })
+
+for (const start of ['own', 'own elected'] as const)
+  test(`(SEC18) what a hub does against its policy is reported (${start})`, async ({ lab, context }) => {
+    const pages = await serveStrictly(policiesOf(lab.liveUrl), "try { eval('1') } catch {}")
+    try {
+      await openApp(await context.newPage(), pages, { url: lab.liveUrl, start })
+      await expect
+        .poll(() => pages.violations.map(({ directive, of }) => [directive, of]))
+        .toEqual([['require-trusted-types-for', '/hub.js']])
+    } finally {
+      pages.close()
+    }
+  })
+
 test("(SEC18) the hub connects only where its script's own response allows", async ({ lab, context }) => {
-  const pages = await servePages("'none'")
+  const pages = await serveStrictly({ page: PAGE, hub: "default-src 'none'" })
   try {
     const page = await context.newPage()
-    await connectWithPolicy(page, pages.url, lab.liveUrl, { baseDelayMs: 30_000, maxDelayMs: 30_000, jitter: 0 })
+    await openApp(page, pages, { url: lab.liveUrl, start: 'packaged', delayMs: '30000' })
+    await expect
+      .poll(() => pages.violations.map(({ directive, blocked }) => [directive, blocked]))
+      .toContainEqual(['connect-src', lab.liveUrl])
     // Chromium tells a worker nothing of a socket that its policy forbids: the try ends after ten seconds.
-    await hasStatus(page, 'waiting', 20_000)
+    await expect(page.locator('#state')).toContainText('waiting', { timeout: 20_000 })
     expect(lab.live.metrics().totals['accepted']).toBeUndefined()
   } finally {
     pages.close()
@@ -89,12 +94,11 @@ test("(SEC18) the hub connects only where its script's own response allows", asy
 })
 
 test('(SEC18) a hub that Trusted Types forbid is told, not waited for in silence', async ({ lab, context }) => {
-  const pages = await servePages(`ws://${new URL(lab.liveUrl).host}`)
+  const pages = await serveStrictly(policiesOf(lab.liveUrl, 'app'))
   try {
     const page = await context.newPage()
-    await page.goto(pages.url)
-    await page.evaluate((url) => window.probe.open({ url }), lab.liveUrl)
-    await expect.poll(async () => (await eventsOf(page, 'error')).map(({ code }) => code)).toContain('hub-failed')
+    await openApp(page, pages, { url: lab.liveUrl, start: 'packaged', policy: 'app' })
+    await expect(page.locator('#state')).toContainText('hub-failed')
   } finally {
     pages.close()
   }

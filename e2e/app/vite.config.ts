@@ -2,11 +2,18 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vite'
 import { precache } from '../../demo/precache.mjs'
 
+const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
+
 export default defineConfig({
-  root: fileURLToPath(new URL('.', import.meta.url)),
+  root: here('.'),
   base: './',
   logLevel: 'warn',
   worker: { format: 'es' },
-  plugins: [precache(fileURLToPath(new URL('./sw.ts', import.meta.url)))],
-  build: { outDir: fileURLToPath(new URL('../dist', import.meta.url)), emptyOutDir: true, minify: false },
+  plugins: [precache(here('./sw.ts'))],
+  build: {
+    outDir: here('../dist'),
+    emptyOutDir: true,
+    minify: false,
+    rolldownOptions: { input: [here('./index.html'), here('./strict.html')] },
+  },
 })
