@@ -103,3 +103,19 @@ test('(SEC18) a hub that Trusted Types forbid is told, not waited for in silence
     pages.close()
   }
 })
+
+test('(SEC18) a service worker is registered with an address from a policy of the app', async ({ lab, context }) => {
+  const pages = await serveStrictly({
+    ...policiesOf(lab.liveUrl, 'app'),
+    serviceWorker: `default-src 'none'; connect-src 'self'; ${TRUSTED_TYPES}`,
+  })
+  try {
+    const page = await context.newPage()
+    await openApp(page, pages, { url: lab.liveUrl, start: 'own', policy: 'app', worker: '' })
+    await expect.poll(() => page.evaluate(() => navigator.serviceWorker.controller?.state)).toBe('activated')
+    await expect(page.locator('#state')).toHaveText('connected shared durable')
+    await brokeNothing(page, pages)
+  } finally {
+    pages.close()
+  }
+})

@@ -39,12 +39,13 @@ interface WithSync {
 /**
  * Registers the app's service worker when the page has loaded, follows its updates, and has it send the outbox when no tab is open. Without service workers
  * (no secure context, private windows of some browsers) nothing happens, and `update` stays `none`.
- * @param url the script, on the app's own origin
+ * @param url the script, on the app's own origin; passed on as it is, so that it may come from a Trusted Types policy
  */
 export function registerServiceWorker(url: string | URL, options: ServiceWorkerOptions = {}): AppServiceWorker {
   const { connection, scope, type = 'classic', reload = () => location.reload(), failed = (error) => reportError(error) } = options
   const container = 'serviceWorker' in navigator ? navigator.serviceWorker : null
-  const workbox = container && new Workbox(String(url), { type, updateViaCache: 'none', ...(scope !== undefined && { scope }) })
+  const workbox =
+    container && new Workbox(url instanceof URL ? url.href : url, { type, updateViaCache: 'none', ...(scope !== undefined && { scope }) })
   const fail = (what: string, cause: unknown): void => failed(new HoldfastError('service-worker-failed', what, { cause }))
 
   const waitingListeners: (() => void)[] = []
