@@ -1,10 +1,11 @@
+import type { OpenBroadcast } from '../bridge/broadcast-port.ts'
 import { hubsChannelName } from '../bridge/lock-names.ts'
 import * as read from '../protocol/decode.ts'
 import type { HubMark, OtherHubs } from './platform.ts'
 
 /** The other hubs of the scope, over a broadcast channel. Any script of the origin can write there: what is no mark is not heard. */
-export function broadcastHubs(scope: string): OtherHubs {
-  const channel = new BroadcastChannel(hubsChannelName(scope))
+export function broadcastHubs(open: OpenBroadcast, scope: string): OtherHubs {
+  const channel = open(hubsChannelName(scope))
   return {
     tell: (mark) => channel.postMessage(mark),
     listen: (listener) =>

@@ -1,3 +1,4 @@
+import type { OpenBroadcast } from '../bridge/broadcast-port.ts'
 import { parseHubName } from '../bridge/lock-names.ts'
 import type { Clock, Log, Random } from '../core/ports.ts'
 import { HoldfastError } from '../protocol/errors.ts'
@@ -22,6 +23,9 @@ export const random: Random = {
   id: () => base64url(crypto.getRandomValues(new Uint8Array(16))),
 }
 
+/** Broadcast channels of this origin. */
+export const openBroadcast: OpenBroadcast = (name) => new BroadcastChannel(name)
+
 /** Lines for developers go to the worker's console. */
 export const log: Log = ({ level, event, ...details }) => console[level](`holdfast: ${event}`, details)
 
@@ -36,7 +40,7 @@ export function browserPlatform(workerName: string, shared: boolean): HubPlatfor
     log,
     ...named,
     url: location.href,
-    hubs: broadcastHubs(named.scope),
+    hubs: broadcastHubs(openBroadcast, named.scope),
     shared,
     openSocket: browserSocket,
     durableStore: ({ outbox }) =>

@@ -5,7 +5,7 @@
  * @packageDocumentation
  */
 import { listenForPorts } from '../bridge/broadcast-port.ts'
-import { browserPlatform } from './browser-platform.ts'
+import { browserPlatform, openBroadcast } from './browser-platform.ts'
 import { createHub } from './hub.ts'
 
 declare const self: SharedWorkerGlobalScope | DedicatedWorkerGlobalScope
@@ -13,10 +13,4 @@ declare const self: SharedWorkerGlobalScope | DedicatedWorkerGlobalScope
 const platform = browserPlatform(self.name, 'onconnect' in self)
 const hub = createHub(platform)
 if ('onconnect' in self) self.addEventListener('connect', ({ ports: [port] }) => port && hub.connect(port))
-else
-  listenForPorts(
-    (name) => new BroadcastChannel(name),
-    self.name,
-    platform.random.id(),
-    (port) => hub.connect(port),
-  )
+else listenForPorts(openBroadcast, self.name, platform.random.id(), (port) => hub.connect(port))
