@@ -127,6 +127,19 @@ describe('a hub in a worker of one tab', () => {
     await until(() => browser.alive[0]?.page === second.page)
   })
 
+  it('[EL6] [HU16] a tab whose lock was taken away while it stood still attaches with another one when it goes on', async () => {
+    const { page } = await openTab()
+    const [first = ''] = onlyWorker().attached.map(({ lock }) => lock)
+    page.tell('suspended')
+    await settled()
+    browser.locks.take(first)
+    await settled()
+    page.tell('resumed')
+    await until(() => browser.alive[0]?.attached.length === 1)
+    const { held = [] } = await browser.locks.query()
+    expect(held.map(({ name }) => name)).toContain(onlyWorker().attached[0]?.lock)
+  })
+
   it('[EL6] a suspended tab that is closed leaves nothing behind', async () => {
     const { page, connection } = await openTab()
     page.tell('suspended')

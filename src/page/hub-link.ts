@@ -106,7 +106,8 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
     }
     const held = lock
     const { rung, name, url } = await look(scope)
-    if (over || isResting || lock !== held) {
+    // A browser may have taken the lock while the page stood still.
+    if (over || isResting || lock !== held || !held.isHeld()) {
       held.release()
       return over ? 'stopped' : 'again'
     }
