@@ -1,7 +1,10 @@
 import { createPorts } from '../world/port.ts'
 import { disksOf, openTab, restartBrowser, someTab, someTimeMs, someWorker, type Fault } from './fault.ts'
+import { SharedSimWorker } from '../world/shared-sim-worker.ts'
 import type { World } from '../world/world.ts'
 import type { Profile } from '../world/profile.ts'
+import type { SimTab } from '../world/sim-tab.ts'
+import type { SimWorker } from '../world/sim-worker.ts'
 
 /** Ends the worker at its next transaction. */
 function trap(world: World, profile: Profile, where: 'before' | 'after'): boolean {
@@ -16,10 +19,23 @@ function stop(world: World, profile: Profile, tells: boolean, takesLocks: boolea
   const tab = someTab(world, profile)
   if (!tab) return false
   if (tells) tab.suspend()
-  else tab.process.pause()
+  // What stops a page stops its worker, too; a page that computes has none of its own stopped.
+  else tab.process.pause(world.random.next() < 0.5)
   if (takesLocks) profile.locks.takeFrom(tab.process)
   world.schedule.at(someTimeMs(world, 60_000), () => tab.goOn())
   return true
+}
+
+/** Any script of the origin can open a port to a SharedWorker, or a channel on which a hub and a page speak. */
+function portTo(world: World, profile: Profile, worker: SimWorker, tab: SimTab): (data: unknown) => void {
+  if (worker instanceof SharedSimWorker) {
+    const [here, there] = createPorts(world.schedule, tab.process, worker.process, () => world.random.next() * 2)
+    worker.join(tab, there)
+    return (data) => here.postMessage(data)
+  }
+  const name = world.pick(profile.broadcasts.namesOf(worker.named.name)) ?? worker.named.name
+  const channel = profile.broadcasts.of(tab.process)(name)
+  return (data) => channel.postMessage(data)
 }
 
 /** What any script of the origin can post to the worker. */
@@ -80,8 +96,9 @@ export const BROWSER_FAULTS: readonly Fault[] = [
     kind: 'B4 another worker behind the same ports',
     inject: (world, profile) => {
       const worker = someWorker(world, profile)
-      worker?.restartInPlace()
-      return worker !== undefined
+      if (!(worker instanceof SharedSimWorker)) return false
+      worker.restartInPlace()
+      return true
     },
   },
   { kind: 'B5 killed before a transaction', inject: (world, profile) => trap(world, profile, 'before') },
@@ -133,9 +150,7 @@ export const BROWSER_FAULTS: readonly Fault[] = [
     inject: (world, profile) => {
       const [worker, tab] = [someWorker(world, profile), someTab(world, profile)]
       if (!worker || !tab) return false
-      const [here, there] = createPorts(world.schedule, tab.process, worker.process, () => world.random.next() * 2)
-      worker.join(tab, there)
-      for (let at = world.random.integer(1, 40); at > 0; at--) here.postMessage(world.pick(ODD))
+      for (let at = world.random.integer(1, 40), post = portTo(world, profile, worker, tab); at > 0; at--) post(world.pick(ODD))
       return true
     },
   },

@@ -1,4 +1,5 @@
 import { BROWSER_FAULTS } from './browser.ts'
+import { ELECTED_FAULTS } from './elected.ts'
 import type { Fault } from './fault.ts'
 import { FLUSH_FAULTS } from './flush.ts'
 import { NETWORK_FAULTS } from './network.ts'
@@ -13,6 +14,7 @@ export const FAULTS: readonly Fault[] = [
   ...NETWORK_FAULTS,
   ...SERVER_FAULTS,
   ...BROWSER_FAULTS,
+  ...ELECTED_FAULTS,
   ...FLUSH_FAULTS,
   ...STORAGE_FAULTS,
   ...PEOPLE_FAULTS,

@@ -7,8 +7,6 @@ type Listener = (event: { readonly data: unknown }) => void
 export class PortEnd {
   process: Process
   other: PortEnd | null = null
-  /** Hears what is posted here. */
-  tap: (data: unknown) => void = () => {}
   #listeners: Listener[] = []
   #early: unknown[] | null = []
   #isClosed = false
@@ -47,7 +45,6 @@ export class PortEnd {
   postMessage(data: unknown): void {
     const { other } = this
     if (this.#isClosed || !this.process.isAlive || !other) return
-    this.tap(data)
     this.#lastMs = Math.max(this.#lastMs, this.#schedule.nowMs + this.#delayMs())
     this.#schedule.at(this.#lastMs - this.#schedule.nowMs, () => other.process.post(() => other.#take(data)))
   }

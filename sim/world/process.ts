@@ -7,16 +7,27 @@ import type { Schedule } from './schedule.ts'
 export class Process {
   readonly name: string
   isAlive = true
+  /** It stands still, by itself or with the one it is a part of. */
   isPaused = false
   /** How often it stood still. */
   stops = 0
   readonly #schedule: Schedule
   #held: (() => void)[] = []
   readonly #ends: (() => void)[] = []
+  readonly #parts: Process[] = []
+  #isStopped = false
+  #isHeld = false
 
   constructor(schedule: Schedule, name: string) {
     this.#schedule = schedule
     this.name = name
+  }
+
+  /** Starts what stands still, goes on and ends with this process. */
+  startPart(name: string): Process {
+    const part = new Process(this.#schedule, name)
+    this.#parts.push(part)
+    return part
   }
 
   /** Runs `run` here after `delayMs`; late, when the process stands still then. Returns how to call it off. */
@@ -40,22 +51,38 @@ export class Process {
     else run()
   }
 
-  pause(): void {
-    if (!this.isPaused) this.stops++
-    this.isPaused = true
+  /** @param withParts whether its parts stand still, too */
+  pause(withParts: boolean = true): void {
+    this.#isStopped = true
+    this.#look()
+    if (withParts) for (const part of this.#parts) part.#hold(true)
   }
 
   /** Goes on; what came meanwhile happens one by one, in its order. */
   resume(): void {
-    if (!this.isPaused) return
-    this.isPaused = false
-    for (const run of this.#held.splice(0)) this.#schedule.at(0, () => this.post(run))
+    this.#isStopped = false
+    this.#look()
+    for (const part of this.#parts) part.#hold(false)
+  }
+
+  #hold(isHeld: boolean): void {
+    this.#isHeld = isHeld
+    this.#look()
+  }
+
+  #look(): void {
+    const isPaused = this.#isStopped || this.#isHeld
+    if (isPaused === this.isPaused) return
+    this.isPaused = isPaused
+    if (isPaused) this.stops++
+    else for (const run of this.#held.splice(0)) this.#schedule.at(0, () => this.post(run))
   }
 
   kill(): void {
     if (!this.isAlive) return
     this.isAlive = false
     this.#held = []
+    for (const part of this.#parts) part.kill()
     for (const end of this.#ends) end()
   }
 

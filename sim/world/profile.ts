@@ -1,13 +1,16 @@
 import { parseHubName } from '../../src/bridge/lock-names.ts'
-import type { HubWorker } from '../../src/page/platform.ts'
+import type { ElectedWorker, HubWorker } from '../../src/page/platform.ts'
+import { Broadcasts } from './broadcasts.ts'
 import { Disk } from './disk.ts'
+import { ElectedSimWorker } from './elected-sim-worker.ts'
 import { Link } from './link.ts'
 import { LockTable } from './lock-table.ts'
 import { createPorts } from './port.ts'
-import { SimHubs } from './sim-hubs.ts'
+import { SharedSimWorker } from './shared-sim-worker.ts'
+import { drawSharing, type Sharing } from './sharing.ts'
 import { SimServiceWorker } from './sim-service-worker.ts'
 import { SimTab } from './sim-tab.ts'
-import { SimWorker } from './sim-worker.ts'
+import type { Named, SimWorker } from './sim-worker.ts'
 import { EPOCH_MS } from './epoch.ts'
 import type { World } from './world.ts'
 
@@ -19,9 +22,12 @@ export class Profile {
   readonly name: string
   readonly link: Link
   readonly locks: LockTable
-  readonly hubs: SimHubs = new SimHubs()
+  readonly broadcasts: Broadcasts
+  readonly sharing: Sharing
   readonly serviceWorker: SimServiceWorker
-  readonly workers: Map<string, SimWorker> = new Map()
+  /** SharedWorkers by their names. */
+  readonly #shared = new Map<string, SharedSimWorker>()
+  #elected: ElectedSimWorker[] = []
   readonly disks: Map<string, Disk> = new Map()
   tabs: SimTab[] = []
   /** Who is signed in. */
@@ -37,6 +43,8 @@ export class Profile {
     this.name = name
     this.user = user
     this.link = new Link(world, name)
+    this.broadcasts = new Broadcasts(world)
+    this.sharing = drawSharing(world.random)
     this.serviceWorker = new SimServiceWorker(world, this)
     this.locks = new LockTable(world.schedule, () => world.random.next() * 3)
   }
@@ -51,7 +59,7 @@ export class Profile {
   }
 
   get liveWorkers(): SimWorker[] {
-    return [...this.workers.values()].filter(({ process }) => process.isAlive)
+    return [...this.#shared.values(), ...this.#elected].filter(({ process }) => process.isAlive)
   }
 
   disk(scope: string): Disk {
@@ -66,25 +74,32 @@ export class Profile {
     return tab
   }
 
-  /** Starts or joins a worker, on behalf of a page. */
-  startHub(tab: SimTab, workerName: string): HubWorker {
-    this.#world.trace('joins', tab.process.name, workerName.slice(-2))
-    const named = parseHubName(workerName)
-    if (!named) throw new Error(`not a name of a hub: ${workerName}`)
-    if (this.isScriptBroken) {
-      const [port] = createPorts(this.#world.schedule, tab.process, tab.process, () => 1)
-      const addEventListener = (_type: string, listener: () => void): void => void tab.process.after(20, listener)
-      return { port, addEventListener } as unknown as HubWorker
-    }
-    let worker = this.workers.get(workerName)
-    if (worker?.process.isAlive !== true) {
-      worker = new SimWorker(this.#world, this, tab, named)
-      this.workers.set(workerName, worker)
-    }
+  /** Starts or joins a SharedWorker, on behalf of a page. */
+  startHub(tab: SimTab, name: string): HubWorker {
+    const named = this.#starts(tab, name)
+    if (this.sharing === 'throws') throw new Error('not allowed here')
     const { schedule, random } = this.#world
+    if (this.isScriptBroken || this.sharing === 'fails' || this.sharing === 'silent') {
+      const [port] = createPorts(schedule, tab.process, tab.process, () => 1)
+      return { port, addEventListener: this.sharing === 'silent' ? () => {} : failing(tab) }
+    }
+    let worker = this.#shared.get(name)
+    if (worker?.process.isAlive !== true) {
+      worker = new SharedSimWorker(this.#world, this, tab, named)
+      this.#shared.set(name, worker)
+    }
     const [here, there] = createPorts(schedule, tab.process, worker.process, () => random.next() * 2)
     worker.join(tab, there)
     return { port: here, addEventListener: () => {} }
+  }
+
+  /** Starts a worker of one page. */
+  startWorker(tab: SimTab, name: string): ElectedWorker {
+    const named = this.#starts(tab, name)
+    if (this.isScriptBroken) return { addEventListener: failing(tab), terminate: () => {} }
+    const worker = new ElectedSimWorker(this.#world, this, tab, named)
+    this.#elected = [...this.#elected.filter(({ process }) => process.isAlive), worker]
+    return worker
   }
 
   /** Ends workers that no tab uses any more. */
@@ -101,7 +116,6 @@ export class Profile {
   kill(): void {
     for (const tab of this.liveTabs) tab.process.kill()
     for (const worker of this.liveWorkers) worker.process.kill()
-    this.workers.clear()
     this.serviceWorker.process.kill()
   }
 
@@ -109,9 +123,22 @@ export class Profile {
     this.link.heal()
     this.link.meddlings.length = 0
     this.isScriptBroken = false
+    this.broadcasts.heal()
     this.serviceWorker.process.resume()
     for (const disk of this.disks.values()) disk.heal()
     for (const worker of this.liveWorkers) if (!worker.isWedged) worker.process.resume()
     for (const tab of this.liveTabs) tab.goOn()
   }
+
+  #starts(tab: SimTab, name: string): Named {
+    this.#world.trace('joins', tab.process.name, name.slice(-2))
+    const named = parseHubName(name)
+    if (!named) throw new Error(`not a name of a hub: ${name}`)
+    return { ...named, name }
+  }
+}
+
+/** The script does not load: the page is told a little later. */
+function failing(tab: SimTab): (type: string, listener: unknown) => void {
+  return (_type, listener) => void tab.process.after(20, listener as () => void)
 }

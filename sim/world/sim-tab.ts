@@ -1,18 +1,16 @@
+import { parseHubName, type Rung } from '../../src/bridge/lock-names.ts'
 import type { ChannelHandlers } from '../../src/page/channel-feed.ts'
 import { createConnection, type Connection } from '../../src/page/connection.ts'
 import { checkOptions } from '../../src/page/options.ts'
 import type { PageEvent, Platform } from '../../src/page/platform.ts'
 import type { SentMessage } from '../../src/page/sent-message.ts'
+import { isId } from '../../src/protocol/decode.ts'
 import type { HoldfastError } from '../../src/protocol/errors.ts'
 import { keepSyncRegistered } from '../../sw/register/outbox-sync.ts'
 import { Stream } from '../check/stream.ts'
 import { Process } from './process.ts'
 import type { Profile } from './profile.ts'
 import type { World } from './world.ts'
-
-const notHere = (): never => {
-  throw new Error('simulated tabs have no workers of their own')
-}
 
 /** What a simulated message says. */
 export interface Payload {
@@ -37,8 +35,11 @@ export class SimTab {
   isSuspended = false
   /** Its user has signed out, and it knows. */
   hasLeft = false
-  /** When it last turned to a hub. */
+  /** When it last turned to a hub, and which that was. */
   joinedMs = 0
+  joined: { readonly rung: Rung; readonly name: string } | null = null
+  /** Since when it has been seen. */
+  shownMs = 0
   readonly #world: World
   readonly #stops = new Map<string, () => void>()
   #tell: (event: PageEvent) => void = () => {}
@@ -53,20 +54,26 @@ export class SimTab {
     this.process = new Process(world.schedule, `${profile.name}/tab${this.number}`)
     this.process.onEnd(() => profile.reap())
     const { process } = this
+    const broadcasts = profile.broadcasts.of(process)
     const platform: Platform = {
       baseUrl: 'https://app.test/',
       isSecure: true,
-      hasSharedWorker: true,
+      hasSharedWorker: profile.sharing !== 'missing',
       locks: profile.locks.of(process),
       clock: { nowMs: () => profile.nowMs(), setTimer: (delayMs, run) => process.after(delayMs, run) },
       newId: () => world.ids.id(),
       hash: (text) => Promise.resolve(world.scopeOf(text)),
       startHub: (name) => {
-        this.joinedMs = world.schedule.nowMs
+        this.#joins('shared', name)
         return profile.startHub(this, name)
       },
-      startWorker: notHere,
-      openBroadcast: notHere,
+      startWorker: (name) => profile.startWorker(this, name),
+      openBroadcast: (name) => {
+        // The name of a page's own line looks like that of a hub, and ends in an id.
+        const named = parseHubName(name)
+        if (named && !isId(named.build)) this.#joins('elected', name)
+        return broadcasts(name)
+      },
       isVisible: () => this.isVisible,
       storage: undefined,
       watchPage: (listener) => (this.#tell = (event) => process.post(() => listener(event))),
@@ -82,7 +89,8 @@ export class SimTab {
       })
     // Every third page comes from another deployment.
     const build = this.number % 3 === 0 ? 'next' : ''
-    const options = checkOptions({ ...world.settings.connect, url: '/live', user: this.user, token, build }, platform.baseUrl)
+    const shared = profile.sharing !== 'mixed' || this.number % 2 === 0
+    const options = checkOptions({ ...world.settings.connect, url: '/live', user: this.user, token, build, shared }, platform.baseUrl)
     this.scope = world.scopeOf(options.scopeKey)
     this.connection = createConnection(options, platform, { release: () => true, ended: () => {} })
     this.connection.on('error', (error) => world.check.errorTold(this, error))
@@ -166,6 +174,7 @@ export class SimTab {
   show(isVisible: boolean): void {
     if (this.isVisible === isVisible) return
     this.isVisible = isVisible
+    if (isVisible) this.shownMs = this.#world.schedule.nowMs
     this.#tell(isVisible ? 'visible' : 'hidden')
   }
 
@@ -199,5 +208,10 @@ export class SimTab {
     this.connection.close()
     this.#world.schedule.settle()
     this.process.kill()
+  }
+
+  #joins(rung: Rung, name: string): void {
+    this.joined = { rung, name }
+    this.joinedMs = this.#world.schedule.nowMs
   }
 }

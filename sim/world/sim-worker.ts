@@ -1,69 +1,54 @@
-import { ownerLockName, type parseHubName } from '../../src/bridge/lock-names.ts'
+import type { BridgePort } from '../../src/bridge/bridge-port.ts'
+import { ownerLockName, type parseHubName, type Rung } from '../../src/bridge/lock-names.ts'
+import { broadcastHubs } from '../../src/hub/broadcast-hubs.ts'
 import { createHub } from '../../src/hub/hub.ts'
 import type { HubPlatform } from '../../src/hub/platform.ts'
 import { createMemoryStore } from '../../src/storage/memory-store.ts'
-import type { PortEnd } from './port.ts'
 import { Process } from './process.ts'
 import type { Profile } from './profile.ts'
 import type { SimTab } from './sim-tab.ts'
 import type { World } from './world.ts'
 
-/** A SharedWorker that runs the hub. It lives in the renderer of the tab that started it. */
-export class SimWorker {
+/** What a worker's name says. */
+export type Named = NonNullable<ReturnType<typeof parseHubName>> & { readonly name: string }
+
+/** A worker that runs a hub. */
+export abstract class SimWorker {
   process: Process
+  /** The page that started it. */
   readonly host: SimTab
-  readonly scope: string
-  readonly generation: number
-  readonly build: string
+  readonly rung: Rung
+  readonly named: Named
   /** It runs for ever and hears nothing. */
   isWedged = false
   /** Its messages are kept in memory only, and it says so. */
   isForgetful = false
-  readonly #world: World
-  readonly #profile: Profile
-  readonly #ports: { readonly tab: SimTab; readonly end: PortEnd }[] = []
-  #connect: (end: PortEnd) => void
+  protected readonly world: World
+  protected readonly profile: Profile
 
-  constructor(world: World, profile: Profile, host: SimTab, named: NonNullable<ReturnType<typeof parseHubName>>) {
-    this.#world = world
-    this.#profile = profile
+  constructor(world: World, profile: Profile, host: SimTab, named: Named, rung: Rung) {
+    this.world = world
+    this.profile = profile
     this.host = host
-    this.scope = named.scope
-    this.generation = named.generation
-    this.build = named.build
-    this.process = new Process(world.schedule, `${profile.name}/worker${named.generation}${named.build}`)
-    this.#connect = this.#boot()
+    this.named = named
+    this.rung = rung
+    const name = `${profile.name}/${rung === 'shared' ? 'worker' : `tab${host.number}/worker`}${named.generation}${named.build}`
+    this.process = rung === 'shared' ? new Process(world.schedule, name) : host.process.startPart(name)
   }
 
-  /** A page opens a port. */
-  join(tab: SimTab, end: PortEnd): void {
-    this.#ports.push({ tab, end })
-    const { process } = this
-    process.after(this.#world.random.next() * 5, () => this.#connect(end))
+  get scope(): string {
+    return this.named.scope
   }
 
-  hasTabs(): boolean {
-    return this.#ports.some(({ tab }) => tab.process.isAlive)
-  }
+  /** Whether anybody uses it. */
+  abstract hasTabs(): boolean
 
-  /** As Safari does: everything anew behind the same ports, and nobody is told. */
-  restartInPlace(): void {
-    this.process.kill()
-    this.process = new Process(this.#world.schedule, `${this.process.name}'`)
-    this.isForgetful = false
-    this.#connect = this.#boot()
-    for (const { tab, end } of this.#ports) {
-      if (!tab.process.isAlive) continue
-      end.handTo(this.process)
-      this.#connect(end)
-    }
-  }
-
-  #boot(): (end: PortEnd) => void {
-    const { process, scope, generation, build } = this
-    const { ids, check } = this.#world
-    const profile = this.#profile
-    this.#world.trace('worker', process.name, 'starts')
+  /** Runs the script. @returns how to give it a port */
+  protected boot(): (port: BridgePort) => void {
+    const { process, world, profile } = this
+    const { scope, generation, build } = this.named
+    const { ids, check } = world
+    world.trace('worker', process.name, 'starts')
     check.wires.hubs.set(process, () => profile.locks.isHeldBy(process, ownerLockName(scope)))
     const clock = { nowMs: () => profile.nowMs(), setTimer: (delayMs: number, run: () => void) => process.after(delayMs, run) }
     const platform: HubPlatform = {
@@ -75,8 +60,8 @@ export class SimWorker {
       generation,
       build,
       url: 'hub.js',
-      hubs: profile.hubs.of(process, scope),
-      shared: true,
+      hubs: broadcastHubs(profile.broadcasts.of(process), scope),
+      shared: this.rung === 'shared',
       openSocket: () => {
         const open = profile.link.openSocket(process)
         return (listener) => {
@@ -93,10 +78,17 @@ export class SimWorker {
       },
     }
     const hub = createHub(platform)
-    return (end) => {
-      end.addEventListener('message', ({ data }) => check.tries.hears(process, data))
-      end.tap = (data) => check.tries.says(process, data)
-      hub.connect(end)
+    return (port) => {
+      port.addEventListener('message', ({ data }) => check.tries.hears(process, data))
+      hub.connect({
+        addEventListener: (type, listener) => port.addEventListener(type, listener),
+        postMessage: (data) => {
+          check.tries.says(process, data)
+          port.postMessage(data)
+        },
+        start: () => port.start(),
+        close: () => port.close(),
+      })
     }
   }
 }
