@@ -15,6 +15,7 @@ const ONCE_FAILED: readonly (readonly [seed: number, why: string])[] = [
   [720000483, 'a message that a hub in memory had not answered was sent by its successor too, and by itself when it went on'],
   [20780001152, 'a store was lost before it had told that it took messages in'],
   [20780003459, 'the server lost its memory before it had committed anything, and the storage went back to before it learnt of that'],
+  [930000422, 'a user left while the server was still at a message that the outbox had restarted with'],
   [20780014652, 'a channel without values began anew, and nothing was said there since'],
 ]
 
@@ -28,6 +29,7 @@ describe('the simulator', () => {
     const [one, two] = [await runBundle(script, 7, 1, 'trace'), await runBundle(script, 7, 1, 'trace')]
     expect(one.lines.length).toBeGreaterThan(500)
     expect(one.lines).toEqual(two.lines)
+    expect(one.lines.filter((line) => / worker \S+\/tab\d+\/worker\S* starts/.test(line))).not.toEqual([])
     expect({ ...one.report, elapsedMs: 0 }).toEqual({ ...two.report, elapsedMs: 0 })
   }, 60_000)
 
@@ -56,6 +58,16 @@ describe('the simulator', () => {
     expect(Object.keys(counts).filter((name) => name.startsWith('fault V3 signs out'))).toHaveLength(4)
     for (const name of ['signed out', 'signed out, and kept the outbox', 'sign-outs that the server was not told of'])
       expect(counts[name], name).toBeGreaterThan(10)
+  }, 120_000)
+
+  it('[EL1] [EL3] [EL4] [EL7] has hubs in tabs, and everything that happens to those tabs', async () => {
+    const { report } = await runBundle(script, 2_000, 60, 'all')
+    expect(report.failures).toEqual([])
+    const { counts } = report
+    const happened = Object.keys(counts).filter((name) => name.startsWith('fault B16'))
+    expect(happened).toHaveLength(6)
+    for (const name of ['hubs that ran in tabs', 'hubs that ran in SharedWorkers', 'pages that had to turn to another hub in a tab'])
+      expect(counts[name], name).toBeGreaterThan(5)
   }, 120_000)
 
   it.each(ONCE_FAILED)(

@@ -1,5 +1,6 @@
 // Deliberate bugs. Each is a change of the product's text while it is bundled for the simulator: nothing of it is in the product.
 // `number` is the place in the list of bugs that a checker of this kind must catch; those without one were real, or are ours.
+import { ELECTED_SABOTAGES } from './elected-sabotages.mjs'
 import { FLUSH_SABOTAGES } from './flush-sabotages.mjs'
 import { SIGN_OUT_SABOTAGES } from './sign-out-sabotages.mjs'
 
@@ -480,6 +481,7 @@ export const SABOTAGES = [
       { file: 'hub/rescue.ts', find: '  fates.tell(mayRepeat.map(mayRepeatFate))\n', put: '' },
     ],
   },
+  ...ELECTED_SABOTAGES,
   ...FLUSH_SABOTAGES,
   ...SIGN_OUT_SABOTAGES,
 ]

@@ -49,6 +49,7 @@ export abstract class SimWorker {
     const { scope, generation, build } = this.named
     const { ids, check } = world
     world.trace('worker', process.name, 'starts')
+    world.totals.count(this.rung === 'shared' ? 'hubs that ran in SharedWorkers' : 'hubs that ran in tabs')
     check.wires.hubs.set(process, () => profile.locks.isHeldBy(process, ownerLockName(scope)))
     const clock = { nowMs: () => profile.nowMs(), setTimer: (delayMs: number, run: () => void) => process.after(delayMs, run) }
     const platform: HubPlatform = {
