@@ -16,7 +16,8 @@ export function mustTurn(world: World, profile: Profile, worker: SimWorker): voi
   for (const tab of profile.liveTabs) {
     const { process, joined } = tab
     const { stops } = process
-    const usesIt = joined?.rung === 'elected' && joined.name === worker.named.name && tab.scope === worker.scope
+    // One that no hub has answered yet will be by whichever is the next of that name, without turning to another.
+    const usesIt = joined?.rung === 'elected' && joined.isAnswered && joined.name === worker.named.name && tab.scope === worker.scope
     if (!usesIt || process.isPaused) continue
     schedule.at(TURNED_MS, () => {
       const runs = process.isAlive && process.stops === stops && tab.connection.state.current.status !== 'closed'

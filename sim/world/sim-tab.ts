@@ -37,7 +37,7 @@ export class SimTab {
   hasLeft = false
   /** When it last turned to a hub, and which that was. */
   joinedMs = 0
-  joined: { readonly rung: Rung; readonly name: string } | null = null
+  joined: { readonly rung: Rung; readonly name: string; isAnswered: boolean } | null = null
   /** Since when it has been seen. */
   shownMs = 0
   readonly #world: World
@@ -71,8 +71,14 @@ export class SimTab {
       openBroadcast: (name) => {
         // The name of a page's own line looks like that of a hub, and ends in an id.
         const named = parseHubName(name)
-        if (named && !isId(named.build)) this.#joins('elected', name)
-        return broadcasts(name)
+        if (!named || isId(named.build)) return broadcasts(name)
+        this.#joins('elected', name)
+        const calls = broadcasts(name)
+        const close = (): void => {
+          if (this.joined) this.joined.isAnswered = true
+          calls.close()
+        }
+        return { ...calls, close }
       },
       isVisible: () => this.isVisible,
       storage: undefined,
@@ -211,7 +217,7 @@ export class SimTab {
   }
 
   #joins(rung: Rung, name: string): void {
-    this.joined = { rung, name }
+    this.joined = { rung, name, isAnswered: false }
     this.joinedMs = this.#world.schedule.nowMs
   }
 }
