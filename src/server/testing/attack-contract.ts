@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, vi } from 'vitest'
 import { freshId } from './fake-peer.ts'
 import { RawPeer } from './raw-peer.ts'
 import { startWireServer, type WireServer } from './wire-server.ts'
@@ -35,7 +35,14 @@ export interface AttackedServer {
   open(fields?: Partial<Hello>): Promise<WireClient>
   /** Opens a socket for bytes, and says `hello` on it, as the witness's user unless told otherwise. */
   raw(fields?: Partial<Hello>): Promise<RawPeer>
+  /** Resolves when no peer has a socket any more, and lets go of the peers. */
+  isAlone(): Promise<void>
+  /** Resolves when the server remembers nobody but the witness: its `sessions` have short times then. */
+  hasForgotten(): Promise<void>
 }
+
+/** Waits for what a server does by itself. Not by `expect.poll`: a test keeps something of each call, and thousands of them would pass for a leak of the server. */
+const until = (holds: () => boolean): Promise<boolean> => vi.waitUntil(holds, { interval: 1, timeout: 10_000 })
 
 /** What the witness says of itself. */
 export type Witness = Pick<Hello, 'user' | 'credential'>
@@ -108,8 +115,15 @@ export function attackServer(options: LiveServerOptions = {}, as: Witness = { us
       const peer = await RawPeer.open(server.port)
       peers.push({ cut: () => peer.socket.destroy() })
       peer.say(helloOf(fields))
-      await expect.poll(() => peer.texts.length, { interval: 2 }).toBe(1)
+      await until(() => peer.texts.length === 1)
       return peer
+    },
+    async isAlone() {
+      await until(() => server.live.metrics().sockets === 1)
+      peers.length = 0
+    },
+    async hasForgotten() {
+      await until(() => server.live.metrics().sessions === 1 && server.live.metrics().clients === 1)
     },
   }
 }
