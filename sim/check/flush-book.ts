@@ -78,6 +78,11 @@ export class FlushBook {
     this.#mixedUp.add(`${profile.name} ${scope}`)
   }
 
+  /** A copy of a browser holds what was mixed up there, too. */
+  copied(from: Profile, to: Profile, scope: string): void {
+    if (this.#mixedUp.has(`${from.name} ${scope}`)) this.mixesUp(to, scope)
+  }
+
   /** A worker is told to leave. */
   left(process: Process): void {
     this.#leaving.add(process)
