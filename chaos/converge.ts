@@ -23,13 +23,27 @@ export async function converge(
     const names = published()
     const late = tabs().flatMap((tab) => {
       const why = whatIsMissing(desk.pageOf(tab.name), fromMs, names)
-      return why === undefined ? [] : [`${tab.name} ${why}`]
+      return why === undefined ? [] : [{ tab, why }]
     })
     if (late.length === 0) return []
     const atMs = Date.now()
     if (atMs - fromMs >= DEADLINE_MS)
-      return late.map((text) => ({ kind: 'stuck', atMs, text: `${text}, ${DEADLINE_MS} ms after the last fault`, keys: [] }))
+      return Promise.all(
+        late.map(async ({ tab, why }) => ({
+          kind: 'stuck' as const,
+          atMs,
+          text: `${tab.name} ${why}, ${DEADLINE_MS} ms after the last fault; ${await howItIs(tab)}`,
+          keys: [],
+        })),
+      )
   }
+}
+
+/** Whether the page itself still runs. */
+async function howItIs({ page, crashed }: Tab): Promise<string> {
+  if (crashed) return 'the page has crashed'
+  const asked = page.evaluate('document.visibilityState').then(String, String)
+  return `asked, the page said: ${await Promise.race([asked, sleep(3_000, 'nothing for 3 s')])}`
 }
 
 function whatIsMissing(page: PageLog | undefined, fromMs: number, published: ReadonlyMap<string, readonly string[]>): string | undefined {

@@ -28,8 +28,16 @@ export interface Profile {
   /** Stops or continues every process. */
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void
   openTab(): Promise<Tab>
+  /** Pages that are loaded from now on are of another build. */
+  deploy(): void
+  /** Ends the hub, wherever it runs, as a crash would. Gives how many workers there were. */
+  killHub(): Promise<number>
+  /** Waits until one of the tabs is connected, but not longer. */
+  connected(mostMs: number): Promise<void>
   /** Has every tab send much at once, soon. */
   rush(): void
+  /** Has one of the tabs sign the user out, soon; every page of the profile then signs in again. */
+  signOut(tab: Tab): void
   closeTab(tab: Tab): Promise<void>
   /** Replaces crashed tabs, and opens one when there is none; a browser that has ended, or does not do so, is killed and started again. */
   repair(): Promise<void>
@@ -56,19 +64,22 @@ const FLAGS = [
 /** Nothing that is asked of a browser or a page may hold a run up for longer. */
 const DEADLINE_MS = 15_000
 
-/** Makes a profile; no browser runs on it yet. `address` gives the page of a tab. */
-export function createProfile(
-  name: string,
-  user: string,
-  folder: string,
-  proxy: FaultProxy,
-  address: (tab: string, user: string, live: string) => string,
-  rush: (tab: string) => void,
-): Profile {
+/** The app under test, as far as a profile has to do with it; tabs are given by their names. */
+export interface ProfileApp {
+  /** The page of a tab, which is of that build. */
+  address(tab: string, user: string, live: string, build: number): string
+  isConnected(tab: string): boolean
+  rush(tab: string): void
+  signOut(tab: string): void
+}
+
+/** Makes a profile; no browser runs on it yet. */
+export function createProfile(name: string, user: string, folder: string, proxy: FaultProxy, app: ProfileApp): Profile {
   let child: ChildProcess | undefined
   let running: Browser | undefined
   let tabs: Tab[] = []
   let opened = 0
+  let build = 1
 
   const toGroup = (signal: NodeJS.Signals): void => {
     if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
@@ -110,11 +121,26 @@ export function createProfile(
       page.on('error', () => (tab.crashed = true))
       tabs.push(tab)
       // A page that does not load in time is one more fault: it is replaced like a crashed one.
-      await page.goto(address(tab.name, user, proxy.url('/live')), { timeout: DEADLINE_MS }).catch(() => (tab.crashed = true))
+      await page.goto(app.address(tab.name, user, proxy.url('/live'), build), { timeout: DEADLINE_MS }).catch(() => (tab.crashed = true))
       return tab
     },
+    signOut: ({ name: tab }) => app.signOut(tab),
+    deploy: () => void build++,
+    async killHub() {
+      const own = tabs.flatMap(({ page }) => page.workers())
+      for (const worker of own) await worker.close().catch(() => {})
+      const session = await profile.browser().target().createCDPSession()
+      const { targetInfos } = await session.send('Target.getTargets')
+      const targets = targetInfos.filter(({ type }) => type === 'shared_worker')
+      for (const { targetId } of targets) await session.send('Target.closeTarget', { targetId })
+      await session.detach()
+      return own.length + targets.length
+    },
+    async connected(mostMs) {
+      for (const endMs = Date.now() + mostMs; Date.now() < endMs && !tabs.some((tab) => app.isConnected(tab.name));) await sleep(50)
+    },
     rush() {
-      for (const tab of tabs) rush(tab.name)
+      for (const tab of tabs) app.rush(tab.name)
     },
     async closeTab(tab) {
       tabs = tabs.filter((other) => other !== tab)

@@ -10,6 +10,8 @@ export type StorageLoss =
   | { readonly type: 'copied'; readonly user: string; readonly atMs: number }
   /** The storage was taken away at some time from `atMs` on. */
   | { readonly type: 'cleared'; readonly user: string; readonly atMs: number }
+  /** The user was to be signed out, with all that was queued. */
+  | { readonly type: 'signed out'; readonly user: string; readonly atMs: number }
 
 /** Everything a run left behind: what took effect, what the pages were told, and what was done to them. */
 export interface RunRecord {

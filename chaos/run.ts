@@ -10,12 +10,13 @@ import { converge } from './converge.ts'
 import { openDesk } from './desk.ts'
 import { BROWSER_FAULTS } from './faults/browser.ts'
 import type { Happened } from './faults/fault.ts'
+import { LIVES } from './faults/lives.ts'
 import { NETWORK_FAULTS } from './faults/network.ts'
 import { SERVER_FAULTS } from './faults/server.ts'
 import { STORAGE_FAULTS, type StoredProfile } from './faults/storage.ts'
 import { readJournal } from './journal.ts'
 import { createLane } from './lane.ts'
-import { createProfile, type Profile } from './profile.ts'
+import { createProfile, type Profile, type ProfileApp } from './profile.ts'
 import { publishedNames, type RunRecord, type StorageLoss, type Violation } from './record.ts'
 import { startServer } from './server-process.ts'
 import { formatResult, formatViolations } from './table.ts'
@@ -56,11 +57,25 @@ export async function run(args: string[], folder: string): Promise<number> {
     },
     (why) => broken(`the server ended by itself: ${why}`),
   )
-  const address = (tab: string, user: string, live: string): string => `${desk.url}/?${new URLSearchParams({ tab, user, live }).toString()}`
+  const app: ProfileApp = {
+    // In one of the browsers some tabs cannot have a SharedWorker, and the others follow them.
+    address(tab, user, live, build) {
+      const shared = String(!tab.startsWith('b') || random.integer(1, 3) > 1)
+      return `${desk.url}/?${new URLSearchParams({ tab, user, live, build: String(build), shared }).toString()}`
+    },
+    isConnected: (tab) => desk.pageOf(tab)?.facts.status === 'connected',
+    rush: (tab) => desk.order(tab, { channel: 'board', count: 100 }),
+    signOut(tab) {
+      const user = desk.pageOf(tab)?.user
+      if (user === undefined) return
+      losses.push({ type: 'signed out', user, atMs: Date.now() })
+      desk.order(tab, 'sign out')
+    },
+  }
 
   const openProfile = async (name: string, user: string, path: string): Promise<Profile> => {
     const proxy = await createFaultProxy({ target: { host: '127.0.0.1', port: server.port }, seed: random.integer(1, 2 ** 31) })
-    const profile = createProfile(name, user, path, proxy, address, (tab) => desk.order(tab, { channel: 'board', count: 100 }))
+    const profile = createProfile(name, user, path, proxy, app)
     profiles.push(profile)
     await profile.start()
     await profile.openTab()
@@ -112,7 +127,7 @@ export async function run(args: string[], folder: string): Promise<number> {
           `browser ${profile.name}`,
           stored(profile),
           [
-            ...BROWSER_FAULTS.map(({ run: apply, ...fault }) => ({
+            ...[...BROWSER_FAULTS, ...LIVES].map(({ run: apply, ...fault }) => ({
               ...fault,
               run: ({ profile: of }: StoredProfile, by: typeof random) => apply(of, by),
             })),
@@ -138,6 +153,8 @@ export async function run(args: string[], folder: string): Promise<number> {
       await Promise.all(lanes.map((lane) => lane.run(untilMs)))
       isOver = true
       await traffic
+      // A tab may have crashed after the last fault had ended.
+      for (const profile of profiles) await profile.repair()
       const healMs = Date.now()
       violations.push(...(await converge(desk, tabs, published)))
       wellMs.push(Date.now())

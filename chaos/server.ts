@@ -1,5 +1,6 @@
 // The server, in a process of its own: `node server.mjs <journal>`, driven over IPC. It keeps its messages in memory and forgets them when it ends.
-import { createServer } from 'node:http'
+import { subscribe } from 'node:diagnostics_channel'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createLiveServer, memoryEngine, Rejected, type Commit, type Engine, type Publication } from 'holdfast/server'
@@ -125,6 +126,11 @@ const live = createLiveServer({
 })
 
 const http = createServer()
+// The server's own endpoint takes requests before a listener could hear of them.
+subscribe('http.server.response.finish', (told) => {
+  const { request, response } = told as { readonly request: IncomingMessage; readonly response: ServerResponse }
+  if (request.method === 'POST') append({ type: 'posted', atMs: Date.now(), server, status: response.statusCode, published: [] })
+})
 live.attach(http, { path: '/live' })
 http.listen(0, '127.0.0.1', () => process.send?.({ port: (http.address() as AddressInfo).port }))
 

@@ -21,7 +21,11 @@ try {
       emptyOutDir: true,
       target: 'es2022',
       modulePreload: false,
-      rolldownOptions: { input: [`${here}page/index.html`, `${here}page/away.html`] },
+      rolldownOptions: {
+        input: { index: `${here}page/index.html`, away: `${here}page/away.html`, sw: `${here}page/sw.ts` },
+        // A service worker has one address.
+        output: { entryFileNames: ({ name }) => (name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js') },
+      },
     },
   })
   /** @type {typeof import('./run.ts')} */

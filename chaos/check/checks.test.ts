@@ -70,6 +70,17 @@ describe('chaos, upward', () => {
     expect(kinds(pages, [], [{ type: 'copied', user: 'anna', atMs: 1_500 }])).toEqual(['lost'])
   })
 
+  it('[I6] a sign-out excuses what was queued before it in that round, of pages that were told so or did not live to be told', () => {
+    const left: StorageLoss = { type: 'signed out', user: 'anna', atMs: 1_500 }
+    const told = page(...queued(1), { type: 'ended', seq: 1, code: 'closed' })
+    expect(kinds([told], [], [left])).toEqual([])
+    expect(kinds([page(...queued(1))], [], [left])).toEqual([])
+    expect(kinds([{ ...page(...queued(1)), heardAtMs: 2_000 }], [], [left])).toEqual(['lost'])
+    expect(kinds([told], [], [{ ...left, user: 'ben' }])).toEqual(['lost'])
+    expect(kinds([told], [], [{ ...left, atMs: 2_500 }])).toEqual(['lost'])
+    expect(kinds([told], [])).toEqual(['lost'])
+  })
+
   it('[I7] a second effect is doubled unless it was marked, or several profiles held the message', () => {
     const pages = [page(...queued(1))]
     const again = { server: 2, atMs: 3_000 }
@@ -81,7 +92,11 @@ describe('chaos, upward', () => {
   })
 
   it('[I7] a mark without anything forgotten is unfounded', () => {
-    expect(kinds([page(...queued(1))], [effect(1, 1, { mayRepeat: true })])).toEqual(['unfounded'])
+    const marked = effect(1, 1, { mayRepeat: true })
+    expect(kinds([page(...queued(1))], [marked])).toEqual(['unfounded'])
+    // A service worker may not know yet of a server of that round.
+    expect(kinds([page(...queued(1))], [started(2, 500), effect(1, 1, { server: 2, mayRepeat: true })])).toEqual([])
+    expect(kinds([page(...queued(1))], [marked, started(2, 2_500)])).toEqual(['unfounded'])
   })
 
   it('[I8] [I9] effects in another order, and numbers with a gap, are found', () => {

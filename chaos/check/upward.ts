@@ -19,6 +19,8 @@ export interface UpwardCounts {
   copiedRepeats: number
   /** Queued and not applied, while a page of the user was told that the storage failed. */
   announcedLosses: number
+  /** Queued, and discarded because the user signed out. */
+  discarded: number
   /** Queued into a storage that was then put back, or emptied while nobody could tell. */
   declaredLosses: number
 }
@@ -45,6 +47,7 @@ export function checkUpward(record: RunRecord): { readonly counts: UpwardCounts;
     announcedRepeats: 0,
     copiedRepeats: 0,
     announcedLosses: 0,
+    discarded: 0,
     declaredLosses: 0,
   }
   const violations: Violation[] = []
@@ -65,7 +68,8 @@ export function checkUpward(record: RunRecord): { readonly counts: UpwardCounts;
     if (message.appliedMs !== undefined && effects.length === 0)
       violate('lost', message.appliedMs, `${key} was told as applied and has no effect`, [key])
     if (message.queuedMs !== undefined && rows.length === 0) {
-      if (storageFailed(record, message)) counts.announcedLosses++
+      if (wasDiscarded(record, message)) counts.discarded++
+      else if (storageFailed(record, message)) counts.announcedLosses++
       else if (record.losses.some((loss) => mayHaveTaken(loss, message, record))) counts.declaredLosses++
       else
         violate(
@@ -141,6 +145,14 @@ function mayHaveTaken(loss: StorageLoss, { page, queuedMs = 0 }: SentRecord, rec
   return loss.type === 'cleared' && queuedMs <= loss.atMs + LOSS_MS && loss.atMs <= roundOf(record, queuedMs).toMs
 }
 
+/** Whether the user was signed out in the round of a message, and its page was told so, or did not live to be told. */
+function wasDiscarded(record: RunRecord, { page, queuedMs = 0, ended }: SentRecord): boolean {
+  const { fromMs, toMs } = roundOf(record, queuedMs)
+  const isSignOut = (loss: StorageLoss): boolean =>
+    loss.type === 'signed out' && loss.user === page.user && loss.atMs >= fromMs && loss.atMs <= toMs
+  return (ended === 'closed' || (ended === undefined && page.heardAtMs <= toMs)) && record.losses.some(isSignOut)
+}
+
 /** Whether the message's page knew that nothing was durable, or a page of the user heard in that round that the storage failed. */
 function storageFailed(record: RunRecord, { page: { user, events }, queuedMs = 0 }: SentRecord): boolean {
   const known = events.findLast((event) => event.type === 'durable' && event.atMs <= queuedMs)
@@ -159,8 +171,13 @@ function mayHaveCopied(loss: StorageLoss, { page, sentMs }: SentRecord): boolean
   return loss.type === 'copied' && sentMs <= loss.atMs
 }
 
-/** Whether server or storage lost a memory between these times, or a message was queued in several places. */
-function mayHaveForgotten({ journal, losses }: RunRecord, user: string, fromMs: number, toMs: number): boolean {
-  const servers = journal.some((row) => row.type === 'started' && row.atMs >= fromMs && row.atMs <= toMs)
+/**
+ * Whether server or storage lost a memory between these times, or a message was queued in several places. A service worker notes what it is about to send
+ * before it can learn that the server is another one than that of the last welcome, which everybody had when the round began.
+ */
+function mayHaveForgotten(record: RunRecord, user: string, sentMs: number, toMs: number): boolean {
+  const { journal, losses } = record
+  const { fromMs } = roundOf(record, sentMs)
+  const servers = journal.some((row) => row.type === 'started' && row.server > 1 && row.atMs >= fromMs && row.atMs <= toMs)
   return servers || losses.some((loss) => loss.user === user && ('untilMs' in loss ? loss.untilMs : loss.atMs) <= toMs)
 }

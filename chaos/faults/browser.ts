@@ -97,13 +97,8 @@ export const BROWSER_FAULTS: readonly Fault<Profile>[] = [
     kind: 'hub killed',
     weight: 2,
     async run(profile, random) {
-      const session = await profile.browser().target().createCDPSession()
-      const { targetInfos } = await session.send('Target.getTargets')
-      const targets = targetInfos.filter(({ type }) => type === 'shared_worker')
       await inTheRush(profile, random)
-      for (const { targetId } of targets) await session.send('Target.closeTarget', { targetId })
-      await session.detach()
-      return `${targets.length} workers`
+      return `${await profile.killHub()} workers`
     },
   },
   {

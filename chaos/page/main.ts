@@ -1,6 +1,7 @@
 // A tab of the app under test: sends what the desk asks it to send, and tells the desk all it was told itself. An event leaves its memory only when the
 // desk has it, so a page that lives loses none.
 import { connect, type Channel } from 'holdfast'
+import { registerServiceWorker } from 'holdfast/sw/register'
 import { CHANNELS, RECONNECT } from '../scene.ts'
 import type { ChaosMessage, ChaosValue, PageEvent, PageOrder, PageReport } from './page-event.ts'
 
@@ -20,9 +21,23 @@ let open = 0
 const tell = (event: Happening): void => void events.push({ ...event, atMs: Date.now() })
 const codeOf = (error: unknown): string => (error as { code?: string }).code ?? String(error)
 
-const connection = connect({ url: query.get('live') ?? '', user, token: () => user, reconnect: RECONNECT, hiddenDelayMs: 300 })
+const connection = connect({
+  url: query.get('live') ?? '',
+  user,
+  token: () => user,
+  reconnect: RECONNECT,
+  hiddenDelayMs: 300,
+  build: query.get('build') ?? '',
+  shared: query.get('shared') !== 'false',
+})
 connection.on('outboxRestarted', ({ reason, mayRepeat, mayBeLost }) => tell({ type: 'restart', reason, mayRepeat, mayBeLost }))
 connection.on('error', ({ code, message }) => tell({ type: 'error', code, message }))
+registerServiceWorker('./sw.js', { connection, type: 'module', failed: ({ code, message }) => tell({ type: 'error', code, message }) })
+let isLeft = false
+connection.on('signedOut', () => {
+  isLeft = true
+  tell({ type: 'signedOut' })
+})
 let durable: boolean | undefined
 const watchState = (): void => {
   const { status } = connection.state.current
@@ -50,7 +65,7 @@ for (const [channel, source] of channels) {
   })
 }
 
-function send({ channel, count }: PageOrder): void {
+function send({ channel, count }: Exclude<PageOrder, string>): void {
   for (let at = 0; at < count; at++) {
     const mine = ++seq
     const message: ChaosMessage = { key: `${page}:${mine}`, reject: mine % 40 === 0, personal: mine % 5 === 0 }
@@ -91,7 +106,12 @@ async function report(): Promise<void> {
   if (!response.ok) throw new Error(`the desk said ${response.status}`)
   events = events.slice(batch.length)
   reported += batch.length
-  for (const order of (await response.json()) as PageOrder[]) send(order)
+  for (const order of (await response.json()) as PageOrder[]) {
+    if (order === 'sign out') void connection.signOut().catch(() => {})
+    else send(order)
+  }
+  // Signs in again, as every app does.
+  if (isLeft && events.length === 0) location.reload()
 }
 
 for (;;) {

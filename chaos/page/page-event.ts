@@ -29,6 +29,7 @@ export type PageEvent = { readonly atMs: number } & (
   | { readonly type: 'restart'; readonly reason: string; readonly mayRepeat: readonly string[]; readonly mayBeLost: readonly string[] }
   | { readonly type: 'error'; readonly code: string; readonly message: string }
   | { readonly type: 'durable'; readonly durable: boolean }
+  | { readonly type: 'signedOut' }
 )
 
 /** How a page is doing. */
@@ -51,8 +52,5 @@ export interface PageReport {
   readonly facts: PageFacts
 }
 
-/** What a page is asked to send. */
-export interface PageOrder {
-  readonly channel: string
-  readonly count: number
-}
+/** What a page is asked to do: to send so many messages, or to sign its user out. */
+export type PageOrder = { readonly channel: string; readonly count: number } | 'sign out'
