@@ -176,7 +176,6 @@ export function createProfile(name: string, user: string, folder: string, proxy:
     async close() {
       toGroup('SIGCONT')
       await profile.kill()
-      await proxy.close()
       await rm(folder, { recursive: true, force: true, maxRetries: 5 })
     },
   }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { createFaultProxy, createSeededRandom } from 'holdfast/testing'
+import { createFaultProxy, createSeededRandom, type FaultProxy } from 'holdfast/testing'
 import { checkDownward } from './check/downward.ts'
 import { checkUpward } from './check/upward.ts'
 import { converge } from './converge.ts'
@@ -73,8 +73,9 @@ export async function run(args: string[], folder: string): Promise<number> {
     },
   }
 
-  const openProfile = async (name: string, user: string, path: string): Promise<Profile> => {
-    const proxy = await createFaultProxy({ target: { host: '127.0.0.1', port: server.port }, seed: random.integer(1, 2 ** 31) })
+  const openProxy = (): Promise<FaultProxy> =>
+    createFaultProxy({ target: { host: '127.0.0.1', port: server.port }, seed: random.integer(1, 2 ** 31) })
+  const openProfile = async (name: string, user: string, path: string, proxy: FaultProxy): Promise<Profile> => {
     const profile = createProfile(name, user, path, proxy, app)
     profiles.push(profile)
     await profile.start()
@@ -96,7 +97,8 @@ export async function run(args: string[], folder: string): Promise<number> {
     copied: (atMs) => losses.push({ type: 'copied', user: profile.user, atMs }),
     cleared: (atMs) => losses.push({ type: 'cleared', user: profile.user, atMs }),
     async runCopy(path, ms) {
-      const copy = await openProfile(`${profile.name}-copy${++copies}-`, profile.user, path)
+      // At the same address: at another one it would have another outbox.
+      const copy = await openProfile(`${profile.name}-copy${++copies}-`, profile.user, path, profile.proxy)
       await sleep(ms)
       resting.add(copy)
       const isEmpty = (): boolean =>
@@ -116,8 +118,8 @@ export async function run(args: string[], folder: string): Promise<number> {
   })
 
   try {
-    const a = await openProfile('a', 'anna', join(place, 'a'))
-    const b = await openProfile('b', 'ben', join(place, 'b'))
+    const a = await openProfile('a', 'anna', join(place, 'a'), await openProxy())
+    const b = await openProfile('b', 'ben', join(place, 'b'), await openProxy())
     const lanes = [
       createLane('network a', a.proxy, NETWORK_FAULTS, random.fork(1), faults),
       createLane('network b', b.proxy, NETWORK_FAULTS, random.fork(2), faults),
@@ -161,7 +163,10 @@ export async function run(args: string[], folder: string): Promise<number> {
       console.log(`round ${round}: ${faults.length} faults so far, well again after ${((Date.now() - healMs) / 1_000).toFixed(1)} s`)
     }
   } finally {
-    for (const profile of profiles.slice()) await closeProfile(profile)
+    for (const profile of profiles.slice()) {
+      await closeProfile(profile)
+      await profile.proxy.close()
+    }
     await server.stop()
     desk.close()
   }
