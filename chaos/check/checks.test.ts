@@ -116,6 +116,13 @@ describe('chaos, upward', () => {
     ])
     expect(kinds([page(...queued(1))], [effect(1, 1, { user: 'ben' })])).toEqual(['broken'])
   })
+
+  it('[I5] a message that was refused because nobody can tell whether a hub that died has stored it may take effect, late and once', () => {
+    const told = page({ type: 'sent', seq: 1, id: 'id1' }, { type: 'failed', seq: 1, code: 'may-repeat' }, ...queued(2))
+    expect(kinds([told], [effect(1, 2)])).toEqual([])
+    expect(kinds([told], [effect(1, 2), effect(2, 1)])).toEqual([])
+    expect(kinds([told], [effect(1, 2), effect(2, 1), effect(3, 1)])).toEqual(['doubled'])
+  })
 })
 
 describe('chaos, downward', () => {
