@@ -13,6 +13,8 @@ interface Forgotten {
   readonly park: boolean
   /** Messages without a fate that were there. */
   readonly waiting: number
+  /** The hub worked from memory and had messages of its own. */
+  readonly wasMemory: boolean
 }
 
 /** Holds what becomes of a user's traces, when the user leaves, to the rules (I25, I26, SO1 to SO8). */
@@ -42,7 +44,8 @@ export class SignOutBook {
     }
     return () => {
       const { stored, channels } = disk.contents
-      this.#last.set(disk, { atMs: schedule.nowMs, park, waiting: waiting.length })
+      const wasMemory = profile.liveWorkers.some(({ process, isForgetful }) => process === hub && isForgetful)
+      this.#last.set(disk, { atMs: schedule.nowMs, park, waiting: waiting.length, wasMemory })
       this.#world.trace('signed out', profile.name, scope, park, waiting.length)
       totals.count(park ? 'signed out, and kept the outbox' : 'signed out', 1)
       const isClean = stored?.session === null && stored.flush === null && stored.fates.size === 0 && channels.size === 0
@@ -66,11 +69,9 @@ export class SignOutBook {
     const last = this.#last.get(tab.profile.disk(tab.scope))
     check.holds(last !== undefined, 'I26', () => `${tab.process.name} has signed out, and nothing was forgotten`)
     if (!last) return
-    // A hub that worked from memory had messages of its own.
-    const isMemory = tab.profile.liveWorkers.some((worker) => worker.isForgetful)
     const stored = last.park ? 0 : last.waiting
     // Who asks when somebody else is at it already gets that one's answer.
-    const isTold = isMemory ? discarded >= stored : discarded === stored
+    const isTold = last.wasMemory ? discarded >= stored : discarded === stored
     check.holds(isTold, 'SO5', () => `${tab.process.name} is told of ${discarded} of ${last.waiting}, ${park}`)
   }
 

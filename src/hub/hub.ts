@@ -51,6 +51,8 @@ export function createHub(host: HubPlatform): Hub {
   }
 
   const adopt = async ({ settings: wanted, returning }: AttachRequest): Promise<Ownership> => {
+    await ownership?.gone()
+    refuseWhenRetired()
     if (ownership !== null && settings !== null) {
       const difference = firstDifference(settings, wanted)
       if (!difference || returning) return ownership

@@ -17,9 +17,9 @@ import { outboxView } from './outbox-view.ts'
 import type { HubPlatform } from './platform.ts'
 import { rescue } from './rescue.ts'
 import { settleTab } from './settle-tab.ts'
-import { createSignOut, SIGNED_OUT } from './sign-out.ts'
+import { createSignOut } from './sign-out.ts'
 import { createStateBoard } from './state-board.ts'
-import { answerOf, OFFERED_ELSEWHERE, retryParked, submit, type SubmitHost } from './submit.ts'
+import { answerOf, OFFERED_ELSEWHERE, retryParked, SIGNED_OUT, submit, type SubmitHost } from './submit.ts'
 import type { TabSession, TabSource } from './tab-session.ts'
 import { volatileFrame } from './volatile-frame.ts'
 
@@ -44,6 +44,8 @@ export interface Ownership {
   signal(tab: TabSession, signal: TabSignal): void
   /** The user leaves, as {@link signOut} says; more tabs may ask while it is under way. */
   signOut(tab: TabSession, park: boolean): Promise<SignedOut>
+  /** Resolves when nobody is leaving whose tabs have all been told. */
+  gone(): Promise<void>
 }
 
 interface Running {
@@ -116,7 +118,7 @@ export function createOwnership(
     if (isOver) return store.close()
     const now: Running = { store, runtime, channels, signOuts: stored.signOuts }
     running = now
-    for (const tab of tabs) if (knowsFewer(tab, now)) tab.signedOut()
+    for (const tab of tabs) if (tab.hasMissed(stored.signOuts)) tab.signedOut()
     // Only pages that came back after their user had left: there is nobody to connect for.
     if (tabs.size > 0 && [...tabs].every(({ hasLeft }) => hasLeft)) return left()
     store.onLost((why) => {
@@ -226,7 +228,7 @@ export function createOwnership(
     fail,
     end,
     joined(tab, request) {
-      if (running && knowsFewer(tab, running)) return tab.signedOut()
+      if (running && tab.hasMissed(running.signOuts)) return tab.signedOut()
       subscribe(tab, request.channels)
       tab.stateChanged()
       const host = { clock, fates, ready: () => ready, isHere: () => !isOver && tabs.has(tab), fail }
@@ -251,7 +253,7 @@ export function createOwnership(
     async send(tab, messages, elsewhere) {
       const { runtime, store } = await ready
       if (!store.durable && !elsewhere) await tab.knowsOfMemory()
-      if (leaving.isUnderWay()) return messages.map(() => ({ error: SIGNED_OUT }))
+      if (leaving.isUnderWay() || tab.hasLeft) return messages.map(() => ({ error: SIGNED_OUT }))
       if (elsewhere && !store.durable) return messages.map(() => ({ error: OFFERED_ELSEWHERE }))
       return (await submit(tab, messages, submitTo(runtime))).map(answerOf)
     },
@@ -290,10 +292,6 @@ export function createOwnership(
       }
     },
     signOut: leaving.signOut,
+    gone: leaving.gone,
   }
-}
-
-/** Whether the tab belongs to a user who has left since: it did not run when that was told. */
-function knowsFewer({ signOuts }: TabSession, now: Running): boolean {
-  return signOuts !== undefined && signOuts < now.signOuts
 }

@@ -181,6 +181,53 @@ describe('signing out', () => {
     expect(await next.hub.send([message('mine')])).toMatchObject({ ok: true })
   })
 
+  it('[SO4] [I26] a hub that opens the storage stores nothing of a page whose user has left, beside one whose user is here', async () => {
+    world.disk.signOuts = 1
+    const other = await holdLock(world.locks, ownerLockName(id('scope')))
+    const hub = world.hub()
+    const [late, here] = [world.tab(hub), world.tab(hub)]
+    await late.attach({ signOuts: 0 })
+    await here.attach({ signOuts: 1 })
+    const sending = [late.hub.send([message('late')]), here.hub.send([message('mine')])]
+    await settled()
+    other.release()
+    await settled()
+    expect(leftBy(late)).toBe(true)
+    expect(await Promise.all(sending)).toMatchObject([
+      { ok: true, value: [{ error: { code: 'closed' } }] },
+      { ok: true, value: [{ queued: true }] },
+    ])
+    expect(world.disk.stored?.outbox.entries.map((entry) => entry.id)).toEqual([id('mine')])
+  })
+
+  it('[SO4] [I32] a tab that comes while the storage forgets is served when that is done', async () => {
+    let forget = (): void => {}
+    world.alter = (store): Store => ({
+      ...store,
+      signOut: async (...how) => {
+        await new Promise<void>((go) => (forget = go))
+        return store.signOut(...how)
+      },
+    })
+    const hub = world.hub()
+    const one = world.tab(hub)
+    await one.attach()
+    const socket = await world.accept()
+    const leaving = one.hub.signOut(false)
+    await obey(socket)
+    const next = world.tab(hub)
+    const attaching = next.attach()
+    await settled()
+    expect(next.batches).toEqual([])
+    forget()
+    expect(await leaving).toMatchObject({ ok: true })
+    expect(await attaching).toMatchObject({ ok: true })
+    await world.accept()
+    expect(next.status).toBe('connected')
+    expect(leftBy(next)).toBe(false)
+    expect(await next.hub.send([message('mine')])).toMatchObject({ ok: true })
+  })
+
   it('[SO7] two tabs that ask get the same answer', async () => {
     const { one, two, socket } = await twoTabs(world)
     const leaving = [one.hub.signOut(false), two.hub.signOut(true)]

@@ -4,7 +4,7 @@ import type { Clock, Store } from '../core/ports.ts'
 import type { Runtime } from '../core/runtime.ts'
 import type { HubSettings } from '../core/settings.ts'
 import type { CoreState, Phase } from '../core/state.ts'
-import { HoldfastError, type ErrorData } from '../protocol/errors.ts'
+import { HoldfastError } from '../protocol/errors.ts'
 import type { HubPlatform } from './platform.ts'
 import type { TabSession } from './tab-session.ts'
 
@@ -16,9 +16,6 @@ const SENDING_MS = 5_000
 const TELLING_MS = 2_000
 /** How long the store has to forget. */
 const FORGETTING_MS = 30_000
-
-/** Why nothing is queued any more. */
-export const SIGNED_OUT: ErrorData = { code: 'closed', message: 'the user signed out' }
 
 /** What a sign-out needs of the hub. */
 export interface SignOutHost {
@@ -45,6 +42,8 @@ export interface SignOut {
    * thrown, the user has left, and the store may not have forgotten.
    */
   readonly signOut: (tab: TabSession, park: boolean) => Promise<SignedOut>
+  /** Resolves when nobody is leaving whose tabs have all been told: a tab that comes then is of the next stay, and is to be told nothing of this one. */
+  readonly gone: () => Promise<void>
 }
 
 /** Makes what signs the user of a hub out. */
@@ -55,6 +54,7 @@ export function createSignOut({ platform, settings, tabs, ready, now, left }: Si
   const asked = new Set<TabSession>()
   let answer: Promise<SignedOut> | null = null
   let isUnderWay = false
+  let isTold = false
 
   const leave = async (park: boolean): Promise<SignedOut> => {
     await within(clock, READY_MS, ready(), new HoldfastError('hub-timeout', 'The storage did not open: nobody was signed out.'))
@@ -62,6 +62,7 @@ export function createSignOut({ platform, settings, tabs, ready, now, left }: Si
     const serverTold = await leaveServer()
     now()?.runtime.dispatch({ type: 'stop' })
     for (const tab of tabs) tab.signedOut(asked.has(tab))
+    isTold = true
     const late = new HoldfastError('storage-failed', 'The storage did not forget in time.')
     const store = now()?.store
     if (!store) throw late
@@ -125,6 +126,9 @@ export function createSignOut({ platform, settings, tabs, ready, now, left }: Si
         asked.clear()
       })
       return answer
+    },
+    async gone() {
+      if (isTold) await answer?.catch(() => {})
     },
   }
 }

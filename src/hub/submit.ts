@@ -7,6 +7,9 @@ import type { Id } from '../protocol/messages.ts'
 import type { FateDesk } from './fate-desk.ts'
 import type { TabSession } from './tab-session.ts'
 
+/** Why nothing of a user who has left is queued any more. */
+export const SIGNED_OUT: ErrorData = { code: 'closed', message: 'the user signed out' }
+
 /** Where messages go, and who is told what becomes of them. */
 export interface SubmitHost {
   readonly fates: FateDesk
@@ -38,6 +41,7 @@ export async function submit(
 /** Queues a parked message as a new one. */
 export async function retryParked(tab: TabSession, id: Id, as: Pick<NewMessage, 'id' | 'atMs'>, host: SubmitHost): Promise<void> {
   const { runtime } = host
+  if (tab.hasLeft) throw HoldfastError.from(SIGNED_OUT)
   const message = runtime.parked.get(id)
   if (!message) throw new HoldfastError('not-found', 'no such message is parked')
   // Queued before it is forgotten: a crash in between shows it twice, and never loses it.

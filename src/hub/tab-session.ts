@@ -91,6 +91,11 @@ export class TabSession {
     return channel
   }
 
+  /** Whether its user has left since the page was told of so many sign-outs: it did not run when that was told. */
+  hasMissed(signOuts: number): boolean {
+    return this.signOuts !== undefined && this.signOuts < signOuts
+  }
+
   /** Asks this tab for a credential. */
   credential(): ReturnType<RemoteTab['credential']> {
     return this.#remote.credential()
