@@ -2,21 +2,13 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { bundle } from './bundle.mjs'
 import { runBundle } from './run-bundle.mjs'
 
-/** Seeds that once failed, and why. */
+/** Seeds that once failed, and why. A seed stands for another simulation once more can happen in one: what earlier ones found is held by tests of its own. */
 const ONCE_FAILED: readonly (readonly [seed: number, why: string])[] = [
-  [98, 'a message was told as cancelled, and the hub died before that was stored'],
-  [341, 'a settlement that the store refused was never stored again'],
-  [803, 'a call that failed late took away the claim of a later one'],
-  [1447, 'the tab of a steady hub said connecting for ever'],
-  [2376, 'server and storage both lost their memory'],
-  [600001761, 'a hub that worked from memory took what was in the storage it could not read, and it was sent from both'],
-  [600003818, 'a hub that was long gone was buried twice, for pages that stood still had its lock, and its successor failed'],
-  [710000869, 'a message that was applied was told as failed, when it was offered again to a full disk'],
-  [720000483, 'a message that a hub in memory had not answered was sent by its successor too, and by itself when it went on'],
-  [20780001152, 'a store was lost before it had told that it took messages in'],
-  [20780003459, 'the server lost its memory before it had committed anything, and the storage went back to before it learnt of that'],
   [930000422, 'a user left while the server was still at a message that the outbox had restarted with'],
-  [20780014652, 'a channel without values began anew, and nothing was said there since'],
+  [34000002197, 'a page was elected under the name of a hub in a tab that had not answered it'],
+  [20780001432, 'a tab came while the storage forgot who had left, and stayed with a hub that was over'],
+  [20780007400, 'a hub that worked from memory forgot what it had and what was stored'],
+  [20780014227, 'what a page that slept while its user left had waiting was stored for whoever came next'],
 ]
 
 describe('the simulator', () => {
