@@ -120,7 +120,7 @@ export interface Delivery {
 
 /** What became of a user's traces when the user left. */
 export interface SignedOut {
-  /** Messages that were neither confirmed nor ended, and were forgotten. With `park` none is. */
+  /** Messages that were neither confirmed nor ended, and were forgotten. With `park` only those are that were in memory alone. */
   readonly discarded: number
   /** Whether the server ended the session. If not, it ends by itself, when its time to live is over (24 h by default). */
   readonly serverTold: boolean
