@@ -39,9 +39,9 @@ export const SIGN_OUT_SABOTAGES = [
     seeds: 4000,
     edits: [
       {
-        file: 'hub/ownership.ts',
-        find: 'return signOuts !== undefined && signOuts < now.signOuts',
-        put: 'return signOuts !== undefined && signOuts < now.signOuts - 1_000',
+        file: 'hub/tab-session.ts',
+        find: 'return this.signOuts !== undefined && this.signOuts < signOuts',
+        put: 'return this.signOuts !== undefined && this.signOuts < signOuts - 1_000',
       },
     ],
   },
