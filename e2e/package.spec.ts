@@ -112,6 +112,13 @@ test('[HU1] [DS3] the packed package brings up its hub in the dev server, also w
       return { page, lines }
     }
     const before = await open()
+    // From here on nobody tells this page to reload: the dev server does when a file changes, and then it is not the old hub's tab any more.
+    await before.page.routeWebSocket(
+      (address) => address.host === new URL(dev.url).host,
+      () => {},
+    )
+    await before.page.reload()
+    await expect.poll(() => before.page.title(), { timeout: 20_000 }).toBe('connected true')
     await expect(before.page.locator('body')).toHaveAttribute('data-first')
     await writeFile(join(folder, 'hub.js'), ownHub('second'))
     const after = await open()
