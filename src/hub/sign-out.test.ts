@@ -189,6 +189,7 @@ describe('signing out', () => {
     await late.attach({ signOuts: 0 })
     await here.attach({ signOuts: 1 })
     const sending = [late.hub.send([message('late')]), here.hub.send([message('mine')])]
+    const retrying = late.hub.retry(id('parked'), id('again'))
     await settled()
     other.release()
     await settled()
@@ -197,6 +198,7 @@ describe('signing out', () => {
       { ok: true, value: [{ error: { code: 'closed' } }] },
       { ok: true, value: [{ queued: true }] },
     ])
+    expect(await retrying).toMatchObject({ ok: false, error: { code: 'closed' } })
     expect(world.disk.stored?.outbox.entries.map((entry) => entry.id)).toEqual([id('mine')])
   })
 

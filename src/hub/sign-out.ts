@@ -53,16 +53,16 @@ export function createSignOut({ platform, settings, tabs, ready, now, left }: Si
   /** The tabs that asked: they hear of it by the answer. */
   const asked = new Set<TabSession>()
   let answer: Promise<SignedOut> | null = null
-  let isUnderWay = false
-  let isTold = false
+  /** `leaving`: nothing new is queued any more. `told`: the tabs that were there have heard it. */
+  let stage: 'here' | 'leaving' | 'told' = 'here'
 
   const leave = async (park: boolean): Promise<SignedOut> => {
     await within(clock, READY_MS, ready(), new HoldfastError('hub-timeout', 'The storage did not open: nobody was signed out.'))
-    isUnderWay = true
+    stage = 'leaving'
     const serverTold = await leaveServer()
     now()?.runtime.dispatch({ type: 'stop' })
     for (const tab of tabs) tab.signedOut(asked.has(tab))
-    isTold = true
+    stage = 'told'
     const late = new HoldfastError('storage-failed', 'The storage did not forget in time.')
     const store = now()?.store
     if (!store) throw late
@@ -114,21 +114,21 @@ export function createSignOut({ platform, settings, tabs, ready, now, left }: Si
     })
 
   return {
-    isUnderWay: () => isUnderWay,
+    isUnderWay: () => stage !== 'here',
     look() {
       for (const look of watchers) look()
     },
     signOut(tab, park) {
       asked.add(tab)
       answer ??= leave(park).finally(() => {
-        if (isUnderWay) return left()
+        if (stage !== 'here') return left()
         answer = null
         asked.clear()
       })
       return answer
     },
     async gone() {
-      if (isTold) await answer?.catch(() => {})
+      if (stage === 'told') await answer?.catch(() => {})
     },
   }
 }
