@@ -10,7 +10,7 @@ const KINDS: readonly Payload['kind'][] = ['refused', 'once-failing', 'slow', 'p
 /** Plans what people and server do while things go wrong: they send, publish, come, go and look away. */
 export function planActivity(world: World): void {
   const { random, schedule, settings } = world
-  const plan = (run: () => void): void => void schedule.at(random.next() * settings.busyMs, run)
+  const plan = (run: () => void): void => void schedule.at(world.afterBusyMs(random.next() * settings.busyMs), run)
 
   let left = MESSAGES
   while (left > 0) {

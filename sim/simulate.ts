@@ -1,4 +1,5 @@
 import { planActivity, publish } from './activity.ts'
+import { planAbsences } from './absences.ts'
 import { openTab } from './faults/fault.ts'
 import { planFaults } from './faults/plan-faults.ts'
 import { checkAtEnd, isQuiet, whatIsStuck } from './check/at-end.ts'
@@ -64,7 +65,8 @@ function run(world: World): void {
   }
   planActivity(world)
   planFaults(world)
-  schedule.runUntil(settings.busyMs, isOver)
+  planAbsences(world)
+  schedule.runUntil(schedule.nowMs + world.afterBusyMs(settings.busyMs), isOver)
   if (isOver()) return
 
   for (const act of [heal, publishEverywhere, lastWords, newcomers, publishOnceMore]) {

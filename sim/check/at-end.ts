@@ -1,3 +1,4 @@
+import { isTried } from '../pending.ts'
 import type { World } from '../world/world.ts'
 import type { SentFacts } from './upward-book.ts'
 
@@ -52,6 +53,7 @@ export function checkAtEnd(world: World): void {
     losses.set(facts.tab.number, tab)
   }
   for (const tab of losses.values()) classify(world, tab)
+  if (isTried('told')) check.told.atEnd()
 }
 
 function hasEnded({ applied, rejected, isPutAside, message, id, tab }: SentFacts): boolean {

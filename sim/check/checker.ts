@@ -13,9 +13,11 @@ import { LogBook, type LogEntryFacts } from './log-book.ts'
 import { StoredOutbox } from './stored-outbox.ts'
 import { SignOutBook } from './sign-out-book.ts'
 import type { Place } from './stream.ts'
+import { ToldBook } from './told-book.ts'
 import { TriesBook } from './tries-book.ts'
 import { UpwardBook } from './upward-book.ts'
 import { Violation } from './violation.ts'
+import { VolatileBook } from './volatile-book.ts'
 import { WireTap } from './wire-tap.ts'
 
 /** How much later than another one a verdict may be told: to a hidden tab, which has not answered yet. */
@@ -29,6 +31,8 @@ export class Checker {
   readonly wires: WireTap
   readonly flushes: FlushBook
   readonly signOuts: SignOutBook
+  readonly passing: VolatileBook
+  readonly told: ToldBook
   readonly #world: World
   readonly #logs: LogBook
   readonly #sessions = new Map<string, string | null>()
@@ -42,6 +46,8 @@ export class Checker {
     this.wires = new WireTap(world)
     this.flushes = new FlushBook(world)
     this.signOuts = new SignOutBook(world)
+    this.passing = new VolatileBook(world)
+    this.told = new ToldBook(world)
     this.#logs = new LogBook(world)
   }
 
@@ -112,6 +118,7 @@ export class Checker {
   restartTold(tab: SimTab, restart: OutboxRestart): void {
     this.#world.trace('restart', tab.process.name, restart.reason, restart.mayRepeat.length, restart.mayBeLost.length)
     this.#world.totals.count(`outbox restarts told: ${restart.reason}`)
+    this.told.restarted(tab, restart)
   }
 
   errorTold(tab: SimTab, error: HoldfastError): void {

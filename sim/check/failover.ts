@@ -12,7 +12,7 @@ const TURNED_MS = 26_000
 export function mustTurn(world: World, profile: Profile, worker: SimWorker): void {
   const { schedule, check, totals } = world
   const sinceMs = schedule.nowMs
-  const { skewMs } = profile
+  const { jumps } = profile.clocks
   for (const tab of profile.liveTabs) {
     const { process, joined } = tab
     const { stops } = process
@@ -24,7 +24,7 @@ export function mustTurn(world: World, profile: Profile, worker: SimWorker): voi
       const isSeen = tab.isVisible && tab.shownMs <= sinceMs
       const isGone = !worker.process.isAlive || (worker.process.isPaused && isSeen)
       // A clock that jumps holds its timers to another time.
-      if (!runs || !isGone || profile.skewMs !== skewMs) return
+      if (!runs || !isGone || profile.clocks.jumps !== jumps) return
       totals.count('pages that had to turn to another hub in a tab')
       check.holds(
         tab.joinedMs > sinceMs,

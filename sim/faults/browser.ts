@@ -26,6 +26,34 @@ function stop(world: World, profile: Profile, tells: boolean, takesLocks: boolea
   return true
 }
 
+/** What is worth nothing later is sent on the way into the back–forward cache. */
+function saysAndStops(world: World, profile: Profile): boolean {
+  const tab = someTab(world, profile)
+  if (!tab) return false
+  tab.do(() => {
+    for (let at = world.random.integer(1, 3); at > 0; at--) tab.sendVolatile()
+    world.schedule.at(world.random.next() * 6, () => tab.suspend(true))
+    world.schedule.at(20 + someTimeMs(world, 60_000), () => tab.goOn())
+  })
+  return true
+}
+
+/** A page sends as it is frozen, or goes into the back–forward cache, and comes back when everybody has forgotten: after absences, too. */
+function sendAndStop(world: World, profile: Profile): boolean {
+  const { random, schedule, settings } = world
+  const tab = someTab(world, profile)
+  if (!tab) return false
+  tab.do(() => {
+    for (let at = random.integer(1, 3); at > 0; at--) tab.send(world.pick(settings.channels) ?? '', 'plain')
+    schedule.at(random.next() * 12, () => {
+      tab.suspend(true)
+      const backMs = world.wasBusyMs + random.next() * Math.max(0, settings.busyMs - world.wasBusyMs)
+      schedule.at(world.afterBusyMs(backMs), () => tab.goOn())
+    })
+  })
+  return true
+}
+
 /** Any script of the origin can open a port to a SharedWorker, or a channel on which a hub and a page speak. */
 function portTo(world: World, profile: Profile, worker: SimWorker, tab: SimTab): (data: unknown) => void {
   if (worker instanceof SharedSimWorker) {
@@ -105,6 +133,8 @@ export const BROWSER_FAULTS: readonly Fault[] = [
   { kind: 'B5 killed after a transaction, before its answer', inject: (world, profile) => trap(world, profile, 'after') },
   { kind: 'B6 frozen', inject: (world, profile) => stop(world, profile, true, false) },
   { kind: 'B7 in the back-forward cache', inject: (world, profile) => stop(world, profile, true, true) },
+  { kind: 'B7 frozen as it says something in passing', needs: 'volatile', inject: saysAndStops },
+  { kind: 'B7 frozen as it sends, and for long', needs: 'days', inject: sendAndStop },
   {
     kind: 'B8 the last tab closes while it sends',
     inject: (world, profile) => {

@@ -6,16 +6,6 @@ const AWAKE_MS = 6_000
 /** What clocks and people do. */
 export const PEOPLE_FAULTS: readonly Fault[] = [
   {
-    kind: 'T1 the wall clock jumps',
-    inject: (world, profile) => {
-      const sizes = [1_000, 60_000, 3_600_000]
-      profile.skewMs += (world.random.next() < 0.5 ? -1 : 1) * world.random.next() * (world.pick(sizes) ?? 0)
-      // Tries of an hour ago do not count, nor do those of an hour to come.
-      for (const { process } of profile.liveWorkers) world.check.tries.forget(process)
-      return true
-    },
-  },
-  {
     kind: 'T2 the machine sleeps',
     inject: (world, profile) => {
       const all = [...profile.liveTabs, ...profile.liveWorkers, profile.serviceWorker].map(({ process }) => process)

@@ -1,3 +1,5 @@
+import { isTried } from '../pending.ts'
+import { CLOCK_FAULTS } from './clocks.ts'
 import { BROWSER_FAULTS } from './browser.ts'
 import { ELECTED_FAULTS } from './elected.ts'
 import type { Fault } from './fault.ts'
@@ -7,10 +9,12 @@ import { PEOPLE_FAULTS } from './people.ts'
 import { SERVER_FAULTS } from './server.ts'
 import { SIGN_OUT_FAULTS } from './sign-out.ts'
 import { NEEDS_BACKUPS, STORAGE_FAULTS } from './storage.ts'
+import { TELLING_FAULTS } from './telling.ts'
 import type { World } from '../world/world.ts'
 
 /** Every kind of fault there is. */
 export const FAULTS: readonly Fault[] = [
+  ...CLOCK_FAULTS,
   ...NETWORK_FAULTS,
   ...SERVER_FAULTS,
   ...BROWSER_FAULTS,
@@ -19,7 +23,8 @@ export const FAULTS: readonly Fault[] = [
   ...STORAGE_FAULTS,
   ...PEOPLE_FAULTS,
   ...SIGN_OUT_FAULTS,
-]
+  ...TELLING_FAULTS,
+].filter(({ needs }: Fault) => !needs || isTried(needs))
 
 /** Faults of one simulation, and kinds among them at least. */
 const COUNT = 20
@@ -34,7 +39,7 @@ export function planFaults(world: World): void {
     if (fault && (kinds.length >= MIN_KINDS || !kinds.includes(fault))) kinds.push(fault)
   }
   world.keepsBackups = kinds.some(({ kind }) => NEEDS_BACKUPS.has(kind))
-  for (const fault of kinds) schedule.at(random.next() * settings.busyMs, () => inject(world, fault, 30))
+  for (const fault of kinds) schedule.at(world.afterBusyMs(random.next() * settings.busyMs), () => inject(world, fault, 30))
 }
 
 /** What cannot happen now happens a little later, or else something similar does. */

@@ -1,5 +1,6 @@
-import { someTimeMs, type Fault } from './fault.ts'
+import { openTab, someTimeMs, type Fault } from './fault.ts'
 import type { EngineTrouble } from '../world/sim-engine.ts'
+import type { Profile } from '../world/profile.ts'
 import type { World } from '../world/world.ts'
 
 function comeBack(world: World, mostMs: number): true {
@@ -20,7 +21,7 @@ function trap(world: World, where: 'before-commit' | 'after-commit'): boolean {
 
 function trouble(world: World, what: EngineTrouble, mostMs: number): boolean {
   const { engine } = world.server
-  if (!engine.isDurable) return false
+  if (!engine.isDurable && what !== 'at-a-step') return false
   engine.trouble = what
   world.schedule.at(someTimeMs(world, mostMs), () => (engine.trouble = null))
   return true
@@ -29,6 +30,30 @@ function trouble(world: World, what: EngineTrouble, mostMs: number): boolean {
 function appTrouble(world: World, changes: Partial<World['appTrouble']>, mostMs: number): true {
   Object.assign(world.appTrouble, changes)
   world.schedule.at(someTimeMs(world, mostMs), () => world.healApp())
+  return true
+}
+
+/** A browser comes for the first time, sends, and is cut off before it is answered. When it comes back, its client record may be gone: strangers came, or its time was over. */
+function giveUp(world: World, { user }: Profile): boolean {
+  const { random, schedule, server, settings } = world
+  if (world.profiles.length > 3) return false
+  const profile = world.addProfile(user)
+  const tab = openTab(world, profile)
+  schedule.at(500 + random.next() * 2_000, () => {
+    profile.link.change({ holdsDown: true })
+    tab.do(() => {
+      for (let at = random.integer(1, 3); at > 0; at--) tab.send(world.pick(settings.channels) ?? '', 'plain')
+    })
+    schedule.at(random.next() * 300, () => {
+      profile.link.change({ opens: 'refused' })
+      profile.link.cut(0, 0)
+      // After a sweep or two: what is connected is not given up.
+      schedule.at(8_000 + random.next() * 10_000, () => {
+        if (server.isListening) server.engine.strangersCome(60)
+        profile.link.heal()
+      })
+    })
+  })
   return true
 }
 
@@ -88,5 +113,25 @@ export const SERVER_FAULTS: readonly Fault[] = [
   },
   { kind: 'R6 the engine is slow', inject: (world) => trouble(world, 'slow', 20_000) },
   { kind: 'R6 the engine fails', inject: (world) => trouble(world, 'fails', 10_000) },
+  { kind: 'S16 the engine fails at its steps', needs: 'engine', inject: (world) => trouble(world, 'at-a-step', 15_000) },
+  {
+    kind: 'S13 history throws, or is nonsense, for new channels',
+    needs: 'engine',
+    inject: (world) => appTrouble(world, { history: world.random.next() < 0.5 ? 'throws' : 'nonsense' }, 15_000),
+  },
+  {
+    kind: 'S15 strangers come',
+    needs: 'given-up',
+    inject: (world) => {
+      if (!world.server.isListening) return false
+      world.server.engine.strangersCome(60)
+      return true
+    },
+  },
+  {
+    kind: 'S15 a client is given up before its first acknowledgement',
+    needs: 'given-up',
+    inject: (world, profile) => giveUp(world, profile),
+  },
   { kind: 'R7 answers of the engine are lost', inject: (world) => trouble(world, 'loses-answers', 5_000) },
 ]

@@ -1,5 +1,6 @@
 import { Rejected } from '../../src/server/rejected.ts'
 import type { LiveServerOptions } from '../../src/server/options.ts'
+import { isTried } from '../pending.ts'
 import type { Payload } from './sim-tab.ts'
 import type { World } from './world.ts'
 
@@ -10,6 +11,8 @@ const FAILING_TRIES = 2
 export interface AppTrouble {
   /** The snapshot hook throws. */
   failsSnapshots: boolean
+  /** The hook for the history of a channel. */
+  history: 'throws' | 'nonsense' | null
   /** Every handler throws. */
   failsMessages: boolean
   /** Handlers and snapshots take so long. */
@@ -26,6 +29,11 @@ export function serverOptions(world: World): LiveServerOptions {
   }
   return {
     ...settings.server,
+    history: () => {
+      const { history } = world.appTrouble
+      if (history === 'throws') throw new Error('no history')
+      return history === 'nonsense' ? { messages: -1, bytes: Number.NaN } : (settings.server.history ?? {})
+    },
     authenticate: async ({ credential }) => {
       if (random.next() < 0.3) await later(random.next() * 50)
       return world.people.authenticate(credential)
@@ -39,7 +47,8 @@ export function serverOptions(world: World): LiveServerOptions {
     },
     onMessage: async (message, context) => {
       const payload = message.data as Payload
-      world.check.upward.handled(message.id, message.mayRepeat)
+      if (message.durable) world.check.upward.handled(message.id, message.mayRepeat)
+      else if (isTried('volatile')) world.check.passing.applied(message.id)
       const trouble = world.appTrouble
       if (payload.kind === 'slow' || trouble.slowMs > 0) await later(trouble.slowMs + random.next() * 2_000)
       if (trouble.failsMessages || payload.kind === 'poison') throw new Error('the handler failed')
@@ -51,6 +60,9 @@ export function serverOptions(world: World): LiveServerOptions {
       if (payload.kind === 'refused') throw new Rejected('not this')
       if (!message.durable) return undefined
       context.publish(message.channel, { from: message.id, atMs: schedule.nowMs })
+      // All of these, and the number, or none.
+      if (isTried('engine') && random.next() < 0.2)
+        for (let at = random.integer(1, 3); at > 0; at--) context.publish(`spare${random.integer(1, 9)}`, { from: message.id })
       if (random.next() < 0.2 && context.user !== null) context.sendToUser(context.user, { from: message.id })
       return { id: message.id }
     },

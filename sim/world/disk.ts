@@ -18,6 +18,8 @@ export class Disk {
   trouble: DiskTrouble | null = null
   /** Ends the worker at its next transaction, before or after it has happened. */
   trap: 'before' | 'after' | null = null
+  /** Called when an outbox restart was stored here, the next time only. */
+  onRestart: (() => void) | null = null
   readonly #world: World
   readonly #backups: MemoryContents[] = []
   #stuck: (() => void)[] = []
@@ -95,6 +97,7 @@ export class Disk {
               check.holds(lease === current, 'I4', () => `${process.name}: ${name} under lease ${lease}, and ${current} is current`)
               check.outbox.stored(this, name)
               if (this.trap === 'after') return this.#spring(process)
+              if (name === 'restart') this.#tellRestart()
               answer(() => resolve(value))
             },
             (error: Error) => answer(() => reject(error)),
@@ -147,6 +150,11 @@ export class Disk {
       onFenced: (listener) => inner.onFenced(() => process.post(listener)),
       close: () => inner.close(),
     }
+  }
+
+  #tellRestart(): void {
+    this.onRestart?.()
+    this.onRestart = null
   }
 
   #spring(process: Process): void {

@@ -26,7 +26,8 @@ export class People {
   authenticate(credential: string | null): { readonly user: string; readonly expiresAtMs: number } | null {
     const [user = '', ends = ''] = (credential ?? '').split(' ')
     if (user === '' || this.revoked.has(user)) return null
-    return { user, expiresAtMs: Number(ends) }
+    // What it was given for, by the clock of the server.
+    return { user, expiresAtMs: Number(ends) + this.#world.server.clockOffMs }
   }
 
   /** The server's `authorize`. */

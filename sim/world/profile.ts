@@ -11,7 +11,7 @@ import { drawSharing, type Sharing } from './sharing.ts'
 import { SimServiceWorker } from './sim-service-worker.ts'
 import { SimTab } from './sim-tab.ts'
 import type { Named, SimWorker } from './sim-worker.ts'
-import { EPOCH_MS } from './epoch.ts'
+import { WallClocks } from './wall-clocks.ts'
 import type { World } from './world.ts'
 
 /** How long a worker may outlive its last tab. */
@@ -32,8 +32,7 @@ export class Profile {
   tabs: SimTab[] = []
   /** Who is signed in. */
   user: string
-  /** How far the wall clock is off. */
-  skewMs = 0
+  readonly clocks: WallClocks
   /** New workers do not start: the script does not load. */
   isScriptBroken = false
   readonly #world: World
@@ -43,15 +42,11 @@ export class Profile {
     this.name = name
     this.user = user
     this.link = new Link(world, name)
+    this.clocks = new WallClocks(world.schedule)
     this.broadcasts = new Broadcasts(world)
     this.sharing = drawSharing(world.random)
     this.serviceWorker = new SimServiceWorker(world, this)
     this.locks = new LockTable(world.schedule, () => world.random.next() * 3)
-  }
-
-  /** The wall clock, in whole milliseconds as browsers give it. */
-  nowMs(): number {
-    return Math.floor(EPOCH_MS + this.#world.schedule.nowMs + this.skewMs)
   }
 
   get liveTabs(): SimTab[] {

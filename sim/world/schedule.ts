@@ -43,7 +43,7 @@ export class Schedule {
     for (let next = this.#heap[0]; next && next.atMs <= endMs; next = this.#heap[0]) {
       this.#pop()
       if (!next.run) continue
-      this.nowMs = next.atMs
+      this.nowMs = Math.max(this.nowMs, next.atMs)
       this.steps++
       const { run } = next
       next.run = null
@@ -52,6 +52,11 @@ export class Schedule {
       if (isDone()) return
     }
     this.nowMs = Math.max(this.nowMs, endMs)
+  }
+
+  /** Time passes in which nothing happens anywhere; what was planned for it happens afterwards, in its order. */
+  skip(ms: number): void {
+    this.nowMs += ms
   }
 
   /** Lets promises settle that something outside of the schedule has touched. */

@@ -1,16 +1,35 @@
 import type { ConnectOptions } from '../../src/page/options.ts'
+import type { HistoryLimits } from '../../src/protocol/index.ts'
 import type { LiveServerOptions } from '../../src/server/options.ts'
+import { isTried } from '../pending.ts'
 import type { SeededRandom } from '../../src/testing/seeded-random.ts'
+
+/** A time in which nobody is there, after so much of the time in which somebody is. */
+export interface Absence {
+  readonly atMs: number
+  readonly lastsMs: number
+}
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+/** How long an absence lasts, at most: beyond what is remembered for minutes, and beyond the lives of credentials, sessions, messages and client records. */
+const ABSENCES_MS = [11 * 60_000, 11 * 60_000, HOUR_MS, 30 * HOUR_MS, 3 * DAY_MS, 15 * DAY_MS, 32 * DAY_MS]
+/** One simulation in so many lasts for days. */
+const DAYS_SHARE = 0.2
 
 /** What differs from simulation to simulation besides the faults. */
 export interface Settings {
   readonly connect: Pick<ConnectOptions, 'reconnect' | 'outbox' | 'hiddenDelayMs'>
-  readonly server: Pick<LiveServerOptions, 'history' | 'sessions' | 'limits'>
+  readonly server: Pick<LiveServerOptions, 'sessions' | 'limits'> & { readonly history: Partial<HistoryLimits> }
+  /** Channels that the engine has room for. */
+  readonly maxChannels: number
   /** Whether the engine outlives the server's process. */
   readonly isDurable: boolean
   readonly users: readonly string[]
   /** Time in which things are sent and go wrong. */
   readonly busyMs: number
+  /** When everybody is away meanwhile, and for how long; these times are not part of `busyMs`. */
+  readonly absences: readonly Absence[]
   readonly channels: readonly string[]
   /** Life of a credential. */
   readonly credentialMs: number
@@ -20,7 +39,7 @@ export interface Settings {
 export function drawSettings(random: SeededRandom): Settings {
   const ttlMs = random.integer(20, 600) * 1_000
   const oneOf = <T>(...choices: readonly T[]): T => choices[random.integer(0, choices.length - 1)] as T
-  return {
+  let settings: Settings = {
     connect: {
       reconnect: {
         baseDelayMs: random.integer(50, 1_000),
@@ -45,5 +64,30 @@ export function drawSettings(random: SeededRandom): Settings {
     busyMs: random.integer(40, 150) * 1_000,
     channels: ['list', 'log', 'other'],
     credentialMs: oneOf(Infinity, 60_000, 600_000),
+    absences: [],
+    maxChannels: 100_000,
+  }
+  if (isTried('engine')) settings = { ...settings, maxChannels: oneOf(100_000, 100_000, 12, 7) }
+  if (isTried('given-up'))
+    settings = {
+      ...settings,
+      server: { ...settings.server, sessions: { ttlMs, clientTtlMs: 172_800_000, sweepMs: oneOf(60_000, 3_000), max: oneOf(100_000, 12) } },
+    }
+  return isTried('days') && random.next() < DAYS_SHARE ? withAbsences(settings, random) : settings
+}
+
+/** The same, for days: with times to live that some of the absences outlast, and some do not. */
+function withAbsences(settings: Settings, random: SeededRandom): Settings {
+  const oneOf = <T>(...choices: readonly T[]): T => choices[random.integer(0, choices.length - 1)] as T
+  const { connect, server, busyMs } = settings
+  const absences = Array.from({ length: random.integer(1, 4) }, () => ({
+    atMs: random.next() * busyMs,
+    lastsMs: oneOf(...ABSENCES_MS) * (1 + random.next() / 10),
+  }))
+  return {
+    ...settings,
+    connect: { ...connect, outbox: { ...connect.outbox, maxAgeMs: oneOf(600_000, DAY_MS, 14 * DAY_MS) } },
+    server: { ...server, sessions: { ttlMs: oneOf(600_000, DAY_MS), clientTtlMs: oneOf(DAY_MS, 30 * DAY_MS, 60 * DAY_MS) } },
+    absences: absences.toSorted((a, b) => a.atMs - b.atMs),
   }
 }

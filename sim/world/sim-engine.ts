@@ -3,11 +3,16 @@ import type { Admittance, Admitted, Awaitable, Commit, Engine, EngineCounts, Eng
 import type { ChannelLog } from '../../src/server/channel-log.ts'
 import type { ClientRecord } from '../../src/server/client-record.ts'
 import type { Cursor, Id } from '../../src/protocol/index.ts'
+import { Violation } from '../check/violation.ts'
 import type { Process } from './process.ts'
 import type { World } from './world.ts'
 
 /** What is the matter with an engine apart from the server. `loses-answers`: what was asked has happened, and nobody hears of it. */
-export type EngineTrouble = 'fails' | 'loses-answers' | 'slow'
+/** `at-a-step`: something that the engine calls throws in the middle of what it does. */
+export type EngineTrouble = 'fails' | 'loses-answers' | 'slow' | 'at-a-step'
+
+/** Steps of one call of an engine, about. */
+const MOST_STEPS = 12
 
 /**
  * The product's memory engine, watched. As `durable` it stands for one that lives apart: it outlives the server's process, answers later, and can fail.
@@ -18,15 +23,18 @@ export class SimEngine implements Engine {
   /** Ends the server at its next commit. */
   trap: 'before-commit' | 'after-commit' | null = null
   readonly #world: World
-  readonly #inner: Engine = memoryEngine()
+  readonly #inner: Engine
   readonly #logs = new Map<string, ChannelLog>()
   #host: EngineHost | null = null
   #process: Process | null = null
   #lastMs = 0
+  /** Calls of the host that go well until one throws; `null`: all do. */
+  #stepsLeft: number | null = null
 
   constructor(world: World, isDurable: boolean) {
     this.#world = world
     this.isDurable = isDurable
+    this.#inner = memoryEngine({ maxChannels: world.settings.maxChannels })
   }
 
   start(host: EngineHost): void {
@@ -36,7 +44,9 @@ export class SimEngine implements Engine {
     if (!isFirst) return
     void this.#inner.start({
       ...host,
-      clock: { ...host.clock, nowMs: () => this.#world.schedule.nowMs },
+      clock: { ...host.clock, nowMs: () => this.#step(() => this.#world.schedule.nowMs) },
+      random: { id: () => this.#step(() => host.random.id()), token: () => this.#step(() => host.random.token()) },
+      history: (channel) => this.#step(() => host.history(channel)),
       changed: (key) => {
         const log = this.#logs.get(key)
         if (log) this.#world.check.published(key, log)
@@ -75,6 +85,7 @@ export class SimEngine implements Engine {
   }
 
   release(key: string): void {
+    this.#logs.delete(key)
     this.#inner.release(key)
   }
 
@@ -83,7 +94,7 @@ export class SimEngine implements Engine {
   }
 
   publish(publication: Publication): Awaitable<Cursor> {
-    return this.#ask(() => this.#inner.publish(publication) as Cursor)
+    return this.#ask(() => this.#whole([publication], () => this.#inner.publish(publication) as Cursor))
   }
 
   loadClient(client: Id): Awaitable<ClientRecord | null> {
@@ -93,7 +104,8 @@ export class SimEngine implements Engine {
   commit(client: Id, user: string | null, commits: readonly Commit[]): Awaitable<ClientRecord | null> {
     return this.#ask(() => {
       if (this.trap === 'before-commit') return this.#spring()
-      const record = this.#inner.commit(client, user, commits) as ClientRecord | null
+      const publications = commits.flatMap((one) => one.publications)
+      const record = this.#whole(publications, () => this.#inner.commit(client, user, commits) as ClientRecord | null, client)
       if (record) for (const one of commits) this.#world.check.committed(this.ledger, client, user, one)
       if (this.trap === 'after-commit') return this.#spring()
       return record
@@ -145,8 +157,58 @@ export class SimEngine implements Engine {
     return null
   }
 
+  /** Clients that nobody knows come, send a message each, and are not seen again. */
+  strangersCome(count: number): void {
+    for (let at = 0; at < count; at++) {
+      const id = this.#world.ids.id()
+      void this.#inner.commit(id, 'stranger', [{ n: 1, id, fate: { kind: 'skipped' }, publications: [] }])
+    }
+  }
+
+  /** One call of the host, which throws when its turn has come. */
+  #step<T>(call: () => T): T {
+    if (this.#stepsLeft !== null && this.#stepsLeft-- === 0) {
+      this.#stepsLeft = null
+      this.#world.totals.count('engine calls that failed at a step')
+      throw new Error('a step of the engine failed')
+    }
+    return call()
+  }
+
+  /** Number and publications, or none of them, however it ends. */
+  #whole<T>(publications: readonly Publication[], change: () => T, client?: Id): T {
+    const { check, totals } = this.#world
+    const hiOf = (): number => (client === undefined ? 0 : (this.recordOf(client)?.hi ?? 0))
+    const keys = new Set(publications.map(({ key }) => key))
+    const heads = [...keys].flatMap((key) => this.#logs.get(key) ?? []).map((log) => ({ log, head: log.head }))
+    const [hi, { logMessages }] = [hiOf(), this.#inner.counts()]
+    try {
+      const result = change()
+      if (result === null) return result
+      for (const { log, head } of heads) {
+        const count = publications.filter(({ key }) => this.#logs.get(key) === log).length
+        check.holds(log.head === head + count, 'I7', () => `${log.head - head} of ${count} publications were made`)
+      }
+      return result
+    } catch (error) {
+      totals.count('engine changes that failed')
+      const isUntouched = heads.every(({ log, head }) => log.head === head) && logMessages === this.#inner.counts().logMessages
+      check.holds(isUntouched && hiOf() === hi, 'I7', () => `half of a commit happened: ${hi} to ${hiOf()}, ${String(error)}`)
+      throw error
+    }
+  }
+
+  #try<T>(work: () => T): T {
+    if (this.trouble === 'at-a-step') this.#stepsLeft = this.#world.random.integer(0, MOST_STEPS)
+    try {
+      return work()
+    } finally {
+      this.#stepsLeft = null
+    }
+  }
+
   #ask<T>(work: () => T): Awaitable<T> {
-    if (!this.isDurable) return work()
+    if (!this.isDurable) return this.#try(work)
     const process = this.#process
     const { schedule, random } = this.#world
     return new Promise((resolve, reject) => {
@@ -157,7 +219,13 @@ export class SimEngine implements Engine {
         // What a server that has ended asked for may be under way, or not.
         if (process?.isAlive !== true && random.next() < 0.5) return
         if (this.trouble === 'fails') return fail()
-        const value = work()
+        let value: T
+        try {
+          value = this.#try(work)
+        } catch (error) {
+          if (error instanceof Violation) throw error
+          return fail()
+        }
         if (this.trouble === 'loses-answers') return fail()
         this.#lastMs = Math.max(this.#lastMs, schedule.nowMs + random.next() * 2)
         process?.after(this.#lastMs - schedule.nowMs, () => resolve(value))

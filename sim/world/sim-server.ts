@@ -14,6 +14,10 @@ export class SimServer {
   /** Whether something answers at its address. */
   isListening = false
   isRetiring = false
+  /** Its engine will have lost everything when it starts again. */
+  forgets = false
+  /** How far its wall clock is off. */
+  clockOffMs = 0
   readonly #world: World
   readonly #options: LiveServerOptions
 
@@ -28,7 +32,9 @@ export class SimServer {
     const { schedule, ids } = this.#world
     const bootMs = schedule.nowMs
     const process = (this.process = new Process(schedule, 'server'))
-    if (!this.engine.isDurable) this.engine = new SimEngine(this.#world, false)
+    const { isDurable } = this.engine
+    if (!isDurable || this.forgets) this.engine = new SimEngine(this.#world, isDurable)
+    this.forgets = false
     this.core = new LiveCore(
       resolveOptions({
         ...this.#options,
@@ -36,7 +42,7 @@ export class SimServer {
         random: { id: () => ids.id(), token: () => ids.id() + ids.id().slice(1) },
         clock: {
           nowMs: () => schedule.nowMs - bootMs,
-          wallMs: () => EPOCH_MS + schedule.nowMs,
+          wallMs: () => this.wallMs(),
           setTimer: (delayMs, run) => process.after(delayMs, run),
           soon: (run) => void process.after(0, run),
         },
@@ -44,6 +50,11 @@ export class SimServer {
     )
     this.isListening = true
     this.#world.trace('server', 'starts')
+  }
+
+  /** The machine's wall clock, as its app sees it, too. */
+  wallMs(): number {
+    return EPOCH_MS + this.#world.schedule.nowMs + this.clockOffMs
   }
 
   /** As `kill -9`. A memory engine goes with it. */

@@ -113,7 +113,7 @@ export class SimServiceWorker {
     const profile = this.#profile
     const limits = { ...DEFAULT_OUTBOX, ...settings.connect.outbox }
     return {
-      clock: { nowMs: () => profile.nowMs(), setTimer: (delayMs, run) => process.after(delayMs, run) },
+      clock: { nowMs: () => profile.clocks.nowMs('serviceWorker'), setTimer: (delayMs, run) => process.after(delayMs, run) },
       locks: profile.locks.of(process),
       log: (entry) => {
         if (entry.event === 'flush') totals.count(`flushes ended: ${String(entry['why'])}`)
@@ -122,7 +122,7 @@ export class SimServiceWorker {
       store: () => {
         check.flushes.opens(profile, process, scope)
         const isThere = profile.disks.get(scope)?.contents.stored != null
-        return Promise.resolve(isThere ? profile.disk(scope).store(process, () => profile.nowMs(), limits) : null)
+        return Promise.resolve(isThere ? profile.disk(scope).store(process, () => profile.clocks.nowMs('serviceWorker'), limits) : null)
       },
       post: (_url, token, text, signal) => {
         if (!process.isAlive) return new Promise(() => {})

@@ -11,6 +11,7 @@ import { Stream } from '../check/stream.ts'
 import { Process } from './process.ts'
 import type { Profile } from './profile.ts'
 import type { World } from './world.ts'
+import { isTried } from '../pending.ts'
 
 /** What a simulated message says. */
 export interface Payload {
@@ -44,6 +45,7 @@ export class SimTab {
   readonly #stops = new Map<string, () => void>()
   #tell: (event: PageEvent) => void = () => {}
   #order = 0
+  #isListening = false
   #hide: () => void = () => {}
 
   constructor(world: World, profile: Profile) {
@@ -60,7 +62,7 @@ export class SimTab {
       isSecure: true,
       hasSharedWorker: profile.sharing !== 'missing',
       locks: profile.locks.of(process),
-      clock: { nowMs: () => profile.nowMs(), setTimer: (delayMs, run) => process.after(delayMs, run) },
+      clock: { nowMs: () => profile.clocks.nowMs('pages'), setTimer: (delayMs, run) => process.after(delayMs, run) },
       newId: () => world.ids.id(),
       hash: (text) => Promise.resolve(world.scopeOf(text)),
       startHub: (name) => {
@@ -100,7 +102,7 @@ export class SimTab {
     this.scope = world.scopeOf(options.scopeKey)
     this.connection = createConnection(options, platform, { release: () => true, ended: () => {} })
     this.connection.on('error', (error) => world.check.errorTold(this, error))
-    this.connection.on('outboxRestarted', (restart) => world.check.restartTold(this, restart))
+    this.process.after(isTried('told') ? drawLateness(world) : 0, () => this.listen())
     this.connection.on('signedOut', () => {
       world.check.signOuts.told(this)
       this.hasLeft = true
@@ -120,6 +122,13 @@ export class SimTab {
       failed: (error) => world.check.reported(this, error),
     })
     world.trace('tab', process.name, 'opens', this.user)
+  }
+
+  /** The app begins to listen to what it may have to tell its user, if it has not yet. */
+  listen(): void {
+    if (this.#isListening) return
+    this.#isListening = true
+    this.connection.on('outboxRestarted', (restart) => this.#world.check.restartTold(this, restart))
   }
 
   /** Does something in this page, now or when it runs again. */
@@ -152,7 +161,7 @@ export class SimTab {
   /** Sends something that is worth nothing later. */
   sendVolatile(): void {
     const payload: Payload = { kind: 'plain', tab: this.number, order: 0 }
-    this.connection.channel('list').send(payload, { durable: false })
+    this.#world.check.passing.sent(this.connection.channel('list').send(payload, { durable: false }))
   }
 
   /** Sends a parked message once more. */
@@ -189,12 +198,12 @@ export class SimTab {
   }
 
   /** Frozen, or put into the back–forward cache: told first, then stopped. */
-  suspend(): void {
+  suspend(tellsLast: boolean = this.number % 2 === 1): void {
     if (this.isSuspended) return
     this.#hide()
     this.#tell('suspended')
     // Some browsers tell the very last moment, others do not.
-    if (this.number % 2) this.#tell('frozen')
+    if (tellsLast) this.#tell('frozen')
     this.isSuspended = true
     this.process.pause()
   }
@@ -220,4 +229,10 @@ export class SimTab {
     this.joined = { rung, name, isAnswered: false }
     this.joinedMs = this.#world.schedule.nowMs
   }
+}
+
+/** Some pages of an app listen late to what it may have to tell its user, and some do not at all. */
+function drawLateness({ random }: World): number {
+  const chance = random.next()
+  return chance < 0.6 ? 0 : chance < 0.85 ? random.next() * 20_000 : Infinity
 }

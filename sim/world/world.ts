@@ -28,7 +28,7 @@ export class World {
   readonly people: People
   readonly server: SimServer
   readonly profiles: Profile[] = []
-  readonly appTrouble: AppTrouble = { failsSnapshots: false, failsMessages: false, slowMs: 0 }
+  readonly appTrouble: AppTrouble = { failsSnapshots: false, failsMessages: false, history: null, slowMs: 0 }
   nextTab = 1
   nextWire = 1
   violation: Violation | null = null
@@ -37,6 +37,8 @@ export class World {
   readonly injected: Set<string> = new Set()
   /** Set when a fault to come needs copies of what was stored. */
   keepsBackups = false
+  /** Time in which nobody was there. */
+  absentMs = 0
   /** Every channel has got a message in the end: everybody must have it. */
   hasPublishedLast = false
   /** Set to keep the whole trace. */
@@ -58,8 +60,19 @@ export class World {
     return this.profiles.flatMap((profile) => profile.liveTabs)
   }
 
+  /** How long it is from now until somebody was there for `busyMs` in all: the absences come on top. */
+  afterBusyMs(busyMs: number): number {
+    const absentMs = this.settings.absences.reduce((sum, { atMs, lastsMs }) => (atMs < busyMs ? sum + lastsMs : sum), 0)
+    return busyMs + absentMs - this.schedule.nowMs
+  }
+
+  /** How long somebody was there up to now. */
+  get wasBusyMs(): number {
+    return this.schedule.nowMs - this.absentMs
+  }
+
   healApp(): void {
-    Object.assign(this.appTrouble, { failsSnapshots: false, failsMessages: false, slowMs: 0 } satisfies AppTrouble)
+    Object.assign(this.appTrouble, { failsSnapshots: false, failsMessages: false, history: null, slowMs: 0 } satisfies AppTrouble)
   }
 
   /** Everything that is broken is mended, everybody is signed in, and every user who was there has a page open. */
@@ -75,7 +88,12 @@ export class World {
         if (!profile.liveTabs.some((tab) => tab.user === user)) openTab(this, profile)
       }
     }
-    for (const tab of this.liveTabs) tab.do(() => tab.retryNow())
+    for (const tab of this.liveTabs) {
+      tab.do(() => {
+        tab.listen()
+        tab.retryNow()
+      })
+    }
   }
 
   addProfile(user: string): Profile {
