@@ -19,8 +19,8 @@ export type JournalRow =
       readonly fate: 'applied' | 'rejected' | 'skipped'
       readonly published: readonly JournalPublication[]
     }
-  /** An outbox came by POST, and was answered with this status. */
-  | { readonly type: 'posted'; readonly atMs: number; readonly server: number; readonly status: number; readonly published: readonly [] }
+  /** A service worker came with a token of this client. */
+  | { readonly type: 'sendOnly'; readonly atMs: number; readonly server: number; readonly client: string; readonly published: readonly [] }
   /** The server published of its own accord. */
   | { readonly type: 'published'; readonly atMs: number; readonly server: number; readonly published: readonly JournalPublication[] }
 

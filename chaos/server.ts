@@ -1,6 +1,5 @@
 // The server, in a process of its own: `node server.mjs <journal>`, driven over IPC. It keeps its messages in memory and forgets them when it ends.
-import { subscribe } from 'node:diagnostics_channel'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createLiveServer, memoryEngine, Rejected, type Commit, type Engine, type Publication } from 'holdfast/server'
@@ -60,7 +59,14 @@ function journalled(engine: Engine): Engine {
       return engine.secret
     },
     revoke: (client) => engine.revoke(client),
-    revokedAtMs: (client) => engine.revokedAtMs(client),
+    get revocations() {
+      return engine.revocations
+    },
+    // Asked once for each connection that only sends.
+    revokedAt(client) {
+      append({ type: 'sendOnly', atMs: Date.now(), server, client, published: [] })
+      return engine.revokedAt(client)
+    },
     start: (host) => engine.start(host),
     open: (key) => engine.open(key),
     release: (key) => engine.release(key),
@@ -126,11 +132,6 @@ const live = createLiveServer({
 })
 
 const http = createServer()
-// The server's own endpoint takes requests before a listener could hear of them.
-subscribe('http.server.response.finish', (told) => {
-  const { request, response } = told as { readonly request: IncomingMessage; readonly response: ServerResponse }
-  if (request.method === 'POST') append({ type: 'posted', atMs: Date.now(), server, status: response.statusCode, published: [] })
-})
 live.attach(http, { path: '/live' })
 http.listen(0, '127.0.0.1', () => process.send?.({ port: (http.address() as AddressInfo).port }))
 

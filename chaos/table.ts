@@ -15,7 +15,6 @@ export function formatResult(
   const kinds = new Map<string, number>()
   for (const { kind, what } of faults) if (!what.startsWith('not carried out')) kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
   const missed = faults.filter(({ what }) => what.startsWith('not carried out')).length
-  const posts = journal.flatMap((row) => (row.type === 'posted' ? [row.status] : []))
   const number = (kind: Violation['kind']): number => violations.filter((violation) => violation.kind === kind).length
   const rows: (readonly [string, number])[] = [
     ...[...kinds].sort(([a], [b]) => a.localeCompare(b)),
@@ -23,8 +22,7 @@ export function formatResult(
     ['kinds of faults', kinds.size],
     ['faults that could not be carried out', missed],
     ['servers', journal.filter(({ type }) => type === 'started').length],
-    ['outboxes by POST', posts.filter((status) => status === 200).length],
-    ['outboxes by POST, not taken', posts.filter((status) => status !== 200).length],
+    ['service workers that came to send', journal.filter(({ type }) => type === 'sendOnly').length],
     ['page loads', pages.length],
     ['messages sent', up.sent],
     ['queued', up.queued],

@@ -19,8 +19,8 @@ const test = base.extend<{ scene: SyncLab }>({
   scene: async ({}, use) => {
     const applied: string[] = []
     const lab = await openLab({
-      // One client, and more POSTs than one makes in a minute.
-      limits: { flushesPerMinute: 10_000 },
+      // One client, and more connections than one makes in a minute.
+      limits: { sendOnlyPerMinute: 10_000 },
       async onMessage({ data }) {
         applied.push(String(data))
         await scene.during()
@@ -32,7 +32,7 @@ const test = base.extend<{ scene: SyncLab }>({
   },
 })
 
-/** Connects once, so that a credential for POSTs is there. Gives the tag of the scope's sync. */
+/** Connects once, so that an outbox token is there. Gives the tag of the scope's sync. */
 async function firstVisit(context: BrowserContext, lab: Lab): Promise<string> {
   const page = await openProbe(await context.newPage(), lab)
   await hasStatus(page, 'connected')
@@ -104,7 +104,7 @@ test(`[I1] [I2] [SW7] [SW10] in ${SEEDS} seeds a sync with no tab open is cut in
   expect(applied).toEqual(wanted)
 })
 
-test('[I2] [SW6] [SW7] a flush of the service worker and a hub that starts at the same moment: every message takes effect once', async ({
+test('[I2] [SW6] [SW7] a service worker that sends and a hub that starts at the same moment: every message takes effect once', async ({
   browser,
   context,
   scene,
@@ -128,4 +128,42 @@ test('[I2] [SW6] [SW7] a flush of the service worker and a hub that starts at th
     expect(applied).toEqual(wanted)
     await page.close()
   }
+})
+
+test('(X5) [SW10] [SW12] messages that are left while nobody answers are no error, and the browser keeps the tag for another try', async ({
+  browser,
+  context,
+  scene,
+}) => {
+  test.setTimeout(90_000)
+  const { lab, applied } = scene
+  const tag = await firstVisit(context, lab)
+  const workers = await watchServiceWorkers(context)
+  const [worker] = context.serviceWorkers()
+  if (!worker) throw new Error('there is no service worker')
+  const data = texts('left', 5)
+  await queueAndLeave(browser, context, lab, data)
+  await lab.proxy.set({ kind: 'refuse' })
+  const failed = worker.waitForEvent('console', { predicate: (line) => line.text().includes('send-outbox'), timeout: 60_000 })
+  // A page of the origin without a connection, so that the browser itself has the event to repeat.
+  const page = await context.newPage()
+  await page.goto(lab.pageUrl)
+  const tags = (): Promise<string[]> =>
+    page.evaluate(async () => {
+      const { sync } = (await navigator.serviceWorker.ready) as unknown as { sync: { getTags(): Promise<string[]> } }
+      return sync.getTags()
+    })
+  await page.evaluate(async (name) => {
+    const { sync } = (await navigator.serviceWorker.ready) as unknown as { sync: { register(tag: string): Promise<void> } }
+    await sync.register(name)
+  }, tag)
+  expect((await failed).text()).toContain('again')
+  // What the worker throws after that would be reported by the time of the next answer.
+  await worker.evaluate(() => new Promise((resolve) => setTimeout(resolve, 0)))
+  expect(await tags()).toEqual([tag])
+  expect(workers.errors).toEqual([])
+  expect(applied).toEqual([])
+  await lab.proxy.set({ kind: 'pass' })
+  await syncUntil(workers, new URL(lab.pageUrl).origin, tag, () => applied.length === data.length)
+  expect(applied).toEqual(data)
 })

@@ -9,7 +9,7 @@ import { watchServiceWorkers } from './harness/service-worker.ts'
 
 const TEXTS = Array.from({ length: 20 }, (_, at) => `written offline ${String(at + 1).padStart(2, '0')}`)
 
-/** The demo behind one line: page, socket and POST go through it. */
+/** The demo behind one line: page and sockets go through it. */
 async function startBehindProxy(): Promise<{ readonly url: string; readonly proxy: FaultProxy; close(): Promise<void> }> {
   const proxy = await createFaultProxy({ target: { host: '127.0.0.1', port: 1 } })
   const url = `http://127.0.0.1:${proxy.port}/`

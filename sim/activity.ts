@@ -1,4 +1,4 @@
-import { sync } from './faults/flush.ts'
+import { sync } from './faults/send-only.ts'
 import type { Payload, SimTab } from './world/sim-tab.ts'
 import type { Profile } from './world/profile.ts'
 import type { World } from './world/world.ts'

@@ -1,9 +1,9 @@
 import { DEFAULT_OUTBOX } from '../src/core/settings.ts'
-import { clock, log, random } from '../src/hub/browser-platform.ts'
+import { clock, log, openBroadcast, random } from '../src/hub/browser-platform.ts'
+import { browserSocket } from '../src/hub/browser-socket.ts'
 import { createIndexedDbStore } from '../src/storage/indexeddb-store.ts'
-import { createFlusher } from './flush-once.ts'
-import { flushOutbox, type FlushPorts } from './flush-outbox.ts'
-import { postOutbox } from './post-outbox.ts'
+import { createSender, MessagesLeft } from './send-once.ts'
+import { sendOutbox, type SendPorts } from './send-outbox.ts'
 import { scopeOfTag } from './sync-tag.ts'
 import { LEAVE } from './worker-words.ts'
 import type { WorkerScope } from './worker-scope.ts'
@@ -16,12 +16,15 @@ export interface SendOutboxOptions {
   readonly maxAgeMs?: number
 }
 
-const ports: FlushPorts = {
+const ports: SendPorts = {
   clock,
+  random,
   log,
   get locks() {
     return navigator.locks
   },
+  openBroadcast,
+  openSocket: browserSocket,
   async store(scope) {
     const name = `holdfast:${scope}`
     // Opening one that is not there would make it.
@@ -29,7 +32,6 @@ const ports: FlushPorts = {
     if (!known.some((database) => database.name === name)) return null
     return createIndexedDbStore({ name, clock, random, limits: DEFAULT_OUTBOX, durability: 'strict', repairs: false })
   },
-  post: postOutbox,
 }
 
 /**
@@ -38,10 +40,16 @@ const ports: FlushPorts = {
  */
 export function sendOutboxOnSync({ maxAgeMs = DEFAULT_OUTBOX.maxAgeMs }: SendOutboxOptions = {}): void {
   const leave = new AbortController()
-  const flush = createFlusher((scope) => flushOutbox(ports, scope, maxAgeMs, leave.signal))
+  const send = createSender((scope) => sendOutbox(ports, scope, maxAgeMs, leave.signal))
   self.addEventListener('sync', (event) => {
     const scope = scopeOfTag(event.tag)
-    if (scope !== null) event.waitUntil(flush(scope))
+    if (scope === null) return
+    // After the last event of a tag there is no other, whatever this one says.
+    event.waitUntil(event.lastChance ? send(scope).catch(() => {}) : send(scope))
+  })
+  self.addEventListener('unhandledrejection', (event) => {
+    // Browsers call what an event rejects with an uncaught error. This one is the word for "call me again".
+    if (event.reason instanceof MessagesLeft) event.preventDefault()
   })
   self.addEventListener('message', ({ data }) => {
     // For good: a tag that was asked for again while its event ran fires once more at once, and would keep the new version waiting.

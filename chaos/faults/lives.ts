@@ -53,7 +53,7 @@ async function tagsOf({ tabs }: Profile): Promise<readonly string[]> {
   return (names as string[] | undefined) ?? []
 }
 
-/** Lets the hub meet the server of now, if it may be: there is no credential for a POST without that. */
+/** Lets the hub meet the server of now, if it may be: there is no outbox token without that. */
 async function meetServer(profile: Profile): Promise<void> {
   await profile.proxy.set({ kind: 'pass' })
   await profile.connected(4_000)
@@ -87,7 +87,7 @@ async function visit(
   })
 }
 
-/** How the line is while an outbox is posted. */
+/** How the line is while a service worker sends. */
 function someLine(random: SeededRandom): ProxyFault {
   switch (random.integer(0, 3)) {
     case 0:

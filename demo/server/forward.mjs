@@ -1,6 +1,5 @@
 // Hands what is meant for the live server to the proxy before it, so that page and live server have one origin: the page's files outlive a start of the demo,
 // and so does what waits in its outbox.
-import { request as send } from 'node:http'
 import { connect } from 'node:net'
 
 /**
@@ -24,20 +23,4 @@ export function forwardUpgrade(port, request, socket, head) {
   onward.write([`${method} ${url} HTTP/1.1`, ...lines, '', ''].join('\r\n'))
   onward.write(head)
   socket.pipe(onward).pipe(socket)
-}
-
-/**
- * @param {number} port
- * @param {import('node:http').IncomingMessage} request
- * @param {import('node:http').ServerResponse} response
- */
-export function forwardRequest(port, request, response) {
-  const { method, url, headers } = request
-  const onward = send({ port, host: '127.0.0.1', method, path: url, headers }, (answer) => {
-    response.writeHead(answer.statusCode ?? 502, answer.headers)
-    answer.pipe(response)
-  })
-  onward.on('error', () => response.destroy())
-  response.on('close', () => onward.destroy())
-  request.pipe(onward)
 }

@@ -1,7 +1,6 @@
 // Serves the built page and its control switches.
 import { readFile } from 'node:fs/promises'
 import { extname, join, normalize, sep } from 'node:path'
-import { forwardRequest } from './forward.mjs'
 
 /** @typedef {Awaited<ReturnType<typeof import('./faulty-live.mjs').startFaultyLive>>} FaultyLive */
 
@@ -34,7 +33,6 @@ export function createPageListener(folder, live) {
  */
 async function answer(folder, live, request, response) {
   const { pathname } = new URL(request.url ?? '/', 'http://localhost')
-  if (pathname === '/live/outbox') return forwardRequest(live.port, request, response)
   if (pathname.startsWith('/control/')) return control(live, pathname.slice(9), request, response)
   if (request.method !== 'GET' && request.method !== 'HEAD') return void response.writeHead(405).end()
   const path = pathname === '/' ? 'index.html' : normalize(decodeURIComponent(pathname)).slice(1)

@@ -4,6 +4,8 @@ import type { BrowserContext, CDPSession, Page } from '@playwright/test'
 export interface ServiceWorkers {
   /** Dispatches one `sync` event, as the browser does when the network is back. */
   sync(origin: string, tag: string): Promise<void>
+  /** Uncaught errors that the browser reported of them. */
+  readonly errors: readonly string[]
   /** Ends every service worker that runs, as the browser does when it has no memory or no patience left. */
   stop(): Promise<void>
   close(): Promise<void>
@@ -20,8 +22,11 @@ export async function watchServiceWorkers(context: BrowserContext): Promise<Serv
       if (!isDeleted) registrations.set(new URL(scopeURL).origin, registrationId)
     tell()
   })
+  const errors: string[] = []
+  session.on('ServiceWorker.workerErrorReported', ({ errorMessage }) => errors.push(errorMessage.errorMessage))
   await session.send('ServiceWorker.enable')
   return {
+    errors,
     async sync(origin, tag) {
       while (!registrations.has(origin)) await new Promise<void>((resolve) => (tell = resolve))
       await session.send('ServiceWorker.dispatchSyncEvent', {

@@ -33,8 +33,8 @@ export function whatIsStuck(world: World): string {
       if (isUsed && !isForgetful && outbox && outbox.entries.length > 0) return `${profile.name} ${scope} holds ${JSON.stringify(outbox)}`
     }
   }
-  const { queued, flushes } = world.server.core.metrics()
-  return queued + flushes > 0 ? `${queued} numbers and ${flushes} flushes are on their way on the server` : ''
+  const { queued, sendOnly } = world.server.core.metrics()
+  return queued + sendOnly > 0 ? `${queued} numbers and ${sendOnly} service workers are on their way on the server` : ''
 }
 
 /** What must be true in the end. */

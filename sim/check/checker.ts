@@ -8,8 +8,8 @@ import type { Process } from '../world/process.ts'
 import type { Profile } from '../world/profile.ts'
 import type { Payload, SimTab } from '../world/sim-tab.ts'
 import type { World } from '../world/world.ts'
-import { FlushBook } from './flush-book.ts'
 import { LogBook, type LogEntryFacts } from './log-book.ts'
+import { SendOnlyBook } from './send-only-book.ts'
 import { StoredOutbox } from './stored-outbox.ts'
 import { SignOutBook } from './sign-out-book.ts'
 import type { Place } from './stream.ts'
@@ -29,7 +29,7 @@ export class Checker {
   readonly tries: TriesBook
   readonly outbox: StoredOutbox
   readonly wires: WireTap
-  readonly flushes: FlushBook
+  readonly sendOnly: SendOnlyBook
   readonly signOuts: SignOutBook
   readonly passing: VolatileBook
   readonly told: ToldBook
@@ -44,7 +44,7 @@ export class Checker {
     this.tries = new TriesBook(world)
     this.outbox = new StoredOutbox(world)
     this.wires = new WireTap(world)
-    this.flushes = new FlushBook(world)
+    this.sendOnly = new SendOnlyBook(world)
     this.signOuts = new SignOutBook(world)
     this.passing = new VolatileBook(world)
     this.told = new ToldBook(world)

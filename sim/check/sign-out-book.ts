@@ -23,9 +23,9 @@ export class SignOutBook {
   readonly #last = new Map<Disk, Forgotten>()
   /** Sign-outs that the database had seen when a page first heard something. */
   readonly #known = new Map<SimTab, number>()
-  /** Sessions that a server has ended, and since when the tokens of their clients are worth nothing. */
+  /** Sessions that a server has ended, and with which of its revocations the tokens of their clients. */
   readonly #ended = new Set<Id>()
-  readonly #revoked = new Map<Id, number>()
+  readonly #revoked = new Map<string, number>()
 
   constructor(world: World) {
     this.#world = world
@@ -48,7 +48,7 @@ export class SignOutBook {
       this.#last.set(disk, { atMs: schedule.nowMs, park, waiting: waiting.length, wasMemory })
       this.#world.trace('signed out', profile.name, scope, park, waiting.length)
       totals.count(park ? 'signed out, and kept the outbox' : 'signed out', 1)
-      const isClean = stored?.session === null && stored.flush === null && stored.fates.size === 0 && channels.size === 0
+      const isClean = stored?.session === null && stored.sendOnly === null && stored.fates.size === 0 && channels.size === 0
       check.holds(isClean, 'I26', () => `${profile.name} ${scope} has traces of the user who left`)
       const kept = new Set(stored?.outbox.entries.map(({ id }) => id))
       const isRight = park ? waiting.every(({ id }) => kept.has(id)) : kept.size + (stored?.parked.size ?? 0) === 0
@@ -111,7 +111,8 @@ export class SignOutBook {
   /** A server has ended a session because its user left. */
   ended(session: Id | null, client: Id): void {
     if (session !== null) this.#ended.add(session)
-    this.#revoked.set(client, this.#world.schedule.nowMs)
+    const { engine } = this.#world.server
+    this.#revoked.set(`${engine.ledger} ${client}`, engine.revocationOf(client))
   }
 
   /** Whether the session was ended before. */
@@ -120,8 +121,8 @@ export class SignOutBook {
   }
 
   /** Whether the token of a client was revoked by a sign-out, and none was made since. */
-  isRevoked(client: Id, issuedAtMs: number): boolean {
-    return issuedAtMs < (this.#revoked.get(client) ?? -Infinity)
+  isRevoked(ledger: Id, client: Id, revocations: number): boolean {
+    return revocations < (this.#revoked.get(`${ledger} ${client}`) ?? 0)
   }
 
   #ownerOf(disk: Disk): [profile: Profile, scope: string] {

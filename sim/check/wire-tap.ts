@@ -10,8 +10,9 @@ interface Seen {
   user: string | null
   session: string | null
   connection: number
-  /** The session that hello named. */
+  /** The session that hello named, or the token of one that only sends. */
   readonly named: string | null
+  readonly outboxToken: string | undefined
   readonly channels: Map<number, { readonly channel: string; readonly askedMs: number }>
   /** Subscriptions that have their verdict, and were not reset since. */
   readonly begun: Set<number>
@@ -57,7 +58,7 @@ export class WireTap {
     if (!/^\{"type":"(hello|subscribe)"/.test(text)) return
     const message = JSON.parse(text) as ClientMessage
     if (message.type === 'hello') {
-      const { client, user, session: named } = message
+      const { client, user, session: named, outboxToken } = message
       this.#world.trace('hello', wire.id, client, message.confirmed)
       this.#seen.set(wire.id, {
         client,
@@ -65,6 +66,7 @@ export class WireTap {
         session: null,
         connection: 0,
         named: named?.id ?? null,
+        outboxToken,
         channels: new Map(),
         begun: new Set(),
         offsets: new Map(),
@@ -81,6 +83,13 @@ export class WireTap {
     if (seen && text.startsWith('{"type":"session_')) this.#world.check.upward.compared(wire.link.name, seen.user)
   }
 
+  /** The server closes a connection for a newer one of its session: one that only sends is none. */
+  replaced(wire: Wire): void {
+    const { session, connection } = this.#seen.get(wire.id) ?? { session: null, connection: 0 }
+    const fence = session === null ? Infinity : (this.#world.server.engine.fences.get(session) ?? 0)
+    this.#world.check.holds(fence > connection, 'I13', () => `wire ${wire.id} is closed as replaced, and is the newest of its session`)
+  }
+
   /** The server has ended the session of a connection. */
   signedOut(wire: Wire): void {
     const seen = this.#seen.get(wire.id)
@@ -95,6 +104,7 @@ export class WireTap {
     if (!seen) return
     if (seen.session !== null)
       check.holds(this.#newest.get(seen.session) === seen.connection, 'I21', () => `wire ${wire.id} hears after a newer one was accepted`)
+    if (seen.outboxToken !== undefined && /^\{"type":"(send_only|ack)/.test(text)) check.sendOnly.isTold({ ...seen, outboxToken: seen.outboxToken }, text)
     if (!/^\{"type":"(session_|subscribed|reset|ack|messages|missed_)/.test(text)) return
     const message = JSON.parse(text) as Listened
     if (message.type === 'ack') return this.#ack(seen, message)

@@ -166,7 +166,7 @@ export const BROWSER_FAULTS: readonly Fault[] = [
       for (const [scope, disk] of disksOf(profile)) {
         copy.disks.set(scope, disk.clone())
         world.check.upward.excuse(profile, scope, 'copied')
-        world.check.flushes.copied(profile, copy, scope)
+        world.check.sendOnly.copied(profile, copy, scope)
       }
       openTab(world, copy)
       return true

@@ -3,9 +3,9 @@ import { CLOCK_FAULTS } from './clocks.ts'
 import { BROWSER_FAULTS } from './browser.ts'
 import { ELECTED_FAULTS } from './elected.ts'
 import type { Fault } from './fault.ts'
-import { FLUSH_FAULTS } from './flush.ts'
 import { NETWORK_FAULTS } from './network.ts'
 import { PEOPLE_FAULTS } from './people.ts'
+import { SEND_ONLY_FAULTS } from './send-only.ts'
 import { SERVER_FAULTS } from './server.ts'
 import { SIGN_OUT_FAULTS } from './sign-out.ts'
 import { NEEDS_BACKUPS, STORAGE_FAULTS } from './storage.ts'
@@ -19,7 +19,7 @@ export const FAULTS: readonly Fault[] = [
   ...SERVER_FAULTS,
   ...BROWSER_FAULTS,
   ...ELECTED_FAULTS,
-  ...FLUSH_FAULTS,
+  ...SEND_ONLY_FAULTS,
   ...STORAGE_FAULTS,
   ...PEOPLE_FAULTS,
   ...SIGN_OUT_FAULTS,

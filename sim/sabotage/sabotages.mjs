@@ -1,7 +1,7 @@
 // Deliberate bugs. Each is a change of the product's text while it is bundled for the simulator: nothing of it is in the product.
 // `number` is the place in the list of bugs that a checker of this kind must catch; those without one were real, or are ours.
 import { ELECTED_SABOTAGES } from './elected-sabotages.mjs'
-import { FLUSH_SABOTAGES } from './flush-sabotages.mjs'
+import { SEND_ONLY_SABOTAGES } from './send-only-sabotages.mjs'
 import { SIGN_OUT_SABOTAGES } from './sign-out-sabotages.mjs'
 
 /**
@@ -482,6 +482,6 @@ export const SABOTAGES = [
     ],
   },
   ...ELECTED_SABOTAGES,
-  ...FLUSH_SABOTAGES,
+  ...SEND_ONLY_SABOTAGES,
   ...SIGN_OUT_SABOTAGES,
 ]

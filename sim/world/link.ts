@@ -1,7 +1,7 @@
 import type { OpenSocket } from '../../src/core/ports.ts'
 import type { Process } from './process.ts'
 import type { World } from './world.ts'
-import type { Meddling, Post } from './post.ts'
+import type { Meddling } from './worker-socket.ts'
 import { Wire } from './wire.ts'
 
 /** What the network between one browser and the server is like now. */
@@ -22,8 +22,7 @@ const GOOD: Conditions = { opens: 'normally', holdsUp: false, holdsDown: false, 
 export class Link {
   conditions: Conditions = GOOD
   readonly wires: Set<Wire> = new Set()
-  readonly posts: Set<Post> = new Set()
-  /** What happens to the next requests. */
+  /** What happens to the next sockets of service workers. */
   readonly meddlings: Meddling[] = []
   readonly #world: World
   readonly name: string
@@ -35,7 +34,7 @@ export class Link {
 
   change(changes: Partial<Conditions>): void {
     this.conditions = { ...this.conditions, ...changes }
-    for (const one of [...this.wires, ...this.posts]) one.goOn()
+    for (const wire of this.wires) wire.goOn()
   }
 
   /** Everything is well again. */
@@ -51,7 +50,6 @@ export class Link {
   /** Ends every connection. `null`: that side is not told. */
   cut(clientAfterMs: number | null, serverAfterMs: number | null): void {
     for (const wire of this.wires) wire.cut(clientAfterMs, serverAfterMs)
-    for (const post of this.posts) post.cut(clientAfterMs)
   }
 
   /** Opens sockets for a worker. */

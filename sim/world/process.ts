@@ -9,8 +9,9 @@ export class Process {
   isAlive = true
   /** It stands still, by itself or with the one it is a part of. */
   isPaused = false
-  /** How often it stood still. */
+  /** How often it stood still, and when it went on after the last time. */
   stops = 0
+  wentOnMs = 0
   readonly #schedule: Schedule
   #held: (() => void)[] = []
   readonly #ends: (() => void)[] = []
@@ -75,7 +76,8 @@ export class Process {
     if (isPaused === this.isPaused) return
     this.isPaused = isPaused
     if (isPaused) this.stops++
-    else for (const run of this.#held.splice(0)) this.#schedule.at(0, () => this.post(run))
+    else this.wentOnMs = this.#schedule.nowMs
+    if (!isPaused) for (const run of this.#held.splice(0)) this.#schedule.at(0, () => this.post(run))
   }
 
   kill(): void {

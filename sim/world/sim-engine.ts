@@ -22,6 +22,8 @@ export class SimEngine implements Engine {
   trouble: EngineTrouble | null = null
   /** Ends the server at its next commit. */
   trap: 'before-commit' | 'after-commit' | null = null
+  /** Connection numbers below which a session's connections are fenced. */
+  readonly fences: Map<Id, number> = new Map()
   readonly #world: World
   readonly #inner: Engine
   readonly #logs = new Map<string, ChannelLog>()
@@ -52,7 +54,11 @@ export class SimEngine implements Engine {
         if (log) this.#world.check.published(key, log)
         this.#host?.changed(key)
       },
-      fenced: (session, connection) => this.#host?.fenced(session, connection),
+      fenced: (session, connection) => {
+        this.fences.set(session, connection)
+        this.#host?.fenced(session, connection)
+      },
+      revoked: (client) => this.#host?.revoked(client),
       count: (name) => this.#host?.count(name),
     })
   }
@@ -69,8 +75,12 @@ export class SimEngine implements Engine {
     return this.#ask(() => void this.#inner.revoke(client))
   }
 
-  revokedAtMs(client: Id): Awaitable<number> {
-    return this.#ask(() => this.#inner.revokedAtMs(client) as number)
+  get revocations(): number {
+    return this.#inner.revocations
+  }
+
+  revokedAt(client: Id): Awaitable<number> {
+    return this.#ask(() => this.#inner.revokedAt(client) as number)
   }
 
   open(key: string): Awaitable<ChannelLog | null> {
@@ -145,9 +155,9 @@ export class SimEngine implements Engine {
     return this.#inner.loadClient(client) as ClientRecord | null
   }
 
-  /** When the tokens of a client were revoked last. */
+  /** Which revocation was the last of a client. */
   revocationOf(client: Id): number {
-    return this.#inner.revokedAtMs(client) as number
+    return this.#inner.revokedAt(client) as number
   }
 
   #spring(): null {

@@ -1,10 +1,10 @@
-import { createFlusher } from '../../sw/flush-once.ts'
-import { flushOutbox, type FlushPorts } from '../../sw/flush-outbox.ts'
+import { createSender } from '../../sw/send-once.ts'
+import { sendOutbox, type SendPorts } from '../../sw/send-outbox.ts'
 import { scopeOfTag } from '../../sw/sync-tag.ts'
 import { DEFAULT_OUTBOX } from '../../src/core/settings.ts'
-import { Post } from './post.ts'
 import { Process } from './process.ts'
 import type { Profile } from './profile.ts'
+import { openWorkerSocket } from './worker-socket.ts'
 import type { World } from './world.ts'
 
 /** A browser dispatches a `sync` event that fails so often, and waits at most so long before each. Browsers wait for minutes. */
@@ -24,7 +24,7 @@ export class SimServiceWorker {
   #version = 0
   #events = 0
   #leave = new AbortController()
-  #flush: (scope: string) => Promise<void> = () => Promise.resolve()
+  #send: (scope: string) => Promise<void> = () => Promise.resolve()
 
   constructor(world: World, profile: Profile) {
     this.#world = world
@@ -64,7 +64,7 @@ export class SimServiceWorker {
       else this.#rest()
     }
     const finish = (again: boolean): void => {
-      if (process.isAlive) check.flushes.ended(this.#profile, process, scope)
+      if (process.isAlive) check.sendOnly.ended(this.#profile, process, scope)
       process.post(() => end(again))
     }
     this.#events++
@@ -72,7 +72,7 @@ export class SimServiceWorker {
     this.#world.trace('sync', process.name, scope)
     process.onEnd(() => end(true))
     process.post(() => {
-      void this.#flush(scope).then(
+      void this.#send(scope).then(
         () => finish(false),
         () => finish(true),
       )
@@ -85,7 +85,7 @@ export class SimServiceWorker {
     this.#world.trace('update', this.process.name)
     this.process.post(() => {
       leave.abort()
-      this.#world.check.flushes.left(this.process)
+      this.#world.check.sendOnly.left(this.process)
       this.#rest()
     })
   }
@@ -105,42 +105,30 @@ export class SimServiceWorker {
     const leave = (this.#leave = new AbortController())
     const { maxAgeMs = DEFAULT_OUTBOX.maxAgeMs } = this.#world.settings.connect.outbox ?? {}
     this.#events = 0
-    this.#flush = createFlusher((scope) => flushOutbox(this.#ports(process, scope), scope, maxAgeMs, leave.signal))
+    this.#send = createSender((scope) => sendOutbox(this.#ports(process, scope), scope, maxAgeMs, leave.signal))
   }
 
-  #ports(process: Process, scope: string): FlushPorts {
-    const { check, totals, settings } = this.#world
+  #ports(process: Process, scope: string): SendPorts {
+    const { check, totals, settings, ids } = this.#world
     const profile = this.#profile
     const limits = { ...DEFAULT_OUTBOX, ...settings.connect.outbox }
     return {
       clock: { nowMs: () => profile.clocks.nowMs('serviceWorker'), setTimer: (delayMs, run) => process.after(delayMs, run) },
+      random: ids,
       locks: profile.locks.of(process),
+      openBroadcast: profile.broadcasts.of(process),
       log: (entry) => {
-        if (entry.event === 'flush') totals.count(`flushes ended: ${String(entry['why'])}`)
-        this.#world.trace('flush', process.name, JSON.stringify(entry))
+        if (entry.event === 'send-outbox') totals.count(`service workers ended: ${String(entry['why'])}`)
+        this.#world.trace('sw', process.name, JSON.stringify(entry))
       },
+      openSocket: () => openWorkerSocket(this.#world, profile, process, scope),
       store: () => {
-        check.flushes.opens(profile, process, scope)
+        check.sendOnly.opens(profile, process, scope)
         const isThere = profile.disks.get(scope)?.contents.stored != null
-        return Promise.resolve(isThere ? profile.disk(scope).store(process, () => profile.clocks.nowMs('serviceWorker'), limits) : null)
-      },
-      post: (_url, token, text, signal) => {
-        if (!process.isAlive) return new Promise(() => {})
-        check.flushes.posts(profile, process, scope, text)
-        const meddling = profile.link.meddlings.shift()
-        if (meddling !== undefined) totals.count(`requests meddled with: ${meddling}`)
-        const given = meddling === 'other-token' ? this.#otherToken() : token
-        const answer = new Post(this.#world, profile.link, process, given, text).send(meddling, signal)
-        const over = (): void => check.flushes.answered(process, scope)
-        answer.then(over, over)
-        return answer
+        if (!isThere) return Promise.resolve(null)
+        const restart = (): never => check.sendOnly.restarts(process)
+        return Promise.resolve({ ...profile.disk(scope).store(process, () => profile.clocks.nowMs('serviceWorker'), limits), restart })
       },
     }
-  }
-
-  /** A token of another client, or none at all. */
-  #otherToken(): string {
-    const disks = this.#world.profiles.flatMap((profile) => [...profile.disks.values()])
-    return this.#world.pick(disks)?.contents.stored?.flush?.token ?? 'nobody'
   }
 }

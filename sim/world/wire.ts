@@ -85,6 +85,7 @@ export class Wire implements ServerSocket {
     this.#isServerClosing = true
     this.#world.trace('close', this.id, name)
     if (name === 'signedOut') this.#world.check.wires.signedOut(this)
+    if (name === 'replaced') this.#world.check.wires.replaced(this)
     this.#transit.send('down', 0, () => {
       this.#tellClient(CLOSE[name].code)
       this.#world.schedule.at(this.link.latencyMs(), () => this.#tellServer())

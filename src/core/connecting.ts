@@ -1,15 +1,13 @@
 import { afterClose, CLOSE } from '../protocol/close-codes.ts'
-import type { SessionInit, SessionRestored, SubscribeRequest } from '../protocol/messages.ts'
+import type { SendOnly, SessionInit, SessionRestored, SubscribeRequest } from '../protocol/messages.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
 import { attemptBudgetDelayMs, backoffDelayMs, countedAttempts } from './backoff.ts'
 import type { TimerName, Turn } from './events.ts'
-import { flushUrl } from './flush-url.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { compareMemories, storeWentBack, type Disagreement } from './outbox.ts'
-import type { StoredFlush } from './ports.ts'
+import type { StoredIdentity } from './ports.ts'
 import type { RefusalReason, WaitReason } from './public-state.ts'
-import type { HubSettings } from './settings.ts'
-import type { ChannelState, Phase } from './state.ts'
+import type { ChannelState, Phase, SendOnlyEnd } from './state.ts'
 import { change, changeLink, clearTimer, liveLink, log, send, setTimer } from './turn.ts'
 
 /** The life of the socket: tries, waits, refusals, and the answer to `hello`. Knows nothing of what flows once it is live. */
@@ -41,8 +39,8 @@ export function beginAttempt(turn: Turn, credential?: string | null): void {
   if (budgetMs > 0) return waitFor(turn, budgetMs, 'unreachable')
   clearTimer(turn, 'retry')
   change(turn, { phase: { name: 'asking' }, attemptTimes: [...times, nowMs] })
-  if (credential === undefined) turn.effects.push({ type: 'ask-credential' })
-  else open(turn, credential)
+  if (credential === undefined && turn.state.sendOnly === null) turn.effects.push({ type: 'ask-credential' })
+  else open(turn, credential ?? null)
 }
 
 /** Somebody is back while the server would not have the credential: asks whether there is another one by now. */
@@ -71,7 +69,7 @@ export function open(turn: Turn, credential: string | null): void {
 
 /** The socket is open: says hello, with every channel that is wanted under a new number. */
 export function greet(turn: Turn): void {
-  const { phase, settings, session, outbox, confirmed } = turn.state
+  const { phase, settings, session, sendOnly, outbox, confirmed } = turn.state
   if (phase.name !== 'opening') return
   const channels = new Map<string, ChannelState>()
   const subscriptions: SubscribeRequest[] = []
@@ -88,23 +86,26 @@ export function greet(turn: Turn): void {
       client: outbox.client,
       confirmed,
       user: settings.user,
-      session,
+      session: sendOnly === null ? session : null,
       credential: phase.credential,
       subscriptions,
+      ...(sendOnly === null ? {} : { outboxToken: sendOnly }),
     },
   })
   change(turn, { phase: { name: 'greeting', asked: subscriptions.map((asked) => asked.sub) }, channels, nextSub: sub })
 }
 
 /** The answer to `hello`. Nothing of the outbox moves before the memories agree and the answer is stored. */
-export function welcome(turn: Turn, answer: SessionInit | SessionRestored): void {
+export function welcome(turn: Turn, answer: SessionInit | SessionRestored | SendOnly): void {
   const { state } = turn
   if (state.phase.name !== 'greeting') return breakProtocol(turn)
   if (answer.user !== state.settings.user) return refuse(turn, 'user')
-  const session = answer.type === 'session_init' ? answer.session : state.session
-  if (session === null || session.id !== answer.session.id) return breakProtocol(turn)
-  const disagreement = compareMemories(state.outbox, answer)
-  change(turn, { session, comeBack: null })
+  const given = whatIsGiven(turn, answer)
+  if (given === null) return breakProtocol(turn)
+  // An outbox token is worth something under its own ledger alone: whoever answers with another one has not read it.
+  const isStranger = answer.type === 'send_only' && answer.ledger !== state.outbox.ledger
+  const disagreement = isStranger ? 'ledger' : compareMemories(state.outbox, answer)
+  change(turn, { comeBack: null, ...(given.session && { session: given.session }) })
   if (disagreement) return restartOutbox(turn, disagreement)
   const number = state.links + 1
   const committed = answer.client?.hi ?? 0
@@ -114,10 +115,10 @@ export function welcome(turn: Turn, answer: SessionInit | SessionRestored): void
   setTimer(turn, 'stable', state.settings.reconnect.stableAfterMs)
   turn.effects.push({
     type: 'save-identity',
-    identity: { session, ledger: answer.ledger, sentThrough, flush: flushOf(answer, state.settings) },
+    identity: { ...given, ledger: answer.ledger, sentThrough },
     link: number,
   })
-  log(turn, { level: 'info', event: answer.type, connection: answer.connection })
+  log(turn, { level: 'info', event: answer.type, ...(answer.type === 'send_only' ? {} : { connection: answer.connection }) })
   change(turn, {
     links: number,
     outbox: { ...state.outbox, ledger: answer.ledger, sentThrough },
@@ -145,9 +146,19 @@ export function welcome(turn: Turn, answer: SessionInit | SessionRestored): void
   setTimer(turn, 'answers', ANSWERS_MS)
 }
 
-/** What the answer gives a worker to send the outbox by POST with. */
-function flushOf({ outboxToken: token, limits }: SessionInit | SessionRestored, { url, user }: HubSettings): StoredFlush | null {
-  return token === undefined ? null : { url: flushUrl(url), token, user, frameBytes: limits.frameBytes }
+/** The session that the answer gives, and what a worker without a tab may send with later; `null` when it is no answer to this `hello`. */
+function whatIsGiven(
+  { state }: Turn,
+  answer: SessionInit | SessionRestored | SendOnly,
+): Pick<StoredIdentity, 'session' | 'sendOnly'> | null {
+  if (answer.type === 'send_only') return state.sendOnly === null ? null : {}
+  const session = answer.type === 'session_init' ? answer.session : state.session
+  if (state.sendOnly !== null || session?.id !== answer.session.id) return null
+  const { outboxToken: token } = answer
+  const { url, user } = state.settings
+  // Its query is left behind: it may hold what is meant for the tabs alone.
+  const [address = ''] = url.split('?')
+  return { session, sendOnly: token === undefined ? null : { url: address, token, user } }
 }
 
 /** The user leaves: asks the server to end the session. What it still answers is heard. */
@@ -171,7 +182,7 @@ export function lost(turn: Turn, code: number): void {
   }
   leaveSocket(turn)
   // A credential that ends on an open connection says nothing of the next one: it is asked for before the answer counts.
-  const outlived = code === CLOSE.unauthenticated.code && turn.state.phase.name === 'live'
+  const outlived = code === CLOSE.unauthenticated.code && turn.state.phase.name === 'live' && turn.state.sendOnly === null
   if (afterClose(code) === 'refuse' && !outlived) return settleRefused(turn, refusalOf(code))
   fail(turn, code === CLOSE.badMessage.code ? 'protocol' : turn.state.comeBack ? 'server-restart' : 'unreachable')
 }
@@ -212,6 +223,7 @@ export function fail(turn: Turn, reason: WaitReason): void {
     : backoffDelayMs(settings.reconnect, attempt, turn.at.fraction)
   change(turn, { attempt: attempt + 1, comeBack: null })
   const exhausted = attempt + 1 >= settings.reconnect.maxAttempts
+  if (exhausted && turn.state.sendOnly !== null) return endSendOnly(turn, 'again', reason)
   waitFor(turn, exhausted ? Infinity : delayMs, reason === 'unreachable' && !online ? 'offline' : reason)
 }
 
@@ -222,8 +234,18 @@ export function stop(turn: Turn): void {
   change(turn, { phase: { name: 'resting' } })
 }
 
+/** A machine that only sends has nothing more to do, or may not. */
+export function endSendOnly(turn: Turn, end: SendOnlyEnd['end'], why: string): void {
+  if (turn.state.phase.name === 'ended' || turn.state.phase.name === 'resting') return
+  closeSocket(turn, 1000, 'ended')
+  clearTimer(turn, 'retry')
+  change(turn, { phase: { name: 'ended', end, why } })
+}
+
 /** Client and server remember different things: a new client id from the store, then a new `hello` (PROTOCOL.md, P20). */
 export function restartOutbox(turn: Turn, why: Disagreement): void {
+  // Its token is bound to the client id, and there is nobody here to tell.
+  if (turn.state.sendOnly !== null) return endSendOnly(turn, 'tab', why)
   closeSocket(turn, GIVEN_UP, 'restart')
   turn.effects.push({ type: 'restart', why, ask: storeWentBack(why) ? 'all' : 'possibly-sent' })
   log(turn, { level: 'info', event: 'outbox-restart', why })
@@ -242,6 +264,7 @@ function refuse(turn: Turn, reason: RefusalReason): void {
 }
 
 function settleRefused(turn: Turn, reason: RefusalReason): void {
+  if (turn.state.sendOnly !== null) return endSendOnly(turn, 'tab', reason)
   log(turn, { level: 'info', event: 'refused', reason })
   change(turn, { phase: { name: 'refused', reason } })
 }

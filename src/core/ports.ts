@@ -101,33 +101,31 @@ export interface ParkedMessage {
   readonly reason: string
 }
 
-/** What it takes to send the outbox by POST, without a tab and without a socket. */
-export interface StoredFlush {
-  /** Address of the endpoint, `http:` or `https:`, without a query. */
+/** What it takes to send the outbox without a tab. */
+export interface StoredSendOnly {
+  /** Address of the socket, `ws:` or `wss:`, without a query. */
   readonly url: string
   /** The outbox token of this client id. A secret. */
   readonly token: string
   /** Whose outbox it is. */
   readonly user: string | null
-  /** Largest body the server takes. */
-  readonly frameBytes: number
 }
 
-/** What is known of who this browser is to the server. */
+/** What is known of who this browser is to the server. What is left out stays as it is: an answer without a session says nothing of it. */
 export interface StoredIdentity {
-  readonly session: SessionKey
+  readonly session?: SessionKey
   readonly ledger: Id
   /** What has been sent, as far as the hub and the server remember: a store that went back forgot that it raised its mark. */
   readonly sentThrough: number
-  /** `null`: this server takes no outbox by POST. */
-  readonly flush: StoredFlush | null
+  /** `null`: this server takes no outbox without a session. */
+  readonly sendOnly?: StoredSendOnly | null
 }
 
 /** Everything a hub reads when it starts. */
 export interface StoredState {
   readonly session: SessionKey | null
   /** As of the last answer to `hello` of this client id; `null` before the first. */
-  readonly flush: StoredFlush | null
+  readonly sendOnly: StoredSendOnly | null
   readonly outbox: OutboxState
   readonly parked: readonly ParkedMessage[]
   readonly channels: readonly CachedChannel[]

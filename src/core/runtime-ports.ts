@@ -27,6 +27,8 @@ export interface RuntimePorts {
   readonly store: Store
   /** What the store said when it was opened. */
   readonly stored: StoredState
+  /** The outbox token, for a machine that only sends (SPEC.md, OB27). It ends by itself, in the phase `ended`. */
+  readonly sendOnly?: string
   /** The tries and failures of the machine before this one on the same hub: they count. */
   readonly earlier?: Pick<CoreState, 'attempt' | 'attemptTimes'> | null
   /** Asks the tabs; throws when none can answer. `null` when the app has no credential to give. */

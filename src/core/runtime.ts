@@ -36,7 +36,7 @@ export interface Runtime {
 export function createRuntime(ports: RuntimePorts): Runtime {
   const { clock, random, store, stored, notify, log } = ports
   const { attempt = 0, attemptTimes = [] } = ports.earlier ?? {}
-  let state: CoreState = { ...initialState(ports.settings, stored.session, stored.outbox), attempt, attemptTimes }
+  let state: CoreState = { ...initialState(ports.settings, stored.session, stored.outbox, ports.sendOnly), attempt, attemptTimes }
   // An earlier hub may have ended before it could announce what it found or marked.
   let restart: { reason: Disagreement | 'interrupted'; mayBeLost: readonly Id[] } | null = state.outbox.entries.some(
     ({ recall, mayRepeat }) => recall ?? mayRepeat,
@@ -46,6 +46,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
   /** While it is there, memory and store number the outbox differently. */
   let restarting: Promise<unknown> | null = null
   const timers = new Map<TimerName, () => void>()
+  const isSendOnly = ports.sendOnly !== undefined
   /** Ended without effect and waiting for the app: the copy in memory of what the store keeps. */
   const parked = new Map(stored.parked.map((message) => [message.id, message]))
 
@@ -182,7 +183,11 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     store,
     () => !restarting,
     (client, through) => dispatch({ type: 'settled', client, through }),
-    (error) => notify({ type: 'error', error: dataOf(error) }),
+    (error) => {
+      notify({ type: 'error', error: dataOf(error) })
+      // A hub stores it with the next one.
+      if (isSendOnly) dispatch({ type: 'store-failed' })
+    },
   )
 
   const beginRestart = (reason: Disagreement, ask: 'possibly-sent' | 'all'): Promise<void> => {
@@ -195,7 +200,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
   }
 
   const announceRestart = (): void => {
-    if (!restart || nextRecall(state.outbox, 1)) return
+    if (!restart || isSendOnly || nextRecall(state.outbox, 1)) return
     const held = [...parked.values()].filter(({ reason }) => reason === 'may-repeat').map(({ id }) => id)
     const marked = state.outbox.entries.filter(({ mayRepeat }) => mayRepeat).map(({ id }) => id)
     notify({ type: 'restarted', ...restart, mayRepeat: [...marked, ...held] })
@@ -227,7 +232,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
   const expire = (): void => {
     stopExpiry()
     // A store may answer when everything has ended.
-    if (state.phase.name === 'resting') return
+    if (state.phase.name === 'resting' || isSendOnly) return
     stopExpiry = clock.setTimer(EXPIRY_CHECK_MS, expire)
     // Numbers are about to change; the next check is soon enough.
     if (restarting) return

@@ -2,15 +2,14 @@ import type { Ack, Outcome, Recalled, RecalledFate } from '../protocol/messages.
 import { MAX_RECALL_IDS } from '../protocol/limits.ts'
 import { breakProtocol, restartOutbox } from './connecting.ts'
 import type { Turn } from './events.ts'
+import { ENVELOPE_UNITS, exceedsFrame, mayExceed } from './frame-size.ts'
 import { entryAt, idAt, nextRecall, settleThrough } from './outbox.ts'
 import type { Fate, OutboxEntry, OutboxState } from './ports.ts'
+import { lastToLeave, lookForEnd } from './send-only.ts'
 import type { CoreState, Link } from './state.ts'
 import { change, changeLink, liveLink, log, send, sendText, setTimer, tell } from './turn.ts'
 
 /** The upward half: what may be sent now, and what the server says became of it. Nothing leaves that is not marked as possibly sent in the store. */
-
-/** What the envelope of one message adds to its data, in UTF-16 units, at most. */
-const ENVELOPE_UNITS = 320
 
 /** Whether a message appended now would leave at once, so that its commit should count it as sent. */
 export function sendsAtOnce({ phase, outbox }: CoreState): boolean {
@@ -41,18 +40,19 @@ export function tooOld({ settings, phase, outbox }: CoreState, nowMs: number): r
 export function pump(turn: Turn): void {
   const link = liveLink(turn)
   if (!link?.identified || link.recalling || link.leaving) return
-  const { outbox } = turn.state
-  const question = nextRecall(outbox, MAX_RECALL_IDS)
+  const { outbox, sendOnly } = turn.state
+  const question = sendOnly === null ? nextRecall(outbox, MAX_RECALL_IDS) : null
   if (question) {
     send(turn, { type: 'recall', ...question })
     return changeLink(turn, { recalling: question })
   }
-  const last = Math.min(outbox.next - 1, link.hi + link.limits.sendWindow)
+  const last = Math.min(lastToLeave(turn.state, link, turn.at.nowMs), link.hi + link.limits.sendWindow)
   if (last > outbox.sentThrough && link.raising < last) {
     turn.effects.push({ type: 'raise-sent-through', n: last })
     changeLink(turn, { raising: last })
   }
   sendEntries(turn, Math.min(last, outbox.sentThrough))
+  lookForEnd(turn)
 }
 
 function sendEntries(turn: Turn, through: number): void {
@@ -66,7 +66,7 @@ function sendEntries(turn: Turn, through: number): void {
     const run = nextRun(outbox, burying, sent + 1, through, link.limits.frameBytes / 4)
     const first = run[0]
     if (!first) break
-    if (!first.skip && mayExceed(first.json, link.limits.frameBytes - ENVELOPE_UNITS)) {
+    if (!first.skip && exceedsFrame(first.json, link.limits.frameBytes)) {
       // It would cost the socket on every try, and everything behind it would wait for ever.
       turn.effects.push({ type: 'reject-too-large', n: first.n })
       break
@@ -98,17 +98,6 @@ function refill(link: Link, nowMs: number): number {
   const perSecond = link.limits.framesPerSecond / 2
   // At least one, or a slow server would never be sent anything.
   return Math.min(Math.max(1, perSecond), link.tokens + (Math.max(0, nowMs - link.tokensAtMs) / 1_000) * perSecond)
-}
-
-/** Whether the text has more UTF-8 bytes than `bytes`. Counted only when it could. */
-function mayExceed(text: string, bytes: number): boolean {
-  if (text.length * 3 <= bytes) return false
-  let count = 0
-  for (const character of text) {
-    const point = character.codePointAt(0) ?? 0
-    count += point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x1_0000 ? 3 : 4
-  }
-  return count > bytes
 }
 
 /** The longest run of one kind (messages or tombstones) that fits a frame; at least one, unless the first is being buried. */

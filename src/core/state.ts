@@ -31,6 +31,14 @@ export type Phase =
       /** A tab is asked whether it has another credential by now. */
       readonly asking?: true
     }
+  /** A machine that only sends has done what it could. */
+  | ({ readonly name: 'ended' } & SendOnlyEnd)
+
+/** How it ended: nothing is left, only a tab can go on, or another try may help. `why` is for the log. */
+export interface SendOnlyEnd {
+  readonly end: 'sent' | 'tab' | 'again'
+  readonly why: string
+}
 
 /** One answered connection. */
 export interface Link {
@@ -101,6 +109,8 @@ export interface CoreState {
   readonly settings: HubSettings
   readonly phase: Phase
   readonly session: SessionKey | null
+  /** The outbox token of a machine that only sends (SPEC.md, OB27); `null` in a hub. */
+  readonly sendOnly: string | null
   /** What the last try was made with. */
   readonly presented: string | null
   readonly outbox: OutboxState
@@ -124,12 +134,21 @@ export interface CoreState {
   readonly online: boolean
 }
 
-/** The state of a hub that has read its store and has not connected. */
-export function initialState(settings: HubSettings, session: SessionKey | null, outbox: OutboxState): CoreState {
+/**
+ * The state of a machine that has read its store and has not connected.
+ * @param sendOnly the outbox token, for one that only sends
+ */
+export function initialState(
+  settings: HubSettings,
+  session: SessionKey | null,
+  outbox: OutboxState,
+  sendOnly: string | null = null,
+): CoreState {
   return {
     settings,
     phase: { name: 'resting' },
     session,
+    sendOnly,
     presented: null,
     outbox,
     confirmed: outbox.acked,

@@ -3,6 +3,7 @@ import type { CoreEvent, Effect, Moment, Turn } from './events.ts'
 import { checkSilence, heard, ping } from './heartbeat.ts'
 import { appendMessages, applyRecalled, buryNumbers, notHeld } from './outbox.ts'
 import * as receiving from './receiving.ts'
+import { lookForEnd, mayHear } from './send-only.ts'
 import * as sending from './sending.ts'
 import type { CoreState } from './state.ts'
 import { change, changeLink, liveLink, log, send } from './turn.ts'
@@ -85,7 +86,7 @@ function handle(turn: Turn, event: CoreEvent): void {
       return identified(turn, event.link)
     case 'settled':
       if (event.client === outbox.client) change(turn, { confirmed: Math.max(turn.state.confirmed, event.through) })
-      return
+      return lookForEnd(turn)
     case 'burying':
       if (event.client === outbox.client) change(turn, { burying: new Set([...turn.state.burying, ...event.numbers]) })
       return
@@ -113,6 +114,7 @@ function handle(turn: Turn, event: CoreEvent): void {
       return
     case 'store-failed':
       if (phase.name === 'restarting') return connecting.fail(turn, 'unreachable')
+      if (turn.state.sendOnly !== null) return connecting.endSendOnly(turn, 'again', 'store')
       if (connecting.hasSocket(phase)) connecting.giveUp(turn, 'unreachable')
       return
     case 'sign-out':
@@ -125,7 +127,8 @@ function handle(turn: Turn, event: CoreEvent): void {
 }
 
 function frame(turn: Turn, message: ServerMessage): void {
-  if (message.type === 'session_init' || message.type === 'session_restored') {
+  if (!mayHear(turn.state, message)) return connecting.breakProtocol(turn)
+  if (message.type === 'session_init' || message.type === 'session_restored' || message.type === 'send_only') {
     const { phase } = turn.state
     connecting.welcome(turn, message)
     if (phase.name === 'greeting') receiving.catchUp(turn, phase.asked)

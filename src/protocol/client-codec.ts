@@ -1,6 +1,6 @@
 import * as read from './decode.ts'
 import { MAX_CREDENTIAL_LENGTH, MAX_RECALL_IDS, MAX_USER_LENGTH } from './limits.ts'
-import type { ClientMessage, NumberedMessage, SubscribeRequest } from './messages.ts'
+import type { ClientMessage, Hello, NumberedMessage, SubscribeRequest } from './messages.ts'
 
 /** Most items in any array of a frame; the frame's size is the real bound, this one keeps the error early. */
 const MAX_ITEMS = 20_000
@@ -10,16 +10,7 @@ export function decodeClientMessage(text: string): read.Decoded<ClientMessage> {
   return read.decodeWith(text, (type, fields): ClientMessage => {
     switch (type) {
       case 'hello':
-        return {
-          type,
-          protocol: read.integer(fields['protocol'], 'protocol', 1, 1_000_000),
-          client: read.id(fields['client'], 'client'),
-          confirmed: read.integer(fields['confirmed'], 'confirmed'),
-          user: read.nullable(read.present(fields, 'user'), (value) => read.string(value, 'user', 1, MAX_USER_LENGTH)),
-          session: read.nullable(read.present(fields, 'session'), session),
-          credential: read.nullable(read.present(fields, 'credential'), credential),
-          subscriptions: read.array(fields['subscriptions'], 'subscriptions', MAX_ITEMS, subscription),
-        }
+        return hello(fields)
       case 'subscribe':
         return { type, subscriptions: read.array(fields['subscriptions'], 'subscriptions', MAX_ITEMS, subscription) }
       case 'unsubscribe':
@@ -62,6 +53,23 @@ export function decodeClientMessage(text: string): read.Decoded<ClientMessage> {
 const sub = (value: unknown): number => read.integer(value, 'sub', 1)
 const credential = (value: unknown): string => read.string(value, 'credential', 1, MAX_CREDENTIAL_LENGTH)
 
+function hello(fields: read.Fields): Hello {
+  const said: Hello = {
+    type: 'hello',
+    protocol: read.integer(fields['protocol'], 'protocol', 1, 1_000_000),
+    client: read.id(fields['client'], 'client'),
+    confirmed: read.integer(fields['confirmed'], 'confirmed'),
+    user: read.nullable(read.present(fields, 'user'), (value) => read.string(value, 'user', 1, MAX_USER_LENGTH)),
+    session: read.nullable(read.present(fields, 'session'), session),
+    credential: read.nullable(read.present(fields, 'credential'), credential),
+    subscriptions: read.array(fields['subscriptions'], 'subscriptions', MAX_ITEMS, subscription),
+  }
+  if (fields['outboxToken'] === undefined) return said
+  if (said.session !== null || said.credential !== null || said.subscriptions.length > 0)
+    return read.malformed('more than an outbox is asked for with its token')
+  return { ...said, outboxToken: read.outboxToken(fields['outboxToken'], 'outboxToken') }
+}
+
 function session(value: unknown): { id: string; token: string } {
   const fields = read.object(value, 'session')
   return { id: read.id(fields['id'], 'session id'), token: read.string(fields['token'], 'session token', 43, 43) }
@@ -76,8 +84,7 @@ function subscription(value: unknown): SubscribeRequest {
   }
 }
 
-/** One numbered message, as `send` and a flush hold it. */
-export function numberedMessage(value: unknown): NumberedMessage {
+function numberedMessage(value: unknown): NumberedMessage {
   const fields = read.object(value, 'message')
   const message = {
     n: read.integer(fields['n'], 'n', 1),
@@ -88,8 +95,7 @@ export function numberedMessage(value: unknown): NumberedMessage {
   return fields['mayRepeat'] === true ? { ...message, mayRepeat: true } : message
 }
 
-/** One number without its message, as `skip` and a flush hold it. */
-export function skippedNumber(value: unknown): { n: number; id: string } {
+function skippedNumber(value: unknown): { n: number; id: string } {
   const fields = read.object(value, 'number')
   return { n: read.integer(fields['n'], 'n', 1), id: read.id(fields['id'], 'id') }
 }

@@ -12,6 +12,8 @@ export interface Hello {
   readonly session: SessionKey | null
   readonly credential: string | null
   readonly subscriptions: readonly SubscribeRequest[]
+  /** Makes this a connection that only sends: with neither session, credential nor subscriptions. A secret. */
+  readonly outboxToken?: string
 }
 
 /** Channels the client wants from now on. */

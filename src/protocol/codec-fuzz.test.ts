@@ -1,15 +1,14 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { decodeClientMessage } from './client-codec.ts'
-import { decodeFlush, decodeFlushAnswer } from './flush-codec.ts'
 import { decodeServerMessage } from './server-codec.ts'
 
-const decoders = [decodeClientMessage, decodeServerMessage, decodeFlush, decodeFlushAnswer]
+const decoders = [decodeClientMessage, decodeServerMessage]
 const prototypeKeys = Reflect.ownKeys(Object.prototype)
 
 /** Field names and types of the protocol, so that the fuzzer gets past the first check. */
 const words = fc.constantFrom(
-  ...'hello subscribe send skip volatile recall messages missed_messages ack subscribed reset recalled flush flushed flush_refused'.split(
+  ...'hello subscribe send skip volatile recall messages missed_messages ack subscribed reset recalled session_init send_only'.split(
     ' ',
   ),
 )

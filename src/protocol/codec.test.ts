@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { decodeClientMessage } from './client-codec.ts'
-import { DEFAULT_HEARTBEAT, DEFAULT_LIMITS, MAX_CHANNEL_LENGTH, MAX_DEPTH, MAX_NUMBER, MAX_RECALL_IDS } from './limits.ts'
+import { DEFAULT_HEARTBEAT, DEFAULT_LIMITS, MAX_CHANNEL_LENGTH, MAX_DEPTH, MAX_NUMBER, MAX_OUTBOX_TOKEN_LENGTH, MAX_RECALL_IDS } from './limits.ts'
 import type { ClientMessage, ServerMessage } from './messages.ts'
 import { decodeServerMessage } from './server-codec.ts'
 
@@ -8,7 +8,8 @@ const ID = 'AAAAAAAAAAAAAAAAAAAAA_'
 const OTHER = 'BBBBBBBBBBBBBBBBBBBBB-'
 const TOKEN = 'T'.repeat(43)
 const cursor = { epoch: ID, offset: 7, id: OTHER }
-const answer = { protocol: 1, user: 'ann', connection: 3, ledger: ID, limits: DEFAULT_LIMITS, heartbeat: DEFAULT_HEARTBEAT }
+const sendOnlyAnswer = { protocol: 1, user: 'ann', ledger: ID, limits: DEFAULT_LIMITS, heartbeat: DEFAULT_HEARTBEAT }
+const answer = { ...sendOnlyAnswer, connection: 3 }
 
 /** One or more of every message a client may send; the type of the table makes a missing one an error. */
 const clientMessages: { readonly [Type in ClientMessage['type']]: readonly Extract<ClientMessage, { type: Type }>[] } = {
@@ -27,6 +28,17 @@ const clientMessages: { readonly [Type in ClientMessage['type']]: readonly Extra
         { sub: 2, channel: '@user', cursor: { epoch: ID, offset: 0, id: '' } },
         { sub: 3, channel: 'a:b/c@d+e=f~g-h_i.j', cursor: null },
       ],
+    },
+    {
+      type: 'hello',
+      protocol: 1,
+      client: ID,
+      confirmed: 5,
+      user: 'ann',
+      session: null,
+      credential: null,
+      subscriptions: [],
+      outboxToken: 'a-b_c.d',
     },
   ],
   subscribe: [{ type: 'subscribe', subscriptions: [{ sub: 4, channel: 'x', cursor: null }] }],
@@ -52,8 +64,12 @@ const clientMessages: { readonly [Type in ClientMessage['type']]: readonly Extra
 
 /** The same for a server. */
 const serverMessages: { readonly [Type in ServerMessage['type']]: readonly Extract<ServerMessage, { type: Type }>[] } = {
-  session_init: [{ type: 'session_init', session: { id: ID, token: TOKEN }, ...answer, client: null }],
+  session_init: [
+    { type: 'session_init', session: { id: ID, token: TOKEN }, ...answer, client: null },
+    { type: 'session_init', session: { id: ID, token: TOKEN }, ...answer, client: null, outboxToken: 'a-b_c.d' },
+  ],
   session_restored: [{ type: 'session_restored', session: { id: ID }, ...answer, user: null, client: { hi: 9, id: OTHER } }],
+  send_only: [{ type: 'send_only', ...sendOnlyAnswer, client: { hi: 9, id: OTHER } }],
   subscribed: [
     { type: 'subscribed', sub: 1, head: cursor, verdict: 'recovered', missed: 0 },
     { type: 'subscribed', sub: 1, head: cursor, verdict: 'snapshot', value: null, follows: true },
@@ -147,7 +163,7 @@ describe.each(sides)('messages of a %s', (side) => {
   })
 
   it('[P1] a missing field makes every message bad, unless the field is optional', () => {
-    const optional = new Set(['from', 'follows'])
+    const optional = new Set(['from', 'follows', 'outboxToken'])
     for (const message of examples) {
       for (const field of Object.keys(message)) {
         if (optional.has(field) || ('id' in message && message.id === '' && field === 'id')) continue
@@ -243,6 +259,20 @@ describe('fields', () => {
     expect(decodeClientMessage(JSON.stringify(sendOf({ id }))).ok).toBe(false)
     expect(decodeClientMessage(JSON.stringify({ ...hello, client: id })).ok).toBe(false)
     expect(decodeServerMessage(JSON.stringify({ type: 'ack', hi: 1, stable: 1, id, outcomes: [] })).ok).toBe(false)
+  })
+
+  it.each(['', 'a b', 'a\r\nb', 'x'.repeat(MAX_OUTBOX_TOKEN_LENGTH + 1), 7, null])('[P37] %j is no outbox token', (outboxToken) => {
+    expect(decodeClientMessage(JSON.stringify({ ...hello, outboxToken })).ok).toBe(false)
+    expect(decodeServerMessage(JSON.stringify({ ...serverMessages.session_init[0], outboxToken })).ok).toBe(false)
+  })
+
+  it.each([
+    ['a session', { session: { id: ID, token: TOKEN } }],
+    ['a credential', { credential: 'secret' }],
+    ['a channel', { subscriptions: [{ sub: 1, channel: 'x', cursor: null }] }],
+  ])('(X1) [P36] %s beside an outbox token is a bad message', (_, change) => {
+    expect(decodeClientMessage(JSON.stringify({ ...hello, outboxToken: 'a.b' })).ok).toBe(true)
+    expect(decodeClientMessage(JSON.stringify({ ...hello, outboxToken: 'a.b', ...change })).ok).toBe(false)
   })
 
   it('[P1] keys that could reach a prototype are refused in the envelope and inert in data', () => {

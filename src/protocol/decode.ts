@@ -73,7 +73,7 @@ export function isId(value: unknown): value is Id {
   return typeof value === 'string' && /^[\w-]{22}$/.test(value)
 }
 
-/** A token that a header can carry; only the server knows what is in it. */
+/** An outbox token; only the server knows what is in it. */
 export function outboxToken(value: unknown, what: string): string {
   return isOutboxToken(value) ? value : malformed(`${what} is not a token`)
 }

@@ -5,7 +5,6 @@
  */
 export { afterClose, CLOSE, type AfterClose, type CloseName, type CloseRule } from './close-codes.ts'
 export { decodeClientMessage } from './client-codec.ts'
-export { decodeFlush, decodeFlushAnswer } from './flush-codec.ts'
 export { decodeServerMessage } from './server-codec.ts'
 export { isChannelName, type Decoded } from './decode.ts'
 export { HoldfastError, type ErrorCode, type ErrorData } from './errors.ts'

@@ -62,9 +62,6 @@ export const MAX_CREDENTIAL_LENGTH = 16_384
 /** Message ids one `recall` may ask about. */
 export const MAX_RECALL_IDS = 1_000
 
-/** Numbers one flush may hold. */
-export const MAX_FLUSH_ENTRIES = 1_000
-
 /** Longest outbox token, in characters. */
 export const MAX_OUTBOX_TOKEN_LENGTH = 4_096
 

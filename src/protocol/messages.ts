@@ -1,5 +1,4 @@
-// What travels: the parts that both directions share, what a client sends, what a server sends, what goes by POST.
+// What travels: the parts that both directions share, what a client sends, what a server sends.
 export type * from './client-messages.ts'
-export type * from './flush-messages.ts'
 export type * from './message-parts.ts'
 export type * from './server-messages.ts'

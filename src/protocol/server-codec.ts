@@ -1,6 +1,6 @@
 import * as read from './decode.ts'
 import type { AnnouncedLimits } from './limits.ts'
-import type { Answer, Outcome, PublishedMessage, RecalledFate, RejectionReason, ServerMessage } from './messages.ts'
+import type { Answer, Outcome, PublishedMessage, RecalledFate, RejectionReason, ServerMessage, SessionAnswer } from './messages.ts'
 
 const MAX_ITEMS = 100_000
 const MAX_TEXT = 2_000
@@ -28,7 +28,7 @@ export function decodeServerMessage(text: string): read.Decoded<ServerMessage> {
           hi,
           stable,
           id: stable === 0 ? '' : read.id(fields['id'], 'id'),
-          outcomes: outcomes(fields),
+          outcomes: read.array(fields['outcomes'], 'outcomes', MAX_ITEMS, outcome),
         }
       }
       case 'pong':
@@ -37,12 +37,14 @@ export function decodeServerMessage(text: string): read.Decoded<ServerMessage> {
       case 'session_init': {
         const session = read.object(fields['session'], 'session')
         const key = { id: read.id(session['id'], 'session id'), token: read.string(session['token'], 'session token', 43, 43) }
-        return { type, session: key, ...answer(fields) }
+        return { type, session: key, ...sessionAnswer(fields) }
       }
       case 'session_restored': {
         const session = read.object(fields['session'], 'session')
-        return { type, session: { id: read.id(session['id'], 'session id') }, ...answer(fields) }
+        return { type, session: { id: read.id(session['id'], 'session id') }, ...sessionAnswer(fields) }
       }
+      case 'send_only':
+        return { type, ...answer(fields) }
       case 'subscribed':
         return subscribed(fields)
       case 'reset': {
@@ -102,11 +104,6 @@ function subscribed(fields: read.Fields): ServerMessage {
   return { ...base, verdict, value: read.present(fields, 'value'), follows: fields['follows'] === true }
 }
 
-/** The field `outcomes` of an `ack` and of the answer to a flush. */
-export function outcomes(fields: read.Fields): Outcome[] {
-  return read.array(fields['outcomes'], 'outcomes', MAX_ITEMS, outcome)
-}
-
 function outcome(value: unknown): Outcome {
   const fields = read.object(value, 'outcome')
   const n = read.integer(fields['n'], 'n', 1)
@@ -131,24 +128,22 @@ function recalledFate(value: unknown): RecalledFate {
   return { id, fate, ...rejection(fields) }
 }
 
-/** The field `client`: the highest committed number and the message id there, or `null`. */
-export function knownClient(fields: read.Fields): Answer['client'] {
-  return read.nullable(read.present(fields, 'client'), (value) => {
-    const known = read.object(value, 'client')
-    return { hi: read.integer(known['hi'], 'hi', 1), id: read.id(known['id'], 'id') }
-  })
-}
-
 function answer(fields: read.Fields): Answer {
-  const said = {
+  return {
     protocol: read.integer(fields['protocol'], 'protocol', 1, 1_000_000),
     user: read.nullable(read.present(fields, 'user'), (value) => read.string(value, 'user', 1, 256)),
-    connection: read.integer(fields['connection'], 'connection', 1),
     ledger: read.id(fields['ledger'], 'ledger'),
-    client: knownClient(fields),
+    client: read.nullable(read.present(fields, 'client'), (value) => {
+      const known = read.object(value, 'client')
+      return { hi: read.integer(known['hi'], 'hi', 1), id: read.id(known['id'], 'id') }
+    }),
     limits: limits(fields['limits']),
     heartbeat: read.integers(fields['heartbeat'], 'heartbeat', HEARTBEAT),
   }
+}
+
+function sessionAnswer(fields: read.Fields): SessionAnswer {
+  const said = { ...answer(fields), connection: read.integer(fields['connection'], 'connection', 1) }
   return fields['outboxToken'] === undefined ? said : { ...said, outboxToken: read.outboxToken(fields['outboxToken'], 'outboxToken') }
 }
 

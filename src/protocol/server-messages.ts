@@ -1,31 +1,40 @@
 import type { AnnouncedLimits, Heartbeat } from './limits.ts'
 import type { Cursor, Id, PublishedMessage, SessionKey } from './message-parts.ts'
 
-/** What both answers to `hello` say. */
+/** What every answer to `hello` says. */
 export interface Answer {
   readonly protocol: number
   readonly user: string | null
-  /** Rises with every accepted `hello` of the session. */
-  readonly connection: number
   readonly ledger: Id
   /** What the server remembers of the client: its highest committed number and the message id there; `null` when nothing. */
   readonly client: { readonly hi: number; readonly id: Id } | null
   readonly limits: AnnouncedLimits
   readonly heartbeat: Heartbeat
-  /** Lets this client send its outbox by POST, without a socket. Absent where the server takes none. A secret. */
+}
+
+/** What the answers that give a session say, too. */
+export interface SessionAnswer extends Answer {
+  /** Rises with every accepted `hello` of the session. */
+  readonly connection: number
+  /** Lets this client send its outbox later, without a session. Absent where the server takes none so. A secret. */
   readonly outboxToken?: string
 }
 
 /** A new session was made. */
-export interface SessionInit extends Answer {
+export interface SessionInit extends SessionAnswer {
   readonly type: 'session_init'
   readonly session: SessionKey
 }
 
 /** The session in `hello` was resumed. */
-export interface SessionRestored extends Answer {
+export interface SessionRestored extends SessionAnswer {
   readonly type: 'session_restored'
   readonly session: { readonly id: Id }
+}
+
+/** The outbox token in `hello` was accepted: numbers may come, and nothing else. */
+export interface SendOnly extends Answer {
+  readonly type: 'send_only'
 }
 
 /** The verdict of a subscription. `head` is the channel's head at the moment the subscription was registered. */
@@ -177,6 +186,7 @@ export interface Goodbye {
 export type ServerMessage =
   | SessionInit
   | SessionRestored
+  | SendOnly
   | Subscribed
   | MissedMessages
   | Messages

@@ -1,17 +1,14 @@
-import type { ClientLane } from './client-lane.ts'
 import type { ConnectionHost } from './connection-host.ts'
 import { checkCredential } from './credentials.ts'
 import { within } from './deadline.ts'
 import type { LostPlace } from './channel-log.ts'
-import type { Outbound } from './outbound.ts'
 import type { UpgradeRequest } from './ports.ts'
-import { RateBucket } from './rate-bucket.ts'
 import { answerRecall } from './recall.ts'
 import type { Receiver } from './receiver.ts'
 import { Subscriptions } from './subscriptions.ts'
-import { Upstream } from './upstream.ts'
+import { openUpstream, type Upstream, type UpwardAdmission } from './upstream.ts'
 import { VolatileMessages } from './volatile-messages.ts'
-import type { ClientMessage, CloseName, Hello, Id, SubscribeRequest } from '../protocol/index.ts'
+import type { ClientMessage, Hello, Id, SubscribeRequest } from '../protocol/index.ts'
 
 /** How long before its end a fresh credential is asked for. */
 const CREDENTIAL_NOTICE_MS = 60_000
@@ -27,31 +24,41 @@ const SIGN_OUT_MS = 2_000
 const PONG = '{"type":"pong"}'
 
 /** Who was admitted, and over which socket it is reached. */
-export interface Admission {
+export interface Admission extends UpwardAdmission {
   readonly session: Id
-  readonly user: string | null
   readonly client: Id
-  /** Highest number whose stable ack the client has stored. */
-  readonly confirmed: number
   /** When the credential ends, as a time of `clock.nowMs()`. */
   readonly credentialEndsAtMs: number
   readonly request: UpgradeRequest
-  readonly lane: ClientLane
-  readonly outbound: Outbound
-  /** Closes the connection. */
-  readonly close: (name: CloseName) => void
   /** Ends the connection when the work fails. */
   readonly guard: (work: Promise<void>) => void
 }
 
-/** A connection after its `hello` was accepted: what it may say from then on, and what becomes of it. */
-export class AdmittedConnection {
+/** What a connection is after its `hello` was accepted. */
+export interface Admitted {
+  /** What the answer to `hello` says of the client. */
+  known(): { hi: number; id: Id } | null
+  /** Takes one message of the client; `length` is that of its frame, in UTF-16 units. */
+  handle(message: Exclude<ClientMessage, Hello>, length: number): void
+  /** Looks at its time limits. */
+  tick(nowMs: number): void
+  /** Tells now what is committed. */
+  flush(): void
+  /** What came on this connection and was not begun is not applied any more. */
+  refuse(): void
+  /** The connection is gone. */
+  end(): void
+  /** A receiver's place is not in the log any more. */
+  lost?(receiver: Receiver, lost: LostPlace): void
+}
+
+/** A connection with a session: what it may say, and what becomes of it. */
+export class AdmittedConnection implements Admitted {
   readonly #host: ConnectionHost
   readonly #admission: Admission
   readonly #upstream: Upstream
   readonly #subscriptions: Subscriptions
   readonly #volatile: VolatileMessages
-  readonly #messages: RateBucket
   #credentialEndsAtMs: number
   #noticeMs: number
   #wasCredentialAskedFor = false
@@ -65,16 +72,10 @@ export class AdmittedConnection {
     this.#admission = admission
     this.#credentialEndsAtMs = admission.credentialEndsAtMs
     this.#noticeMs = noticeMs(admission.credentialEndsAtMs, host.settings.clock.nowMs())
-    const { settings, engine, flusher, handler, channels, snapshots } = host
-    const { frameBytes, messageBytes, messagesPerSecond, messageBurst, sendWindow, replyBytes } = settings.limits
-    const { user, client, confirmed, lane, outbound, close, guard } = admission
+    const { settings, engine, handler, channels, snapshots } = host
+    const { user, client, outbound, close, guard } = admission
     const count = (name: string, times?: number): void => host.count(name, times)
-    this.#messages = new RateBucket(messagesPerSecond, messageBurst, settings.clock.nowMs())
-    this.#upstream = new Upstream(
-      { user, outbound, flusher, engine, frameBytes, messageBytes, sendWindow, replyBytes, count, close },
-      lane,
-      confirmed,
-    )
+    this.#upstream = openUpstream(host, admission)
     this.#subscriptions = new Subscriptions({
       clock: settings.clock,
       user,
@@ -86,10 +87,10 @@ export class AdmittedConnection {
       count,
       guard,
     })
-    this.#volatile = new VolatileMessages({ user, client, handler, engine, most: sendWindow, count, failed: () => close('internal') })
+    const most = settings.limits.sendWindow
+    this.#volatile = new VolatileMessages({ user, client, handler, engine, most, count, failed: () => close('internal') })
   }
 
-  /** What the answer to `hello` says of the client. */
   known(): { hi: number; id: Id } | null {
     return this.#upstream.known()
   }
@@ -101,22 +102,20 @@ export class AdmittedConnection {
     this.#subscribe(subscriptions)
   }
 
-  /** Takes one message of the client; `length` is that of its frame, in UTF-16 units. */
   handle(message: Exclude<ClientMessage, Hello>, length: number): void {
     if (this.#hasSignedOut) return
     switch (message.type) {
       case 'send':
-        // A UTF-16 unit has at most three bytes of UTF-8: only a frame that large can hold a message over the limit.
-        if (this.#mayTake(message.messages.length)) this.#upstream.send(message, length * 3 > this.#host.settings.limits.messageBytes)
+        this.#upstream.send(message, length)
         break
       case 'skip':
-        if (this.#mayTake(message.numbers.length)) this.#upstream.skip(message)
+        this.#upstream.skip(message)
         break
       case 'volatile':
-        if (this.#mayTake(message.messages.length)) this.#volatile.take(message.messages)
+        if (this.#upstream.mayTake(message.messages.length)) this.#volatile.take(message.messages)
         break
       case 'subscribe':
-        if (this.#mayTake(message.subscriptions.length)) this.#subscribe(message.subscriptions)
+        if (this.#upstream.mayTake(message.subscriptions.length)) this.#subscribe(message.subscriptions)
         break
       case 'unsubscribe':
         this.#subscriptions.close(message.subs)
@@ -153,22 +152,18 @@ export class AdmittedConnection {
     }
   }
 
-  /** A receiver's place is not in the log any more. */
   lost(receiver: Receiver, lost: LostPlace): void {
     this.#subscriptions.lost(receiver, lost)
   }
 
-  /** Tells now what is committed. */
   flush(): void {
     this.#upstream.flush()
   }
 
-  /** What came on this connection and was not begun is not applied any more. */
   refuse(): void {
     this.#upstream.isRefusing = true
   }
 
-  /** The connection is gone. */
   end(): void {
     this.#hasEnded = true
     this.#upstream.isGone = true
@@ -197,12 +192,6 @@ export class AdmittedConnection {
     if (this.#questions >= MAX_QUESTIONS) return this.#admission.close('rate')
     this.#questions++
     this.#admission.guard(answer().finally(() => this.#questions--))
-  }
-
-  #mayTake(count: number): boolean {
-    if (this.#messages.take(count, this.#host.settings.clock.nowMs())) return true
-    this.#admission.close('rate')
-    return false
   }
 
   async #authenticateAgain(credential: string): Promise<void> {

@@ -5,6 +5,7 @@ import type { KeyedRate } from './keyed-rate.ts'
 import type { Lanes } from './lanes.ts'
 import type { MessageHandler } from './message-handler.ts'
 import type { Settings } from './options.ts'
+import type { SendOnlyDesk } from './send-only-desk.ts'
 import type { Snapshots } from './snapshots.ts'
 import type { CloseName, Id } from '../protocol/index.ts'
 
@@ -34,6 +35,8 @@ export interface ConnectionHost {
   readonly lanes: Lanes
   /** How often sessions are resumed, by token hash. */
   readonly resumes: KeyedRate
+  /** Who may only send. */
+  readonly sendOnly: SendOnlyDesk
   /** Resolves when the engine has started. */
   readonly started: Awaitable<void>
   mayRead(user: string | null, channel: string): Awaitable<boolean>

@@ -1,4 +1,4 @@
-import { AdmittedConnection } from './admitted-connection.ts'
+import { AdmittedConnection, type Admitted } from './admitted-connection.ts'
 import type { ClientLane } from './client-lane.ts'
 import type { ConnectionHost } from './connection-host.ts'
 import { checkCredential } from './credentials.ts'
@@ -9,13 +9,16 @@ import { Outbound } from './outbound.ts'
 import { makeOutboxToken } from './outbox-token.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from './ports.ts'
 import { RateBucket } from './rate-bucket.ts'
-import { decodeClientMessage, PROTOCOL_VERSION, type CloseName, type Hello, type Id } from '../protocol/index.ts'
+import { SendOnlyConnection } from './send-only-connection.ts'
+import type { Guest } from './send-only-desk.ts'
+import type { UpwardAdmission } from './upstream.ts'
+import { decodeClientMessage, PROTOCOL_VERSION, type Answer, type CloseName, type Hello, type Id, type ServerMessage } from '../protocol/index.ts'
 
 /** Frames that may come between `hello` and its answer. */
 const MAX_EARLY_FRAMES = 32
 
 /** One accepted socket, from the upgrade to its end. It knows no network: its host brings text in and takes frames out. */
-export class Connection implements SocketEvents {
+export class Connection implements SocketEvents, Guest {
   /** Session and connection number, from the moment they are known. */
   session: Id | undefined
   number = 0
@@ -29,7 +32,9 @@ export class Connection implements SocketEvents {
   #early: string[] = []
   #earlyLength = 0
   #lane: ClientLane | undefined
-  #admitted: AdmittedConnection | undefined
+  #admitted: Admitted | undefined
+  /** Gives back what a connection that only sends has taken. */
+  #leave = (): void => {}
   #heardAtMs: number
   #fullSinceMs: number | undefined
 
@@ -47,7 +52,7 @@ export class Connection implements SocketEvents {
       flusher: host.flusher,
       outboundBytes: limits.outboundBytes,
       frameBytes: limits.frameBytes,
-      lost: (receiver, lost) => this.#admitted?.lost(receiver, lost),
+      lost: (receiver, lost) => this.#admitted?.lost?.(receiver, lost),
       overflowed: () => this.close('slowConsumer'),
     })
   }
@@ -92,6 +97,11 @@ export class Connection implements SocketEvents {
   replace(): void {
     this.#admitted?.refuse()
     this.close('replaced')
+  }
+
+  revoke(): void {
+    this.#admitted?.refuse()
+    this.close('unauthenticated')
   }
 
   /** The server goes: says when to come back, and closes. */
@@ -145,9 +155,14 @@ export class Connection implements SocketEvents {
   }
 
   async #enter(hello: Hello): Promise<void> {
-    const { settings, engine, lanes, resumes, started } = this.#host
-    const { hooks, clock, random, log } = settings
     if (hello.protocol !== PROTOCOL_VERSION) return this.close('version')
+    const { outboxToken } = hello
+    await (outboxToken === undefined ? this.#enterSession(hello) : this.#enterSendOnly(hello, outboxToken))
+  }
+
+  async #enterSession(hello: Hello): Promise<void> {
+    const { settings, engine, resumes, started } = this.#host
+    const { hooks, clock, random, log } = settings
     const verdict = await checkCredential(hooks.authenticate, clock, log, hello.credential, this.#request)
     if (!verdict.isAccepted) return this.close(verdict.close)
     if (verdict.user !== hello.user) return this.close('wrongUser')
@@ -171,55 +186,71 @@ export class Connection implements SocketEvents {
     this.session = admitted.session
     this.number = admitted.connection
     if (!this.#host.entered(this)) return this.replace()
-    const lane = lanes.enter(hello.client)
-    this.#lane = lane
-    await lane.load()
-    if (this.#isClosed()) return
-    const { client, confirmed } = hello
-    const admission = {
+    const upward = await this.#upward(hello)
+    if (upward === null) return
+    const connection = new AdmittedConnection(this.#host, {
+      ...upward,
       session: admitted.session,
-      user,
-      client,
-      confirmed,
-      lane,
+      client: hello.client,
       request: this.#request,
-      outbound: this.#outbound,
       credentialEndsAtMs: verdict.endsAtMs,
-      close: (name: CloseName) => this.close(name),
-      guard: (work: Promise<void>) => this.#host.guard(work, this),
-    }
-    this.#admitted = new AdmittedConnection(this.#host, admission)
-    this.#phase = 'open'
-    this.#answer(this.#admitted, hello, user, admitted.resumed ? undefined : fresh)
+      guard: (work) => this.#host.guard(work, this),
+    })
+    const given = { connection: this.number, ...this.#outboxToken(hello.client, user) }
+    this.#open(connection, user, (answer) =>
+      admitted.resumed
+        ? { type: 'session_restored', session: { id: admitted.session }, ...answer, ...given }
+        : { type: 'session_init', session: fresh, ...answer, ...given },
+    )
+    connection.begin(hello.subscriptions)
+    this.#receiveEarly()
   }
 
-  #answer(
-    admitted: AdmittedConnection,
-    hello: Hello,
-    user: string | null,
-    fresh: { readonly id: Id; readonly token: string } | undefined,
-  ): void {
+  /** No hook of the app is asked, and no session is touched: the token says it all. */
+  async #enterSendOnly(hello: Hello, token: string): Promise<void> {
+    const { sendOnly, started } = this.#host
+    await started
+    if (this.#isClosed()) return
+    const pass = sendOnly.enter(token, hello, this)
+    if (typeof pass === 'string') return this.close(pass)
+    this.#leave = () => pass.leave()
+    if (await pass.isRevoked()) return this.close('unauthenticated')
+    if (this.#isClosed()) return
+    const upward = await this.#upward(hello)
+    if (upward === null) return
+    const connection = new SendOnlyConnection(this.#host, upward)
+    this.#host.count('admitted.sendOnly')
+    this.#open(connection, hello.user, (answer) => ({ type: 'send_only', ...answer }))
+    connection.flush()
+    this.#receiveEarly()
+  }
+
+  /** Enters the lane of the client; `null` when the connection has ended meanwhile. */
+  async #upward({ client, user, confirmed }: Hello): Promise<UpwardAdmission | null> {
+    const lane = this.#host.lanes.enter(client)
+    this.#lane = lane
+    await lane.load()
+    if (this.#isClosed()) return null
+    return { user, lane, confirmed, outbound: this.#outbound, close: (name) => this.close(name) }
+  }
+
+  #open(admitted: Admitted, user: string | null, say: (answer: Answer) => ServerMessage): void {
     const { settings, engine } = this.#host
-    const answer = {
-      protocol: PROTOCOL_VERSION,
-      user,
-      connection: this.number,
-      ledger: engine.ledger,
-      client: admitted.known(),
-      limits: settings.announced,
-      heartbeat: settings.heartbeat,
-      ...this.#outboxToken(hello.client, user),
-    }
-    if (fresh === undefined) this.#outbound.send({ type: 'session_restored', session: { id: this.session ?? '' }, ...answer })
-    else this.#outbound.send({ type: 'session_init', session: fresh, ...answer })
-    admitted.begin(hello.subscriptions)
+    this.#admitted = admitted
+    this.#phase = 'open'
+    const { announced: limits, heartbeat } = settings
+    this.#outbound.send(say({ protocol: PROTOCOL_VERSION, user, ledger: engine.ledger, client: admitted.known(), limits, heartbeat }))
+  }
+
+  #receiveEarly(): void {
     for (const text of this.#early.splice(0)) if (!this.#isClosed()) this.#receive(text)
   }
 
   #outboxToken(client: Id, user: string | null): { readonly outboxToken?: string } {
     const { settings, engine } = this.#host
-    if (!settings.flush) return {}
-    return { outboxToken: makeOutboxToken(engine.secret, { client, user, issuedAtMs: Math.floor(settings.clock.wallMs()) }) }
+    if (!settings.sendOnly) return {}
+    const issuedAtMs = Math.floor(settings.clock.wallMs())
+    return { outboxToken: makeOutboxToken(engine.secret, { client, user, issuedAtMs, revocations: engine.revocations }) }
   }
 
   #isClosed(): boolean {
@@ -233,6 +264,7 @@ export class Connection implements SocketEvents {
     this.#outbound.end()
     this.#early = []
     this.#admitted?.end()
+    this.#leave()
     this.#host.left(this)
     if (this.#lane !== undefined) this.#host.lanes.leave(this.#lane)
     return true

@@ -53,6 +53,8 @@ export interface EngineHost {
   readonly changed: (key: string) => void
   /** A newer connection of a session was admitted, here or on another node: older ones are fenced. */
   readonly fenced: (session: Id, connection: number) => void
+  /** The outbox tokens of a client were revoked, here or on another node: told before `revoke` answers. */
+  readonly revoked: (client: Id) => void
   /** Something was dropped or refused: counted under this name. */
   readonly count: (name: string) => void
 }
@@ -95,10 +97,15 @@ export interface Engine {
   commit(client: Id, user: string | null, commits: readonly Commit[]): Awaitable<ClientRecord | null>
   /** The client has stored the stable acks up to `n`. */
   confirm(client: Id, n: number): void
-  /** Ends the outbox tokens this client was given so far; one that it is given later is good. Remembered for the TTL of a client record, by the wall clock. */
+  /** How many revocations there were so far. A node that does not know of the latest makes tokens that end too early, never too late. */
+  readonly revocations: number
+  /** Ends the outbox tokens this client was given so far; one that it is given later is good. Counts as one more revocation. */
   revoke(client: Id): Awaitable<void>
-  /** When outbox tokens of this client were last revoked, in milliseconds since 1970; 0 when they were not. */
-  revokedAtMs(client: Id): Awaitable<number>
+  /**
+   * Which revocation, counted from 1, was the last that ended tokens of this client; 0 when there was none. Where one is not remembered any more, the last that is
+   * forgotten stands for it: forgetting must never make a revoked token good again.
+   */
+  revokedAt(client: Id): Awaitable<number>
   /** Resumes a session or makes one, and raises its connection number. `null`: no room for another session. */
   admit(admittance: Admittance): Awaitable<Admitted | null>
   /** Ends a session: it cannot be resumed any more. One that is not known is ignored. */

@@ -6,7 +6,6 @@ import { Counters } from './counters.ts'
 import { HOOK_MS, isPromise, kindOf, within } from './deadline.ts'
 import { encodeData } from './encode-data.ts'
 import type { Awaitable, Engine } from './engine.ts'
-import { FlushDesk } from './flush-desk.ts'
 import { Flusher } from './flusher.ts'
 import { Gate } from './gate.ts'
 import { publicationKey, userKey } from './handler-run.ts'
@@ -15,6 +14,7 @@ import { Lanes } from './lanes.ts'
 import { MessageHandler } from './message-handler.ts'
 import type { Permission, Settings } from './options.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from './ports.ts'
+import { SendOnlyDesk } from './send-only-desk.ts'
 import { Snapshots } from './snapshots.ts'
 import { HoldfastError, type Cursor, type Id } from '../protocol/index.ts'
 
@@ -35,8 +35,8 @@ export interface Metrics {
   /** Clients with a lane, and numbers that are on their way in them. */
   readonly lanes: number
   readonly queued: number
-  /** Outboxes by POST that are not answered yet. */
-  readonly flushes: number
+  /** Connections that only send. */
+  readonly sendOnly: number
   /** Totals since the start, such as `applied`, `duplicates`, `resets.trimmed`, `closes.rate`, `refused.origin`, `dropped.volatile`. */
   readonly totals: Readonly<Record<string, number>>
 }
@@ -61,8 +61,7 @@ export class LiveCore implements ConnectionHost {
   /** Who may open a socket. */
   readonly gate: Gate
   readonly resumes: KeyedRate
-  /** Takes outboxes without a socket. */
-  readonly flushes: FlushDesk
+  readonly sendOnly: SendOnlyDesk
   readonly started: Awaitable<void>
   readonly #counters = new Counters()
   readonly #connections = new Set<HostedConnection>()
@@ -93,6 +92,7 @@ export class LiveCore implements ConnectionHost {
     this.lanes = new Lanes({ engine, handler: this.handler, count, failed: (error) => this.#engineFailed(error) })
     this.gate = new Gate(settings, this)
     this.resumes = new KeyedRate(limits.resumesPerMinute, count)
+    this.sendOnly = new SendOnlyDesk(this)
     this.started = engine.start({
       clock,
       random,
@@ -106,9 +106,9 @@ export class LiveCore implements ConnectionHost {
         const older = this.#bySession.get(session)
         if (older !== undefined && older.number < connection) older.replace()
       },
+      revoked: (client) => this.sendOnly.revoked(client),
       count,
     })
-    this.flushes = new FlushDesk(this)
     if (isPromise(this.started)) this.started.then(undefined, (error: unknown) => this.#engineFailed(error))
     this.#every(tickMs(settings), () => this.#tick())
     this.#every(sessions.sweepMs, () => this.#sweep())
@@ -121,7 +121,7 @@ export class LiveCore implements ConnectionHost {
 
   /** Accepted sockets whose `hello` was not answered. */
   get waiting(): number {
-    return this.#connections.size - this.#bySession.size
+    return this.#connections.size - this.#bySession.size - this.sendOnly.size
   }
 
   /** Takes an accepted socket; the host tells what it hears on it. */
@@ -157,7 +157,7 @@ export class LiveCore implements ConnectionHost {
       channelsRead: this.channels.size,
       lanes: this.lanes.clients().length,
       queued: this.lanes.waiting(),
-      flushes: this.flushes.size,
+      sendOnly: this.sendOnly.size,
       ...this.engine.counts(),
       totals: this.#counters.read(),
     }
@@ -226,7 +226,6 @@ export class LiveCore implements ConnectionHost {
     for (const connection of this.#connections) connection.goodbye(RETRY_MIN_MS, retryMaxMs)
     const drained = within(this.settings.clock, drainMs, this.lanes.drain())
     await drained.catch(() => this.log({ level: 'info', event: 'drain_timeout', queued: this.lanes.waiting() }))
-    this.flushes.end()
     this.handler.stop()
     for (const stop of this.#stopTimers.splice(0)) stop()
     await this.engine.close()
@@ -253,7 +252,7 @@ export class LiveCore implements ConnectionHost {
     this.channels.recheck()
     this.gate.sweep()
     this.resumes.sweep(clock.nowMs())
-    this.flushes.sweep(clock.nowMs())
+    this.sendOnly.sweep(clock.nowMs())
   }
 
   #every(intervalMs: number, run: () => void): void {

@@ -1,5 +1,4 @@
 import type { Server } from 'node:http'
-import { HttpOutbox } from './http-outbox.ts'
 import { LiveCore, type Metrics } from './live-core.ts'
 import type { LiveServerOptions } from './options.ts'
 import { resolveOptions } from './resolve-options.ts'
@@ -9,8 +8,7 @@ import { HoldfastError, type Cursor } from '../protocol/index.ts'
 /** A running live server. */
 export interface LiveServer {
   /**
-   * Answers the WebSocket upgrades of `path` (default `/live`) of an HTTP or HTTPS server, and what is sent by POST to that path with `/outbox` behind it, whoever else listens for
-   * requests; other paths are left alone. May be called for several servers.
+   * Answers the WebSocket upgrades of `path` (default `/live`) of an HTTP or HTTPS server; other paths are left alone. May be called for several servers.
    * Returns how to detach. Throws `invalid-option`, and `closed` after `close`.
    */
   attach(server: Server, options?: { readonly path?: string }): () => void
@@ -40,20 +38,13 @@ const DEFAULT_DRAIN_MS = 5_000
 export function createLiveServer(options: LiveServerOptions = {}): LiveServer {
   const core = new LiveCore(resolveOptions(options))
   const adapter = new WsAdapter(core)
-  const outbox = new HttpOutbox(core)
   return {
     attach(server, given = {}) {
       const path = given.path ?? '/live'
       if (typeof path !== 'string' || !/^\/[^?#\s]*$/.test(path))
         throw new HoldfastError('invalid-option', 'path must begin with / and hold no query.')
       if (core.isClosing) throw new HoldfastError('closed', 'The server is closed.')
-      const detach = adapter.attach(server, path)
-      if (!core.settings.flush) return detach
-      const detachOutbox = outbox.attach(server, `${path.replace(/\/$/, '')}/outbox`)
-      return () => {
-        detach()
-        detachOutbox()
-      }
+      return adapter.attach(server, path)
     },
     publish: (channel, data) => core.publish(channel, data),
     sendToUser: (user, data) => core.sendToUser(user, data),
@@ -61,7 +52,6 @@ export function createLiveServer(options: LiveServerOptions = {}): LiveServer {
       if (!Number.isInteger(drainMs) || drainMs < 0) throw new HoldfastError('invalid-option', 'drainMs must be a whole number from 0.')
       await core.close(drainMs)
       adapter.detachAll()
-      outbox.detachAll()
     },
     metrics: () => core.metrics(),
   }

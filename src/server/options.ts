@@ -69,10 +69,10 @@ export interface ServerLimits extends Omit<AnnouncedLimits, 'history'> {
   readonly resumesPerMinute: number
   /** Replies kept for a client that has not confirmed them, in UTF-16 units of JSON text. Default 16 Mi. */
   readonly replyBytes: number
-  /** Outboxes by POST under way at a time, and one of each client; a further one is answered `busy`. Default 100. */
-  readonly flushes: number
-  /** Outboxes by POST of one client, at once and per minute; a further one is answered `busy`. Default 60. */
-  readonly flushesPerMinute: number
+  /** Connections that only send, at a time, and one of each client; a further one is closed. Default 100. */
+  readonly sendOnly: number
+  /** Connections of one client that only send, at once and per minute; a further one is closed. Default 60. */
+  readonly sendOnlyPerMinute: number
 }
 
 /** How long sessions and client records are kept, and how many. */
@@ -105,12 +105,10 @@ export interface LiveServerOptions {
   /** Says what a user may do. Asked at each subscription and for each message sent. Throwing refuses. Default: everything. */
   readonly authorize?: (permission: Permission) => Awaitable<boolean>
   /**
-   * Whether a client may send its outbox by POST, without a connection, on the strength of the token it was given over its last one. Asked for every POST; throwing refuses. `authorize`
-   * is asked for each message as ever. Default: yes, until the token has ended.
+   * Whether a client may send what is left in its outbox when no tab is open, on the strength of a token it is given with every session. `authorize` is asked for each
+   * message as ever. Default true.
    */
-  readonly authorizeFlush?: (flush: { readonly user: string | null; readonly client: Id }) => Awaitable<boolean>
-  /** Whether `attach` also takes outboxes by POST, at its path with `/outbox` behind it. Default true. */
-  readonly flush?: boolean
+  readonly sendOnly?: boolean
   /**
    * The full value of a channel, at `head` or later; `undefined` when the channel has none. Callers share one value, so it must not
    * depend on who asks: `user` is given for the channel `@user` alone.
@@ -137,8 +135,8 @@ export interface LiveServerOptions {
 
 /** The options with every default filled in. */
 export interface Settings {
-  readonly hooks: Pick<LiveServerOptions, 'authenticate' | 'addressOf' | 'authorize' | 'authorizeFlush' | 'snapshot' | 'onMessage'>
-  readonly flush: boolean
+  readonly hooks: Pick<LiveServerOptions, 'authenticate' | 'addressOf' | 'authorize' | 'snapshot' | 'onMessage'>
+  readonly sendOnly: boolean
   readonly allowedOrigins: readonly string[] | '*' | undefined
   readonly history: (channel: string) => HistoryLimits
   readonly announced: AnnouncedLimits

@@ -1,11 +1,11 @@
 import { PROTOCOL_VERSION } from '../protocol/index.ts'
 
-/** Whether what could not be read is the `hello` or the `flush` of another protocol version: its other fields may well have another shape. */
-export function announcesOtherVersion(text: string, type: 'hello' | 'flush' = 'hello'): boolean {
+/** Whether what could not be read is the `hello` of another protocol version: its other fields may well have another shape. */
+export function announcesOtherVersion(text: string): boolean {
   try {
     const frame: unknown = JSON.parse(text)
     if (typeof frame !== 'object' || frame === null || !('type' in frame) || !('protocol' in frame)) return false
-    return frame.type === type && Number.isInteger(frame.protocol) && frame.protocol !== PROTOCOL_VERSION
+    return frame.type === 'hello' && Number.isInteger(frame.protocol) && frame.protocol !== PROTOCOL_VERSION
   } catch {
     return false
   }

@@ -22,8 +22,8 @@ const LIMITS: ServerLimits = {
   addressSocketsPerMinute: 600,
   resumesPerMinute: 60,
   replyBytes: 16 * 2 ** 20,
-  flushes: 100,
-  flushesPerMinute: 60,
+  sendOnly: 100,
+  sendOnlyPerMinute: 60,
 }
 const SESSIONS: SessionOptions = { ttlMs: DAY_MS, clientTtlMs: 30 * DAY_MS, sweepMs: 60_000, max: 100_000 }
 
@@ -46,8 +46,8 @@ const LIMIT_RANGES: { readonly [Name in keyof ServerLimits]: Range } = {
   // A client makes up to 20 tries a minute.
   resumesPerMinute: [20, 10_000_000],
   replyBytes: [1_024, 2 ** 32],
-  flushes: [1, 1_000_000],
-  flushesPerMinute: [1, 10_000_000],
+  sendOnly: [1, 1_000_000],
+  sendOnlyPerMinute: [1, 10_000_000],
 }
 const HISTORY_RANGES: { readonly [Name in keyof HistoryLimits]: Range } = {
   messages: [1, 1_000_000],
@@ -66,8 +66,7 @@ const KNOWN: readonly string[] = [
   'authenticate',
   'addressOf',
   'authorize',
-  'authorizeFlush',
-  'flush',
+  'sendOnly',
   'snapshot',
   'onMessage',
   'allowedOrigins',
@@ -88,13 +87,13 @@ const KNOWN: readonly string[] = [
  */
 export function resolveOptions(options: LiveServerOptions): Settings {
   for (const key of Object.keys(options)) if (!KNOWN.includes(key)) refuse(`${key} is no option of createLiveServer`)
-  for (const key of ['authenticate', 'addressOf', 'authorize', 'authorizeFlush', 'snapshot', 'onMessage', 'log'] as const) {
+  for (const key of ['authenticate', 'addressOf', 'authorize', 'snapshot', 'onMessage', 'log'] as const) {
     if (options[key] !== undefined && typeof options[key] !== 'function') refuse(`${key} must be a function`)
   }
   for (const key of ['engine', 'clock', 'random'] as const) {
     if (options[key] !== undefined && (typeof options[key] !== 'object' || options[key] === null)) refuse(`${key} must be an object`)
   }
-  if (options.flush !== undefined && typeof options.flush !== 'boolean') refuse('flush must be true or false')
+  if (options.sendOnly !== undefined && typeof options.sendOnly !== 'boolean') refuse('sendOnly must be true or false')
   const limits = numbers('limits', options.limits, LIMITS, LIMIT_RANGES)
   // A message must fit into a frame with its envelope, or it could be accepted and never delivered.
   if (limits.frameBytes < limits.messageBytes + 1_024) refuse('limits.frameBytes must be at least limits.messageBytes + 1,024')
@@ -103,7 +102,7 @@ export function resolveOptions(options: LiveServerOptions): Settings {
   const { frameBytes, messageBytes, framesPerSecond, sendWindow, channels } = limits
   return {
     hooks: options,
-    flush: options.flush ?? true,
+    sendOnly: options.sendOnly ?? true,
     allowedOrigins: origins(options.allowedOrigins),
     history,
     announced: { frameBytes, messageBytes, framesPerSecond, sendWindow, channels, history: announcedHistory(options.history) },

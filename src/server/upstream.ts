@@ -1,28 +1,52 @@
 import type { ClientLane, LaneSource, LaneEntry } from './client-lane.ts'
+import type { ConnectionHost } from './connection-host.ts'
 import { outcomeText } from './client-record.ts'
 import { byteLength } from './encode-data.ts'
 import type { Engine } from './engine.ts'
 import type { Flushable, Flusher } from './flusher.ts'
 import { laneEntry, mostUnconfirmed } from './lane-entry.ts'
 import type { Outbound } from './outbound.ts'
+import { RateBucket } from './rate-bucket.ts'
 import type { CloseName, Id, Send, Skip } from '../protocol/index.ts'
 
-/** What the upward side of a connection needs of it. */
-export interface UpstreamHost {
+/** What a client that was admitted sends, and over which socket it is told about it. */
+export interface UpwardAdmission {
   readonly user: string | null
+  readonly lane: ClientLane
   readonly outbound: Outbound
+  /** Highest number whose stable ack the client has stored. */
+  readonly confirmed: number
+  /** Closes the connection. */
+  readonly close: (name: CloseName) => void
+}
+
+/** What the upward side of a connection needs of it. */
+export interface UpstreamHost extends Omit<UpwardAdmission, 'lane' | 'confirmed'> {
   readonly flusher: Flusher
   readonly engine: Engine
   readonly frameBytes: number
   readonly messageBytes: number
   readonly sendWindow: number
   readonly replyBytes: number
+  /** Whether so many messages more may come now. */
+  readonly mayCome: (messages: number) => boolean
   count(name: string, count?: number): void
-  close(name: CloseName): void
 }
 
 /** Room for the envelope of an `ack`. */
 const ENVELOPE_BYTES = 512
+
+/** The upward side of a connection that was admitted. */
+export function openUpstream(host: ConnectionHost, { user, lane, outbound, confirmed, close }: UpwardAdmission): Upstream {
+  const { settings, engine, flusher } = host
+  const { clock, limits } = settings
+  const { frameBytes, messageBytes, sendWindow, replyBytes } = limits
+  const messages = new RateBucket(limits.messagesPerSecond, limits.messageBurst, clock.nowMs())
+  const mayCome = (many: number): boolean => messages.take(many, clock.nowMs())
+  const count = (name: string, times?: number): void => host.count(name, times)
+  const bounds = { frameBytes, messageBytes, sendWindow, replyBytes, mayCome }
+  return new Upstream({ user, outbound, flusher, engine, ...bounds, count, close }, lane, confirmed)
+}
 
 /** What one connection sends under its client id, and what it is told about it. */
 export class Upstream implements LaneSource, Flushable {
@@ -55,16 +79,31 @@ export class Upstream implements LaneSource, Flushable {
     return record === null || record.user !== this.user ? null : { hi: record.hi, id: record.idAt(record.hi) ?? '' }
   }
 
-  /** Takes the messages of a `send`. `isLarge`: the frame is so large that one message in it may be over the limit. */
-  send({ messages, confirmed }: Send, isLarge: boolean): void {
+  /** Whether numbers of this connection are on their way. */
+  get isBusy(): boolean {
+    return this.#waiting > 0
+  }
+
+  /** Whether so many messages of any kind may come now; the connection is closed when not. */
+  mayTake(messages: number): boolean {
+    if (this.#host.mayCome(messages)) return true
+    this.#host.close('rate')
+    return false
+  }
+
+  /** Takes the messages of a `send`; `length` is that of its frame, in UTF-16 units. */
+  send({ messages, confirmed }: Send, length: number): void {
+    if (!this.mayTake(messages.length)) return
     if (this.known() !== null) this.#host.engine.confirm(this.#lane.client, confirmed)
     const { client } = this.#lane
-    const most = isLarge ? this.#host.messageBytes : undefined
+    // A UTF-16 unit has at most three bytes of UTF-8: only a frame that large can hold a message over the limit.
+    const most = length * 3 > this.#host.messageBytes ? this.#host.messageBytes : undefined
     this.#push(messages.length, () => messages.map((message) => laneEntry(this, client, message, most)))
   }
 
   /** Takes the numbers of a `skip`. */
   skip({ numbers }: Skip): void {
+    if (!this.mayTake(numbers.length)) return
     this.#push(numbers.length, () => numbers.map(({ n, id }) => ({ source: this, n, id, message: undefined })))
   }
 

@@ -393,9 +393,9 @@ describe('an IndexedDB store', () => {
       const before = await Promise.all(['run', 'outbox'].map((store) => profile.rows(store)))
       const { name, clock } = profile
       const random = createTestRandom()
-      const flush = createIndexedDbStore({ name, clock, random, limits: WIDE_LIMITS, durability: 'strict', repairs: false })
-      await expect(flush.open()).rejects.toMatchObject({ code: 'storage-corrupt' })
-      flush.close()
+      const reader = createIndexedDbStore({ name, clock, random, limits: WIDE_LIMITS, durability: 'strict', repairs: false })
+      await expect(reader.open()).rejects.toMatchObject({ code: 'storage-corrupt' })
+      reader.close()
       expect(await Promise.all(['run', 'outbox'].map((store) => profile.rows(store)))).toEqual(before)
       expect((await profile.store().open()).corrupt).toBe(true)
     })

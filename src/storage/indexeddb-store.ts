@@ -139,8 +139,8 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
     })
     open = taken
     const { own, stored } = whileOpen()
-    const { session, flush, outbox } = stored
-    return { session, flush, outbox, parked: parkedByAge(stored), channels, signOuts: own.signOuts, corrupt }
+    const { session, sendOnly, outbox } = stored
+    return { session, sendOnly, outbox, parked: parkedByAge(stored), channels, signOuts: own.signOuts, corrupt }
   }
 
   /** Planned once: a call that is repeated may find that it has taken effect. */

@@ -55,10 +55,10 @@ export function createMemoryStore({ clock, random, limits, contents = emptyMemor
       // A change between two others may have failed.
       for (const { channel, cursor, messages } of contents.channels.values())
         if (!isWhole(messages, cursor.offset)) contents.channels.delete(channel)
-      const { session, flush, outbox } = contents.stored
+      const { session, sendOnly, outbox } = contents.stored
       return {
         session,
-        flush,
+        sendOnly,
         outbox,
         parked: parkedByAge(contents.stored),
         channels: [...contents.channels.values()],

@@ -29,8 +29,8 @@ export type OutboxMethods = Omit<Store, 'durable' | 'open' | 'saveCache' | 'drop
  */
 export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMethods {
   return {
-    saveIdentity: ({ session, ledger, sentThrough, flush }) =>
-      commit(({ outbox }) => ({ session, flush, outbox: { ...raised(outbox, sentThrough), ledger }, result: undefined })),
+    saveIdentity: ({ ledger, sentThrough, ...given }) =>
+      commit(({ outbox }) => ({ ...given, outbox: { ...raised(outbox, sentThrough), ledger }, result: undefined })),
 
     /** Throws `outbox-full` when the messages do not fit together with what is queued and parked. */
     append: (messages, sent) =>
@@ -94,7 +94,7 @@ export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMetho
       commit(({ outbox }) => {
         if (outbox.client === newClient) return { result: outbox }
         const after = restartOutbox(outbox, newClient, ask)
-        return { flush: null, outbox: after, result: after }
+        return { sendOnly: null, outbox: after, result: after }
       }),
 
     unpark: (id) => commit(() => ({ unparked: id, result: undefined })),

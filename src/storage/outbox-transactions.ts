@@ -19,10 +19,10 @@ export interface Ownership {
 
 /** Reads everything but the cache. Throws `storage-newer` for rows of a newer schema: they are not ours to repair. */
 async function findRows(tx: WriteTransaction): Promise<FoundRows> {
-  const [run, session, flush, outbox, fates, parked] = await Promise.all([
+  const [run, session, sendOnly, outbox, fates, parked] = await Promise.all([
     tx.objectStore('run').get('run'),
     tx.objectStore('session').get('session'),
-    tx.objectStore('session').get('flush'),
+    tx.objectStore('session').get('sendOnly'),
     tx.objectStore('outbox').getAll(),
     tx.objectStore('fates').getAll(),
     tx.objectStore('parked').getAll(),
@@ -30,7 +30,7 @@ async function findRows(tx: WriteTransaction): Promise<FoundRows> {
   if (typeof run?.schema === 'number' && run.schema > SCHEMA_VERSION) {
     throw new HoldfastError('storage-newer', 'The database was written by a newer version of the app.')
   }
-  return { run, session, flush, outbox, fates, parked }
+  return { run, session, sendOnly, outbox, fates, parked }
 }
 
 /** Reads the outbox again after a reconnection; the caller has seen that it is still the owner. */
@@ -67,12 +67,12 @@ export function writeSignedOut(tx: WriteTransaction, own: Ownership, left: Store
   return [...rewriteAll(tx, left), putRun(tx, { ...own, signOuts: own.signOuts + 1 }, left.outbox)]
 }
 
-function rewriteAll(tx: WriteTransaction, { session, flush, outbox, fates, parked }: StoredOutbox): Writes {
+function rewriteAll(tx: WriteTransaction, { session, sendOnly, outbox, fates, parked }: StoredOutbox): Writes {
   const recorded = [...fates.values()]
   return [
     ...OUTBOX_STORES.map((name) => tx.objectStore(name).clear()),
     ...(session ? [tx.objectStore('session').put(session, 'session')] : []),
-    ...(flush ? [tx.objectStore('session').put(flush, 'flush')] : []),
+    ...(sendOnly ? [tx.objectStore('session').put(sendOnly, 'sendOnly')] : []),
     ...putEntries(tx, outbox.entries),
     ...recorded.map(({ fate, atMs }) => tx.objectStore('fates').put({ atMs, fates: [fate] }, [atMs, fate.id])),
     ...[...parked.values()].map((message) => tx.objectStore('parked').put(message, message.id)),
@@ -80,13 +80,13 @@ function rewriteAll(tx: WriteTransaction, { session, flush, outbox, fates, parke
 }
 
 /** The stores that {@link writeChange} needs for a change; the fewer there are, the cheaper the transaction. */
-export function storesOf({ outbox, fates, parked, unparked, session, flush }: OutboxChange<unknown>): StoreName[] {
+export function storesOf({ outbox, fates, parked, unparked, session, sendOnly }: OutboxChange<unknown>): StoreName[] {
   return [
     'run',
     ...(outbox ? (['outbox'] as const) : []),
     ...(fates?.length ? (['fates'] as const) : []),
     ...(parked?.length || unparked !== undefined ? (['parked'] as const) : []),
-    ...(session || flush !== undefined ? (['session'] as const) : []),
+    ...(session || sendOnly !== undefined ? (['session'] as const) : []),
   ]
 }
 
@@ -98,7 +98,7 @@ export async function writeChange(
   change: OutboxChange<unknown>,
   nowMs: number,
 ): Promise<Writes> {
-  const { outbox, rewritten = [], fates = [], parked = [], unparked, session, flush } = change
+  const { outbox, rewritten = [], fates = [], parked = [], unparked, session, sendOnly } = change
   // Reads come first: a write that nobody waits for yet must not fail unobserved.
   const keys = rewritten.length > 0 ? await tx.objectStore('outbox').getAllKeys() : []
   const writes: Promise<unknown>[] = []
@@ -115,7 +115,7 @@ export async function writeChange(
   for (const message of parked) writes.push(tx.objectStore('parked').put(message, message.id))
   if (unparked !== undefined) writes.push(tx.objectStore('parked').delete(unparked))
   if (session) writes.push(tx.objectStore('session').put(session, 'session'))
-  if (flush !== undefined) writes.push(flush ? tx.objectStore('session').put(flush, 'flush') : tx.objectStore('session').delete('flush'))
+  if (sendOnly !== undefined) writes.push(sendOnly ? tx.objectStore('session').put(sendOnly, 'sendOnly') : tx.objectStore('session').delete('sendOnly'))
   return writes
 }
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import type { StoredFlush } from '../core/ports.ts'
+import type { StoredSendOnly } from '../core/ports.ts'
 import { readOutbox } from './read-outbox.ts'
 
 const id = (name: string): string => name.padEnd(22, '_')
 const random = { fraction: () => 0, id: () => id('fresh') }
-const flush: StoredFlush = { url: 'https://app.test/live/outbox', token: 'a-b_c.d', user: 'ada', frameBytes: 1_048_576 }
+const sendOnly: StoredSendOnly = { url: 'wss://app.test/live', token: 'a-b_c.d', user: 'ada' }
 const run = {
   schema: 1,
   store: id('store'),
@@ -16,7 +16,7 @@ const run = {
   ackedId: '',
   sentThrough: 0,
 }
-const found = { run, session: undefined, flush, outbox: [], fates: [], parked: [] }
+const found = { run, session: undefined, sendOnly, outbox: [], fates: [], parked: [] }
 
 const message = (n: number, name: string): object => ({ n, id: id(name), channel: 'agents', json: `"${name}"`, atMs: 1 })
 
@@ -58,13 +58,13 @@ describe('what was left of an outbox', () => {
   })
 })
 
-describe('the stored way to send by POST', () => {
-  it.each([flush, { ...flush, user: null }, { ...flush, url: 'http://127.0.0.1:8080/outbox' }])(
+describe('the stored way to send without a tab', () => {
+  it.each([sendOnly, { ...sendOnly, user: null }, { ...sendOnly, url: 'ws://127.0.0.1:8080/live' }])(
     '[OB30] is read when it is whole: %j',
     (row) => {
-      expect(readOutbox({ ...found, flush: row }, random)).toMatchObject({
+      expect(readOutbox({ ...found, sendOnly: row }, random)).toMatchObject({
         corrupt: false,
-        stored: { flush: row, outbox: { client: id('client') } },
+        stored: { sendOnly: row, outbox: { client: id('client') } },
       })
     },
   )
@@ -72,23 +72,22 @@ describe('the stored way to send by POST', () => {
   it.each<[string, unknown]>([
     ['nothing', undefined],
     ['no row', 'text'],
-    ['no address', { ...flush, url: undefined }],
-    ['an address of another kind', { ...flush, url: 'javascript:alert(1)//outbox' }],
-    ['an address that is no endpoint', { ...flush, url: 'https://evil.example/' }],
-    ['an address with a query', { ...flush, url: 'https://app.test/live?x=/outbox' }],
-    ['no token', { ...flush, token: '' }],
-    ['a token that no header can carry', { ...flush, token: 'a\r\nX: y' }],
-    ['no user', { ...flush, user: undefined }],
-    ['an empty user', { ...flush, user: '' }],
-    ['a body of no size', { ...flush, frameBytes: 0 }],
+    ['no address', { ...sendOnly, url: undefined }],
+    ['an address of another kind', { ...sendOnly, url: 'javascript:alert(1)//outbox' }],
+    ['an address of no socket', { ...sendOnly, url: 'https://app.test/live' }],
+    ['an address with a query', { ...sendOnly, url: 'wss://app.test/live?key=secret' }],
+    ['no token', { ...sendOnly, token: '' }],
+    ['a token of other characters', { ...sendOnly, token: 'a\r\nX: y' }],
+    ['no user', { ...sendOnly, user: undefined }],
+    ['an empty user', { ...sendOnly, user: '' }],
   ])('[OB30] counts as none, and harms nothing else, when it is %s', (_, row) => {
-    expect(readOutbox({ ...found, flush: row }, random)).toMatchObject({
+    expect(readOutbox({ ...found, sendOnly: row }, random)).toMatchObject({
       corrupt: false,
-      stored: { flush: null, outbox: { client: id('client') } },
+      stored: { sendOnly: null, outbox: { client: id('client') } },
     })
   })
 
   it('[OB30] [ST13] is of no use to an outbox that begins anew because it could not be read', () => {
-    expect(readOutbox({ ...found, outbox: ['text'] }, random)).toMatchObject({ corrupt: true, stored: { flush: null } })
+    expect(readOutbox({ ...found, outbox: ['text'] }, random)).toMatchObject({ corrupt: true, stored: { sendOnly: null } })
   })
 })

@@ -3,13 +3,13 @@ import type { OutboxEntry, OutboxState, Random } from '../core/ports.ts'
 import type { Id } from '../protocol/messages.ts'
 import type { RunRow } from './schema.ts'
 import { applyChange, emptyStoredOutbox, type StoredOutbox } from './stored-outbox.ts'
-import { isFatesRow, isOutboxEntry, isParkedMessage, isRunRow, isSessionKey, isStoredFlush } from './stored-rows.ts'
+import { isFatesRow, isOutboxEntry, isParkedMessage, isRunRow, isSessionKey, isStoredSendOnly } from './stored-rows.ts'
 
 /** What the database holds of the outbox, as it was found. */
 export interface FoundRows {
   readonly run: unknown
   readonly session: unknown
-  readonly flush: unknown
+  readonly sendOnly: unknown
   readonly outbox: readonly unknown[]
   readonly fates: readonly unknown[]
   readonly parked: readonly unknown[]
@@ -41,9 +41,9 @@ export function readOutbox(found: FoundRows, random: Random): { stored: StoredOu
     isGapless(run, entries)
   const corrupt = !isNew && !isWhole
   // The next answer to `hello` gives another: one that cannot be read is no loss. One of an outbox that is restarted would be of an earlier client id.
-  const flush = !corrupt && isStoredFlush(found.flush) ? found.flush : null
+  const sendOnly = !corrupt && isStoredSendOnly(found.sendOnly) ? found.sendOnly : null
   const outbox = corrupt ? salvage(run, entries, stored, random.id()) : run ? outboxOf(run, entries) : stored.outbox
-  applyChange(stored, { outbox, parked, flush, ...(session ? { session } : {}), result: undefined }, 0)
+  applyChange(stored, { outbox, parked, sendOnly, ...(session ? { session } : {}), result: undefined }, 0)
   return { stored, corrupt }
 }
 

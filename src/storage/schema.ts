@@ -1,5 +1,5 @@
 import type { DBSchema, IDBPDatabase, IDBPTransaction, StoreNames } from 'idb'
-import type { CachedMessage, CachedSnapshot, Fate, OutboxEntry, OutboxState, ParkedMessage, StoredFlush } from '../core/ports.ts'
+import type { CachedMessage, CachedSnapshot, Fate, OutboxEntry, OutboxState, ParkedMessage, StoredSendOnly } from '../core/ports.ts'
 import type { Cursor, Id, SessionKey } from '../protocol/messages.ts'
 
 /** Messages that share a record at most, so that a tombstone or a half-settled record rewrites little. */
@@ -26,7 +26,7 @@ export interface FatesRow {
 export interface HoldfastSchema extends DBSchema {
   run: { key: 'run'; value: RunRow }
   /** The session, and what a worker needs to send by POST. */
-  session: { key: 'session' | 'flush'; value: SessionKey | StoredFlush }
+  session: { key: 'session' | 'sendOnly'; value: SessionKey | StoredSendOnly }
   /** By the last number in the record, so that a stable ack deletes one range. */
   outbox: { key: number; value: readonly OutboxEntry[] }
   /** By time and the id of the first fate: old ones are one range, and repeating a write changes nothing. */

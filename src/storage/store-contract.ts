@@ -174,7 +174,7 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
         earlier.recalled(before.outbox.client, [idOf('a')], [], true),
         earlier.restart(idOf('other'), 'all'),
         earlier.unpark(idOf('a')),
-        earlier.saveIdentity({ session: { id: idOf('s'), token: 't'.repeat(43) }, ledger: idOf('l'), sentThrough: 0, flush: null }),
+        earlier.saveIdentity({ session: { id: idOf('s'), token: 't'.repeat(43) }, ledger: idOf('l'), sentThrough: 0, sendOnly: null }),
         earlier.saveCache([{ channel: 'agents', cursor: cursorAt(1), append: cachedMessages(1, 1), keepFrom: 0 }]),
         earlier.dropCache(['agents']),
       ]
@@ -276,7 +276,7 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
 
     it('[ST8] restarts under a new client id and asks about what may have been sent', async () => {
       await store.append(newMessages('a', 'b', 'c'), false)
-      await store.saveIdentity({ session: { id: idOf('s'), token: 't'.repeat(43) }, ledger: idOf('ledger'), sentThrough: 0, flush: null })
+      await store.saveIdentity({ session: { id: idOf('s'), token: 't'.repeat(43) }, ledger: idOf('ledger'), sentThrough: 0, sendOnly: null })
       await store.raiseSentThrough(2)
       await store.raiseSentThrough(1)
       await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'applied' }])
@@ -297,28 +297,30 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
     it('[OB2] [I23] remembers as sent what was learnt from the answer to hello, however little it remembers itself', async () => {
       await store.append(newMessages('a', 'b', 'c'), false)
       const session = { id: idOf('s'), token: 't'.repeat(43) }
-      await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 2, flush: null })
+      await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 2, sendOnly: null })
       expect((await left()).outbox).toMatchObject({ ledger: idOf('ledger'), sentThrough: 2 })
       store = world.store()
       await store.open()
-      await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 1, flush: null })
+      await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 1, sendOnly: null })
       expect((await left()).outbox.sentThrough).toBe(2)
     })
 
-    it('[OB30] keeps what a worker needs to send by POST until the client id is another or the server gives none', async () => {
+    it('[OB30] keeps what a worker without a tab needs to send until the client id is another or the server gives none', async () => {
       const session = { id: idOf('s'), token: 't'.repeat(43) }
-      const flush = { url: 'https://app.test/live/outbox', token: 'a-b_c.d', user: 'ada', frameBytes: 1_048_576 }
-      expect((await left()).flush).toBeNull()
-      await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 0, flush })
-      expect((await left()).flush).toEqual(flush)
+      const sendOnly = { url: 'wss://app.test/live', token: 'a-b_c.d', user: 'ada' }
+      expect((await left()).sendOnly).toBeNull()
+      await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 0, sendOnly })
+      expect((await left()).sendOnly).toEqual(sendOnly)
       await store.append(newMessages('a'), false)
-      expect((await left()).flush).toEqual(flush)
+      expect((await left()).sendOnly).toEqual(sendOnly)
       await store.restart(idOf('new'), 'possibly-sent')
-      expect(await left()).toMatchObject({ flush: null, session })
-      await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 0, flush: { ...flush, user: null } })
-      expect((await left()).flush).toEqual({ ...flush, user: null })
-      await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 0, flush: null })
-      expect((await left()).flush).toBeNull()
+      expect(await left()).toMatchObject({ sendOnly: null, session })
+      await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 0, sendOnly: { ...sendOnly, user: null } })
+      expect((await left()).sendOnly).toEqual({ ...sendOnly, user: null })
+      await store.saveIdentity({ ledger: idOf('ledger'), sentThrough: 0 })
+      expect(await left()).toMatchObject({ session, sendOnly: { ...sendOnly, user: null } })
+      await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 0, sendOnly: null })
+      expect((await left()).sendOnly).toBeNull()
     })
 
     it('[ST8] takes in what recall told', async () => {
@@ -390,8 +392,8 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
     })
 
     it('[SO5] a sign-out forgets everything in one step, counts what had no fate, and takes a new client id', async () => {
-      const flush = { url: 'https://app.test/live/outbox', token: 'a.b', user: 'ada', frameBytes: 1_000 }
-      await store.saveIdentity({ session: { id: idOf('session'), token: 't'.repeat(43) }, ledger: idOf('ledger'), sentThrough: 0, flush })
+      const sendOnly = { url: 'wss://app.test/live', token: 'a.b', user: 'ada' }
+      await store.saveIdentity({ session: { id: idOf('session'), token: 't'.repeat(43) }, ledger: idOf('ledger'), sentThrough: 0, sendOnly })
       await store.append(newMessages('a', 'b', 'c', 'd'), true)
       await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'rejected', reason: 'rejected', message: 'not yours' }])
       await store.bury([2], 'expired')
@@ -399,15 +401,15 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       const before = (await left()).outbox.client
       expect(await store.signOut(idOf('next'), false)).toBe(2)
       const after = await left()
-      expect(after).toMatchObject({ session: null, flush: null, parked: [], channels: [], signOuts: 1, corrupt: false })
+      expect(after).toMatchObject({ session: null, sendOnly: null, parked: [], channels: [], signOuts: 1, corrupt: false })
       expect(after.outbox).toEqual({ client: idOf('next'), ledger: null, next: 1, acked: 0, ackedId: '', sentThrough: 0, entries: [] })
       expect(after.outbox.client).not.toBe(before)
       expect(await store.fatesOf([idOf('a'), idOf('b')])).toEqual([])
     })
 
     it('[SO6] a sign-out that parks keeps the messages for a new client id, to be asked about, and nothing that lets anybody in', async () => {
-      const flush = { url: 'https://app.test/live/outbox', token: 'a.b', user: 'ada', frameBytes: 1_000 }
-      await store.saveIdentity({ session: { id: idOf('session'), token: 't'.repeat(43) }, ledger: idOf('ledger'), sentThrough: 0, flush })
+      const sendOnly = { url: 'wss://app.test/live', token: 'a.b', user: 'ada' }
+      await store.saveIdentity({ session: { id: idOf('session'), token: 't'.repeat(43) }, ledger: idOf('ledger'), sentThrough: 0, sendOnly })
       await store.append(newMessages('a', 'b', 'c'), false)
       await store.raiseSentThrough(1)
       await store.bury([2], 'expired')
@@ -415,7 +417,7 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       const { client } = (await left()).outbox
       expect(await store.signOut(idOf('next'), true)).toBe(0)
       const after = await left()
-      expect(after).toMatchObject({ session: null, flush: null, channels: [], signOuts: 1, corrupt: false })
+      expect(after).toMatchObject({ session: null, sendOnly: null, channels: [], signOuts: 1, corrupt: false })
       expect(after.parked.map(({ id }) => id)).toEqual([idOf('b')])
       expect(after.outbox).toMatchObject({ client: idOf('next'), ledger: null, next: 3, sentThrough: 0 })
       expect(after.outbox.entries.map(({ n, id, recall }) => [n, id, recall])).toEqual([

@@ -1,5 +1,5 @@
 import { emptyOutbox, restartOutbox } from '../core/outbox.ts'
-import type { Fate, OutboxEntry, OutboxState, ParkedMessage, StoredFlush } from '../core/ports.ts'
+import type { Fate, OutboxEntry, OutboxState, ParkedMessage, StoredSendOnly } from '../core/ports.ts'
 import type { Id, SessionKey } from '../protocol/messages.ts'
 
 /** How long the fate of a message is remembered after it was recorded. */
@@ -23,7 +23,7 @@ export interface RecordedFate {
  */
 export interface StoredOutbox {
   session: SessionKey | null
-  flush: StoredFlush | null
+  sendOnly: StoredSendOnly | null
   outbox: OutboxState
   /** Message id → number, of every entry in `outbox`. */
   readonly numbers: Map<Id, number>
@@ -48,14 +48,14 @@ export interface OutboxChange<T> {
   readonly parked?: readonly ParkedMessage[]
   readonly unparked?: Id
   readonly session?: SessionKey
-  readonly flush?: StoredFlush | null
+  readonly sendOnly?: StoredSendOnly | null
 }
 
 /** A stored outbox with nothing in it. */
 export function emptyStoredOutbox(client: Id): StoredOutbox {
   return {
     session: null,
-    flush: null,
+    sendOnly: null,
     outbox: emptyOutbox(client),
     numbers: new Map(),
     fates: new Map(),
@@ -99,7 +99,7 @@ export function parkedByAge(stored: StoredOutbox): ParkedMessage[] {
 export function applyChange(stored: StoredOutbox, change: OutboxChange<unknown>, nowMs: number): void {
   if (change.outbox) replaceOutbox(stored, change.outbox, change.rewritten ?? [])
   if (change.session) stored.session = change.session
-  if (change.flush !== undefined) stored.flush = change.flush
+  if (change.sendOnly !== undefined) stored.sendOnly = change.sendOnly
   for (const message of change.parked ?? []) {
     stored.parked.set(message.id, message)
     stored.units += message.json.length

@@ -1,4 +1,4 @@
-import type { CachedMessage, CachedSnapshot, Fate, OutboxEntry, ParkedMessage, StoredFlush } from '../core/ports.ts'
+import type { CachedMessage, CachedSnapshot, Fate, OutboxEntry, ParkedMessage, StoredSendOnly } from '../core/ports.ts'
 import { isChannelName, isId, isJson as isJsonText, isOutboxToken, isTooDeep } from '../protocol/decode.ts'
 import { MAX_DEPTH, MAX_NUMBER, MAX_USER_LENGTH } from '../protocol/limits.ts'
 import type { Cursor, SessionKey } from '../protocol/messages.ts'
@@ -72,16 +72,15 @@ export function isSessionKey(value: unknown): value is SessionKey {
   return isRow(value) && isId(value['id']) && typeof value['token'] === 'string' && value['token'].length === TOKEN_LENGTH
 }
 
-/** The `flush` row of `session`. A token goes to that address, so it must look like one the hub made. */
-export function isStoredFlush(value: unknown): value is StoredFlush {
+/** The `sendOnly` row of `session`. A token goes to that address, so it must look like one the hub made. */
+export function isStoredSendOnly(value: unknown): value is StoredSendOnly {
   if (!isRow(value)) return false
-  const { url, token, user, frameBytes } = value
+  const { url, token, user } = value
   return (
     typeof url === 'string' &&
-    /^https?:\/\/[^?#\s]+\/outbox$/.test(url) &&
+    /^wss?:\/\/[^?#\s]+$/.test(url) &&
     isOutboxToken(token) &&
-    (user === null || (typeof user === 'string' && user.length > 0 && user.length <= MAX_USER_LENGTH)) &&
-    isWhole(frameBytes, 1)
+    (user === null || (typeof user === 'string' && user.length > 0 && user.length <= MAX_USER_LENGTH))
   )
 }
 

@@ -1,5 +1,5 @@
 import { DEFAULT_HEARTBEAT, DEFAULT_LIMITS } from '../../protocol/limits.ts'
-import type { Cursor, PublishedMessage, SessionInit, SessionRestored } from '../../protocol/messages.ts'
+import type { Cursor, PublishedMessage, SendOnly, SessionInit, SessionRestored } from '../../protocol/messages.ts'
 import { DEFAULT_OUTBOX, DEFAULT_RECONNECT, type HubSettings } from '../settings.ts'
 import type { NewMessage, OutboxEntry } from '../ports.ts'
 
@@ -45,6 +45,12 @@ export function welcome(changes: Partial<Omit<SessionInit, 'type'>> = {}): Sessi
 /** An answer that resumes the session of {@link welcome}. */
 export function restored(changes: Partial<Omit<SessionRestored, 'type'>> = {}): SessionRestored {
   return { ...welcome(), connection: 2, ...changes, type: 'session_restored', session: { id: id('session') } }
+}
+
+/** An answer to a `hello` with an outbox token. */
+export function sendOnlyAnswer(changes: Partial<Omit<SendOnly, 'type'>> = {}): SendOnly {
+  const { protocol, user, ledger, client, limits, heartbeat } = welcome()
+  return { type: 'send_only', protocol, user, ledger, client, limits, heartbeat, ...changes }
 }
 
 /** The place at `offset`. */

@@ -2,7 +2,7 @@ import { createRuntime, type Runtime } from '../runtime.ts'
 import type { Notice, RuntimePorts } from '../runtime-ports.ts'
 import type { LogEntry } from '../ports.ts'
 import type { HubSettings } from '../settings.ts'
-import type { SessionInit, SessionRestored } from '../../protocol/messages.ts'
+import type { SendOnly, SessionInit, SessionRestored } from '../../protocol/messages.ts'
 import { createFakeClock, type FakeClock } from './fake-clock.ts'
 import { id, settings as defaults, welcome } from './frames.ts'
 import { createSocketDoubles, type SocketDoubles } from './socket-double.ts'
@@ -21,7 +21,7 @@ export interface Host {
   /** Lets every promise that can settle do so. */
   settle(): Promise<void>
   /** Opens the newest socket and answers its `hello`. */
-  answer(answer?: SessionInit | SessionRestored): Promise<void>
+  answer(answer?: SessionInit | SessionRestored | SendOnly): Promise<void>
 }
 
 /** What a test may bring along. */
@@ -30,6 +30,8 @@ export interface HostParts {
   readonly store?: StoreDouble
   readonly askCredential?: () => Promise<string | null>
   readonly earlier?: RuntimePorts['earlier']
+  /** The outbox token of a machine that only sends. */
+  readonly sendOnly?: string
   /** Called with every notice, as a hub would be. */
   readonly hear?: (notice: Notice, runtime: Runtime) => void
 }
@@ -41,6 +43,7 @@ export function createHost(parts: HostParts = {}): Host {
     store = createStoreDouble(),
     askCredential = () => Promise.resolve('secret'),
     earlier = null,
+    sendOnly,
     hear,
   } = parts
   const clock = createFakeClock()
@@ -56,6 +59,7 @@ export function createHost(parts: HostParts = {}): Host {
     store,
     stored: store.stored(),
     earlier,
+    ...(sendOnly !== undefined && { sendOnly }),
     askCredential,
     notify(notice) {
       notices.push(notice)

@@ -5,7 +5,7 @@ import { emptyOutbox } from '../outbox.ts'
 import type { OutboxState } from '../ports.ts'
 import { initialState, type CoreState } from '../state.ts'
 import { transition } from '../transition.ts'
-import type { ServerMessage, SessionInit, SessionRestored } from '../../protocol/messages.ts'
+import type { SendOnly, ServerMessage, SessionInit, SessionRestored } from '../../protocol/messages.ts'
 import { CLIENT, entry, settings as defaults, welcome as anyWelcome } from './frames.ts'
 
 /** {@link transition} with its state kept, and words for what tests ask of it. */
@@ -24,9 +24,9 @@ export interface Machine {
   /** What was told since the last call. */
   told(): Told[]
   /** Goes through a whole try up to the answer. */
-  connect(answer?: SessionInit | SessionRestored): Machine
+  connect(answer?: SessionInit | SessionRestored | SendOnly): Machine
   /** Connects, and the store has the answer. */
-  identify(answer?: SessionInit | SessionRestored): Machine
+  identify(answer?: SessionInit | SessionRestored | SendOnly): Machine
   /** The store takes in messages with the next numbers. */
   append(...names: readonly (string | number)[]): Machine
   /** The store has done what was asked of `sentThrough` so far. */
@@ -34,9 +34,13 @@ export interface Machine {
 }
 
 /** Makes a machine that rests. */
-export function createMachine(settings: HubSettings = defaults(), outbox: OutboxState = emptyOutbox(CLIENT)): Machine {
+export function createMachine(
+  settings: HubSettings = defaults(),
+  outbox: OutboxState = emptyOutbox(CLIENT),
+  sendOnly: string | null = null,
+): Machine {
   const machine: Machine = {
-    state: initialState(settings, null, outbox),
+    state: initialState(settings, null, outbox, sendOnly),
     nowMs: 1_000_000,
     fraction: 0,
     effects: [],

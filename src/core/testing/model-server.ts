@@ -119,26 +119,29 @@ export class ModelServer {
     for (const link of this.#links) this.#end(link, 1006)
   }
 
-  #greet(peer: ModelPeer, { client, confirmed, session: resumed, user }: Hello): Link {
-    const session = resumed && this.#sessions.has(resumed.id) ? resumed.id : id(`session${++this.#made}`)
-    const number = (this.#sessions.get(session) ?? 0) + 1
-    this.#sessions.set(session, number)
-    for (const other of this.#links) if (other.session === session) this.#end(other, 4409)
-    const link: Link = { ...peer, client, session, isOver: false, isRefusing: false, told: confirmed }
-    this.#links.add(link)
+  #greet(peer: ModelPeer, hello: Hello): Link {
+    const { client, confirmed, session: resumed, user } = hello
     const record = this.#clients.get(client)
     const hi = record?.ids.length ?? 0
     const answer: Answer = {
       protocol: 1,
       user,
-      connection: number,
       ledger: this.ledger,
       client: record ? { hi, id: record.ids[hi - 1] ?? '' } : null,
       limits: { ...DEFAULT_LIMITS, sendWindow: 4 },
       heartbeat: DEFAULT_HEARTBEAT,
     }
-    if (session === resumed?.id) link.send({ type: 'session_restored', session: { id: session }, ...answer })
-    else link.send({ type: 'session_init', session: { id: session, token: 't'.repeat(43) }, ...answer })
+    const link: Link = { ...peer, client, session: '', isOver: false, isRefusing: false, told: confirmed }
+    if (hello.outboxToken !== undefined) link.send({ type: 'send_only', ...answer })
+    else {
+      link.session = resumed && this.#sessions.has(resumed.id) ? resumed.id : id(`session${++this.#made}`)
+      const connection = (this.#sessions.get(link.session) ?? 0) + 1
+      this.#sessions.set(link.session, connection)
+      for (const other of this.#links) if (other.session === link.session) this.#end(other, 4409)
+      if (link.session === resumed?.id) link.send({ type: 'session_restored', session: { id: link.session }, ...answer, connection })
+      else link.send({ type: 'session_init', session: { id: link.session, token: 't'.repeat(43) }, ...answer, connection })
+    }
+    this.#links.add(link)
     if (hi > confirmed) this.#ack(link)
     return link
   }

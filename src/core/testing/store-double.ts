@@ -56,7 +56,7 @@ export function createStoreDouble(maxMessages: number = 1_000): StoreDouble {
     },
     stored: () => ({
       session: null,
-      flush: store.identity?.flush ?? null,
+      sendOnly: store.identity?.sendOnly ?? null,
       outbox: store.outbox,
       parked: [...store.parked.values()],
       channels: [],

@@ -130,12 +130,18 @@ class MemoryEngine implements Engine {
     this.#clients.get(client)?.record.confirm(n)
   }
 
-  revoke(client: Id): void {
-    this.#revocations.add(client, this.#running.clock.wallMs())
+  get revocations(): number {
+    return this.#revocations.count
   }
 
-  revokedAtMs(client: Id): number {
-    return this.#revocations.atMs(client)
+  revoke(client: Id): void {
+    const { clock, revoked } = this.#running
+    this.#revocations.add(client, clock.nowMs())
+    revoked(client)
+  }
+
+  revokedAt(client: Id): number {
+    return this.#revocations.at(client)
   }
 
   admit({ resume, user, fresh }: Admittance): Admitted | null {
@@ -176,7 +182,7 @@ class MemoryEngine implements Engine {
     for (const [id, session] of this.#sessions) if (nowMs - session.seenMs >= sessionTtlMs) this.#sessions.delete(id)
     for (const [id, client] of this.#clients) if (nowMs - client.seenMs >= clientTtlMs) this.#clients.delete(id)
     for (const { log } of this.#channels.values()) log.trim(nowMs)
-    this.#revocations.sweep(clock.wallMs() - clientTtlMs)
+    this.#revocations.sweep(nowMs - clientTtlMs)
     this.#sweptMs = nowMs
   }
 
@@ -194,7 +200,6 @@ class MemoryEngine implements Engine {
     this.#channels.clear()
     this.#sessions.clear()
     this.#clients.clear()
-    this.#revocations.clear()
   }
 
   get #running(): EngineHost {

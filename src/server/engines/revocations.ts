@@ -1,40 +1,49 @@
 import type { Id } from '../../protocol/index.ts'
 
 /**
- * When the outbox tokens of which clients were revoked. Remembered for as long as a token may live; where there are too many, the ones that came first are given up and
- * with them every token of their time: forgetting must never make a revoked token good again.
+ * The revocations of outbox tokens, counted: which one was the last of each client. So many are remembered, and for so long; with one that is given up every token of its time
+ * ends, whoever it was made for: forgetting must never make a revoked token good again.
  */
 export class Revocations {
   readonly #most: number
-  readonly #atMs = new Map<Id, number>()
-  #allBeforeMs = 0
+  /** In the order of their numbers. */
+  readonly #byClient = new Map<Id, { readonly number: number; readonly atMs: number }>()
+  #count = 0
+  /** Tokens from before this one have ended, all of them. */
+  #forgotten = 0
 
   constructor(most: number) {
     this.#most = most
   }
 
+  /** How many there were. */
+  get count(): number {
+    return this.#count
+  }
+
   /** Tokens of the client made up to now have ended. */
   add(client: Id, nowMs: number): void {
-    this.#atMs.delete(client)
-    this.#atMs.set(client, nowMs)
-    const [oldest] = this.#atMs
-    if (this.#atMs.size <= this.#most || oldest === undefined) return
-    this.#atMs.delete(oldest[0])
-    this.#allBeforeMs = Math.max(this.#allBeforeMs, oldest[1])
+    this.#byClient.delete(client)
+    this.#byClient.set(client, { number: ++this.#count, atMs: nowMs })
+    const [oldest] = this.#byClient
+    if (this.#byClient.size > this.#most && oldest !== undefined) this.#forget(...oldest)
   }
 
-  /** Tokens of the client made up to here have ended; 0 when none were revoked. */
-  atMs(client: Id): number {
-    return Math.max(this.#atMs.get(client) ?? 0, this.#allBeforeMs)
+  /** The number of the revocation before which tokens of the client have ended; 0 when there was none. */
+  at(client: Id): number {
+    return this.#byClient.get(client)?.number ?? this.#forgotten
   }
 
-  /** Forgets revocations of tokens that have ended anyway. */
+  /** Forgets the revocations up to a time. */
   sweep(beforeMs: number): void {
-    for (const [client, atMs] of this.#atMs) if (atMs <= beforeMs) this.#atMs.delete(client)
+    for (const [client, revocation] of this.#byClient) {
+      if (revocation.atMs > beforeMs) return
+      this.#forget(client, revocation)
+    }
   }
 
-  /** Forgets all. */
-  clear(): void {
-    this.#atMs.clear()
+  #forget(client: Id, { number }: { readonly number: number }): void {
+    this.#byClient.delete(client)
+    this.#forgotten = number
   }
 }

@@ -53,7 +53,10 @@ export function sharedEngine(schedule: (label: string) => Promise<void>): Shared
           return inner.secret
         },
         revoke: (client) => later('revoke', () => inner.revoke(client)) as ReturnType<Engine['revoke']>,
-        revokedAtMs: (client) => later('revokedAtMs', () => inner.revokedAtMs(client)) as ReturnType<Engine['revokedAtMs']>,
+        get revocations() {
+          return inner.revocations
+        },
+        revokedAt: (client) => later('revokedAt', () => inner.revokedAt(client)) as ReturnType<Engine['revokedAt']>,
         start(given) {
           const isFirst = host === null
           host = given
@@ -62,6 +65,7 @@ export function sharedEngine(schedule: (label: string) => Promise<void>): Shared
               ...given,
               changed: (key) => host?.changed(key),
               fenced: (session, connection) => host?.fenced(session, connection),
+              revoked: (client) => host?.revoked(client),
               count: (name) => host?.count(name),
             })
         },

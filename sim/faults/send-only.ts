@@ -1,7 +1,7 @@
 import { syncTag } from '../../sw/sync-tag.ts'
 import { disksOf, openTab, someTab, someTimeMs, type Fault } from './fault.ts'
-import type { Meddling } from '../world/post.ts'
 import type { Profile } from '../world/profile.ts'
+import type { Meddling } from '../world/worker-socket.ts'
 import type { World } from '../world/world.ts'
 
 /** How long an outbox is left alone with the service worker, at most. */
@@ -59,13 +59,13 @@ function mixUp(world: World, profile: Profile): void {
   for (const [scope, { contents }] of disksOf(profile)) {
     const other = world.pick(all.filter((disk) => disk.contents !== contents))?.contents.stored
     if (!contents.stored || !other) continue
-    contents.stored = { ...contents.stored, session: other.session, flush: other.flush }
-    world.check.flushes.mixesUp(profile, scope)
+    contents.stored = { ...contents.stored, session: other.session, sendOnly: other.sendOnly }
+    world.check.sendOnly.mixesUp(profile, scope)
   }
 }
 
-/** What happens between a service worker, its browser and the server when outboxes are sent by POST. */
-export const FLUSH_FAULTS: readonly Fault[] = [
+/** What happens between a service worker, its browser and the server. */
+export const SEND_ONLY_FAULTS: readonly Fault[] = [
   { kind: 'B8 all leave, and the service worker sends', inject: (world, profile) => leaveQueued(world, profile) },
   {
     kind: 'B10 the service worker is stopped',
@@ -92,9 +92,9 @@ export const FLUSH_FAULTS: readonly Fault[] = [
     kind: 'W3 session and token of another client are stored',
     inject: (world, profile) => leaveQueued(world, profile, undefined, () => mixUp(world, profile)),
   },
-  meddle('X1 a flush with the token of another client', 'other-token'),
-  meddle('X2 the body of a flush comes slowly', 'slow-body'),
-  meddle('X4 a flush arrives twice, or once more later', 'sent-twice'),
-  meddle('X5 somebody else answers a flush', 'page'),
-  meddle('X6 a gateway answers a flush with an error', 'gateway'),
+  meddle('X1 a service worker has the token of another client', 'other-token'),
+  meddle('X2 what a service worker says comes slowly', 'slow'),
+  meddle('X4 what a service worker says arrives twice, or once more later', 'sent-twice'),
+  meddle('X5 a portal answers the upgrade', 'portal'),
+  meddle('X5 somebody else answers a service worker', 'stranger'),
 ]
