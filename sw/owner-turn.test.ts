@@ -25,7 +25,7 @@ function createScene(): Scene {
     leave,
     openBroadcast,
     take() {
-      let begin = (_: OwnerTurn): void => {}
+      let begin: (turn: OwnerTurn) => void = () => {}
       let done = (): void => {}
       const begun = new Promise<OwnerTurn>((resolve) => (begin = resolve))
       const isDone = new Promise<void>((resolve) => (done = resolve))

@@ -40,7 +40,7 @@ export async function inTurn<T>(
 ): Promise<T | TurnEnd> {
   const name = ownerLockName(scope)
   let ended: TurnEnd | null = leave.aborted ? 'update' : null
-  let tellOver = (_: TurnEnd): void => {}
+  let tellOver: (why: TurnEnd) => void = () => {}
   const over = new Promise<TurnEnd>((resolve) => (tellOver = resolve))
   const waiting = new AbortController()
   const end = (why: TurnEnd): void => {

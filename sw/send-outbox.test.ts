@@ -91,7 +91,11 @@ describe('sending the outbox with no tab open', () => {
     const asked = createSendWorld()
     await asked.queue(many(2))
     const { stored } = asked.contents
-    if (stored) stored.outbox = { ...restartOutbox({ ...stored.outbox, sentThrough: 2 }, 'N'.repeat(22), 'possibly-sent'), ledger: asked.server.ledger }
+    if (stored)
+      stored.outbox = {
+        ...restartOutbox({ ...stored.outbox, sentThrough: 2 }, 'N'.repeat(22), 'possibly-sent'),
+        ledger: asked.server.ledger,
+      }
     expect(await run(asked)).toEqual({ end: 'tab', why: 'recall' })
     expect(asked.applied()).toEqual([])
     const old = createSendWorld()
@@ -137,7 +141,8 @@ describe('sending the outbox with no tab open', () => {
   it('[SW7] gives way at once to a hub that says that it wants the outbox, in the middle of it', async () => {
     const world = createSendWorld({
       down(_, message) {
-        if (message.type === 'ack' && message.hi >= 8) world.openBroadcast(hubsChannelName(SCOPE)).postMessage({ epoch: 0, instance: 'I'.repeat(22) })
+        if (message.type === 'ack' && message.hi >= 8)
+          world.openBroadcast(hubsChannelName(SCOPE)).postMessage({ epoch: 0, instance: 'I'.repeat(22) })
         return true
       },
     })
@@ -207,13 +212,12 @@ describe('sending the outbox with no tab open', () => {
     for (const [what, between] of cases) {
       const world = createSendWorld(between)
       await world.queue(many(2))
-      let ended: SendOnlyEnd | null = null
-      void run(world).then((end) => (ended = end))
-      for (let seconds = 0; ended === null && seconds < 60; seconds++) {
+      const sending = run(world)
+      for (let seconds = 0; seconds < 60; seconds++) {
         await turns()
         world.clock.advance(1_000)
       }
-      expect([what, ended, world.left(), world.sockets.length]).toMatchObject([what, { end: 'again' }, ids(2), 3])
+      expect([what, await sending, world.left(), world.sockets.length]).toMatchObject([what, { end: 'again' }, ids(2), 3])
       await isFree(world)
       expect(world.clock.running).toBe(0)
       world.between = {}

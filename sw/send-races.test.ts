@@ -67,12 +67,12 @@ async function runSeed(seed: number): Promise<void> {
 
 /** One event, to its end or to that of its worker. Time passes while nothing else does. */
 async function oneEvent(world: SendWorld, onKill: (die: () => void) => void): Promise<void> {
-  let isOver = false
-  onKill(() => (isOver = true))
-  void sendOutbox(world.ports, SCOPE, MAX_AGE_MS, new AbortController().signal).then(() => (isOver = true))
-  while (!isOver) {
+  const over = new AbortController()
+  onKill(() => over.abort())
+  void sendOutbox(world.ports, SCOPE, MAX_AGE_MS, new AbortController().signal).then(() => over.abort())
+  while (!over.signal.aborted) {
     await new Promise(setImmediate)
-    if (!isOver) world.clock.advance(500)
+    if (!over.signal.aborted) world.clock.advance(500)
   }
 }
 

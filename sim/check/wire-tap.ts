@@ -104,7 +104,8 @@ export class WireTap {
     if (!seen) return
     if (seen.session !== null)
       check.holds(this.#newest.get(seen.session) === seen.connection, 'I21', () => `wire ${wire.id} hears after a newer one was accepted`)
-    if (seen.outboxToken !== undefined && /^\{"type":"(send_only|ack)/.test(text)) check.sendOnly.isTold({ ...seen, outboxToken: seen.outboxToken }, text)
+    if (seen.outboxToken !== undefined && /^\{"type":"(send_only|ack)/.test(text))
+      check.sendOnly.isTold({ ...seen, outboxToken: seen.outboxToken }, text)
     if (!/^\{"type":"(session_|subscribed|reset|ack|messages|missed_)/.test(text)) return
     const message = JSON.parse(text) as Listened
     if (message.type === 'ack') return this.#ack(seen, message)

@@ -13,7 +13,13 @@ export const SEND_ONLY_SABOTAGES = [
   },
   {
     name: 'a service worker restarts the outbox',
-    edits: [{ file: 'core/connecting.ts', find: "  if (turn.state.sendOnly !== null) return endSendOnly(turn, 'tab', why)\n  closeSocket", put: '  closeSocket' }],
+    edits: [
+      {
+        file: 'core/connecting.ts',
+        find: "  if (turn.state.sendOnly !== null) return endSendOnly(turn, 'tab', why)\n  closeSocket",
+        put: '  closeSocket',
+      },
+    ],
   },
   {
     name: 'a service worker believes whoever answers',
@@ -22,7 +28,7 @@ export const SEND_ONLY_SABOTAGES = [
       {
         file: 'core/connecting.ts',
         find: "  const disagreement = isStranger ? 'ledger' : compareMemories(state.outbox, answer)\n",
-        put: "  const disagreement = isStranger || state.sendOnly === null ? compareMemories(state.outbox, answer) : null\n",
+        put: '  const disagreement = isStranger || state.sendOnly === null ? compareMemories(state.outbox, answer) : null\n',
       },
       {
         file: 'core/sending.ts',
@@ -71,8 +77,16 @@ export const SEND_ONLY_SABOTAGES = [
   {
     name: 'a service worker goes on while a hub waits',
     edits: [
-      { file: 'sw/owner-turn.ts', find: "if (pending.some((request) => request.name === name)) end('hub')", put: "if (pending.length < 0) end('hub')" },
-      { file: 'sw/owner-turn.ts', find: "hubs.addEventListener('message', () => end('hub'))", put: "hubs.addEventListener('message', () => {})" },
+      {
+        file: 'sw/owner-turn.ts',
+        find: "if (pending.some((request) => request.name === name)) end('hub')",
+        put: "if (pending.length < 0) end('hub')",
+      },
+      {
+        file: 'sw/owner-turn.ts',
+        find: "hubs.addEventListener('message', () => end('hub'))",
+        put: "hubs.addEventListener('message', () => {})",
+      },
     ],
   },
   {
@@ -103,7 +117,13 @@ export const SEND_ONLY_SABOTAGES = [
   {
     name: 'a connection that only sends outlives its token',
     seeds: 4000,
-    edits: [{ file: 'server/send-only-desk.ts', find: 'if (one.client === client) one.guest.revoke()', put: "if (one.client === '') one.guest.revoke()" }],
+    edits: [
+      {
+        file: 'server/send-only-desk.ts',
+        find: 'if (one.client === client) one.guest.revoke()',
+        put: "if (one.client === '') one.guest.revoke()",
+      },
+    ],
   },
   {
     name: 'a connection that only sends is one of the session',
@@ -118,7 +138,11 @@ export const SEND_ONLY_SABOTAGES = [
         find: '  /** Takes an accepted socket;',
         put: '  connections(client) {\n    return [...this.#connections].filter((one) => one.session !== undefined && one.clientOf() === client)\n  }\n\n  /** Takes an accepted socket;',
       },
-      { file: 'server/connection.ts', find: '  revoke(): void {', put: '  clientOf() {\n    return this.#lane?.client\n  }\n\n  revoke(): void {' },
+      {
+        file: 'server/connection.ts',
+        find: '  revoke(): void {',
+        put: '  clientOf() {\n    return this.#lane?.client\n  }\n\n  revoke(): void {',
+      },
     ],
   },
   {

@@ -73,7 +73,15 @@ describe('a machine that only sends', () => {
       { type: 'send', messages: [{ n: 3, id: id(3) }] },
     ])
     expect(endOf(host.runtime)).toBe('live')
-    send(ack(3, { outcomes: [{ n: 1, reply: { ok: true } }, { n: 2, skipped: true }, { n: 3, rejected: 'rejected', message: 'no' }] }))
+    send(
+      ack(3, {
+        outcomes: [
+          { n: 1, reply: { ok: true } },
+          { n: 2, skipped: true },
+          { n: 3, rejected: 'rejected', message: 'no' },
+        ],
+      }),
+    )
     expect(endOf(host.runtime)).toBe('live')
     await host.settle()
     expect(endOf(host.runtime)).toBe('sent: all')
@@ -133,14 +141,17 @@ describe('a machine that only sends', () => {
     ['other-id', { ...outboxOf(2), sentThrough: 2 }, { client: { hi: 2, id: id('other') } }],
     ['user', outboxOf(2), { user: 'eve' }],
     ['user', outboxOf(2), { user: null }],
-  ])('(X5) (SEC19) [OB28] [I13] an answer that disagrees (%s) is left to a tab: nothing is sent, deleted or renumbered', async (why, outbox, answer) => {
-    const store = storeOf(outbox)
-    const host = hostOf(store)
-    await host.answer(sendOnlyAnswer(answer))
-    expect(endOf(host.runtime)).toBe(`tab: ${why}`)
-    expect(host.sockets.last().received.map(({ type }) => type)).toEqual(['hello'])
-    expect([store.calls, store.outbox]).toEqual([[], outbox])
-  })
+  ])(
+    '(X5) (SEC19) [OB28] [I13] an answer that disagrees (%s) is left to a tab: nothing is sent, deleted or renumbered',
+    async (why, outbox, answer) => {
+      const store = storeOf(outbox)
+      const host = hostOf(store)
+      await host.answer(sendOnlyAnswer(answer))
+      expect(endOf(host.runtime)).toBe(`tab: ${why}`)
+      expect(host.sockets.last().received.map(({ type }) => type)).toEqual(['hello'])
+      expect([store.calls, store.outbox]).toEqual([[], outbox])
+    },
+  )
 
   it.each<[string, ServerMessage]>([
     ['conflict', { type: 'conflict', n: 1 }],
@@ -207,17 +218,20 @@ describe('a machine that only sends', () => {
     expect(host.clock.running).toBe(0)
   })
 
-  it.each(['saveIdentity', 'raiseSentThrough', 'settle'] as const)('[OB29] a store that fails in %s ends it; nothing is taken for settled', async (call) => {
-    const store = storeOf(outboxOf(1))
-    store.failing.add(call)
-    const host = hostOf(store)
-    await host.answer(sendOnlyAnswer())
-    if (call === 'settle') host.sockets.last().send(ack(1))
-    else expect(host.sockets.last().received).toHaveLength(1)
-    await host.settle()
-    expect(endOf(host.runtime)).toBe('again: store')
-    expect(store.outbox.entries).toHaveLength(1)
-  })
+  it.each(['saveIdentity', 'raiseSentThrough', 'settle'] as const)(
+    '[OB29] a store that fails in %s ends it; nothing is taken for settled',
+    async (call) => {
+      const store = storeOf(outboxOf(1))
+      store.failing.add(call)
+      const host = hostOf(store)
+      await host.answer(sendOnlyAnswer())
+      if (call === 'settle') host.sockets.last().send(ack(1))
+      else expect(host.sockets.last().received).toHaveLength(1)
+      await host.settle()
+      expect(endOf(host.runtime)).toBe('again: store')
+      expect(store.outbox.entries).toHaveLength(1)
+    },
+  )
 
   it('[OB29] once it has ended or was stopped, nothing more is sent, whatever comes', async () => {
     const store = storeOf(outboxOf(2))
@@ -231,7 +245,14 @@ describe('a machine that only sends', () => {
     expect(host.clock.running).toBe(0)
     const ended = machineOf(outboxOf(1)).identify(sendOnlyAnswer()).feed({ type: 'closed', code: CLOSE.unauthenticated.code })
     ended.take()
-    ended.feed({ type: 'wake' }, { type: 'retry' }, { type: 'start' }, { type: 'store-failed' }, { type: 'timer', timer: 'retry' }, { type: 'opened' })
+    ended.feed(
+      { type: 'wake' },
+      { type: 'retry' },
+      { type: 'start' },
+      { type: 'store-failed' },
+      { type: 'timer', timer: 'retry' },
+      { type: 'opened' },
+    )
     expect([ended.take(), endOf(ended)]).toEqual([[], 'tab: auth'])
   })
 

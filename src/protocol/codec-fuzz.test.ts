@@ -8,9 +8,7 @@ const prototypeKeys = Reflect.ownKeys(Object.prototype)
 
 /** Field names and types of the protocol, so that the fuzzer gets past the first check. */
 const words = fc.constantFrom(
-  ...'hello subscribe send skip volatile recall messages missed_messages ack subscribed reset recalled session_init send_only'.split(
-    ' ',
-  ),
+  ...'hello subscribe send skip volatile recall messages missed_messages ack subscribed reset recalled session_init send_only'.split(' '),
 )
 const envelope =
   'type entries ledger reason skip messages subscriptions numbers batches outcomes fates sub n id hi stable head cursor client session limits'

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { decodeClientMessage } from './client-codec.ts'
-import { DEFAULT_HEARTBEAT, DEFAULT_LIMITS, MAX_CHANNEL_LENGTH, MAX_DEPTH, MAX_NUMBER, MAX_OUTBOX_TOKEN_LENGTH, MAX_RECALL_IDS } from './limits.ts'
+import {
+  DEFAULT_HEARTBEAT,
+  DEFAULT_LIMITS,
+  MAX_CHANNEL_LENGTH,
+  MAX_DEPTH,
+  MAX_NUMBER,
+  MAX_OUTBOX_TOKEN_LENGTH,
+  MAX_RECALL_IDS,
+} from './limits.ts'
 import type { ClientMessage, ServerMessage } from './messages.ts'
 import { decodeServerMessage } from './server-codec.ts'
 

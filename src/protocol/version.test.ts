@@ -21,9 +21,7 @@ const read = (file: string): string => readFileSync(new URL(file, import.meta.ur
 
 describe('protocol version', () => {
   it('a change of the messages comes with a new version', () => {
-    const hash = schemaHash(
-      ['message-parts', 'client-messages', 'server-messages'].map((file) => read(`./${file}.ts`)).join('\n'),
-    )
+    const hash = schemaHash(['message-parts', 'client-messages', 'server-messages'].map((file) => read(`./${file}.ts`)).join('\n'))
     expect(hash, 'the messages changed: bump PROTOCOL_VERSION and add a history line').toBe(SCHEMA_HASHES[PROTOCOL_VERSION])
   })
 

@@ -12,7 +12,15 @@ import { RateBucket } from './rate-bucket.ts'
 import { SendOnlyConnection } from './send-only-connection.ts'
 import type { Guest } from './send-only-desk.ts'
 import type { UpwardAdmission } from './upstream.ts'
-import { decodeClientMessage, PROTOCOL_VERSION, type Answer, type CloseName, type Hello, type Id, type ServerMessage } from '../protocol/index.ts'
+import {
+  decodeClientMessage,
+  PROTOCOL_VERSION,
+  type Answer,
+  type CloseName,
+  type Hello,
+  type Id,
+  type ServerMessage,
+} from '../protocol/index.ts'
 
 /** Frames that may come between `hello` and its answer. */
 const MAX_EARLY_FRAMES = 32

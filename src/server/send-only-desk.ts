@@ -48,7 +48,8 @@ export class SendOnlyDesk {
     const { clock, limits, sessions } = settings
     const grant = settings.sendOnly ? readOutboxToken(engine.secret, token) : null
     // A wall clock that went back says nothing of a token's age.
-    if (grant?.client !== client || clock.wallMs() - grant.issuedAtMs >= sessions.clientTtlMs) return this.#refuse('token', 'unauthenticated')
+    if (grant?.client !== client || clock.wallMs() - grant.issuedAtMs >= sessions.clientTtlMs)
+      return this.#refuse('token', 'unauthenticated')
     if (grant.user !== user) return this.#refuse('token', 'wrongUser')
     const key = JSON.stringify([client, user])
     if (!this.#rate.take(key, clock.nowMs())) return this.#refuse('rate', 'rate')
@@ -69,7 +70,7 @@ export class SendOnlyDesk {
 
   /** The tokens of a client were revoked, here or on another node. */
   revoked(client: Id): void {
-    for (const one of [...this.#guests.values()]) if (one.client === client) one.guest.revoke()
+    for (const one of this.#guests.values()) if (one.client === client) one.guest.revoke()
   }
 
   /** Forgets rates whose time has passed. */

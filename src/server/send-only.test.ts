@@ -238,7 +238,12 @@ describe('an outbox token', () => {
     const without = fakeServer({ sendOnly: false })
     expect((await without.open()).answer()).not.toHaveProperty('outboxToken')
     const client = freshId()
-    const outboxToken = makeOutboxToken(without.core.engine.secret, { client, user: null, issuedAtMs: without.clock.wallMs(), revocations: 0 })
+    const outboxToken = makeOutboxToken(without.core.engine.secret, {
+      client,
+      user: null,
+      issuedAtMs: without.clock.wallMs(),
+      revocations: 0,
+    })
     expect((await without.open({ client, outboxToken })).closedWith?.code).toBe(4401)
   })
 

@@ -115,7 +115,8 @@ export async function writeChange(
   for (const message of parked) writes.push(tx.objectStore('parked').put(message, message.id))
   if (unparked !== undefined) writes.push(tx.objectStore('parked').delete(unparked))
   if (session) writes.push(tx.objectStore('session').put(session, 'session'))
-  if (sendOnly !== undefined) writes.push(sendOnly ? tx.objectStore('session').put(sendOnly, 'sendOnly') : tx.objectStore('session').delete('sendOnly'))
+  if (sendOnly !== undefined)
+    writes.push(sendOnly ? tx.objectStore('session').put(sendOnly, 'sendOnly') : tx.objectStore('session').delete('sendOnly'))
   return writes
 }
 

@@ -276,7 +276,12 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
 
     it('[ST8] restarts under a new client id and asks about what may have been sent', async () => {
       await store.append(newMessages('a', 'b', 'c'), false)
-      await store.saveIdentity({ session: { id: idOf('s'), token: 't'.repeat(43) }, ledger: idOf('ledger'), sentThrough: 0, sendOnly: null })
+      await store.saveIdentity({
+        session: { id: idOf('s'), token: 't'.repeat(43) },
+        ledger: idOf('ledger'),
+        sentThrough: 0,
+        sendOnly: null,
+      })
       await store.raiseSentThrough(2)
       await store.raiseSentThrough(1)
       await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'applied' }])
@@ -393,7 +398,12 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
 
     it('[SO5] a sign-out forgets everything in one step, counts what had no fate, and takes a new client id', async () => {
       const sendOnly = { url: 'wss://app.test/live', token: 'a.b', user: 'ada' }
-      await store.saveIdentity({ session: { id: idOf('session'), token: 't'.repeat(43) }, ledger: idOf('ledger'), sentThrough: 0, sendOnly })
+      await store.saveIdentity({
+        session: { id: idOf('session'), token: 't'.repeat(43) },
+        ledger: idOf('ledger'),
+        sentThrough: 0,
+        sendOnly,
+      })
       await store.append(newMessages('a', 'b', 'c', 'd'), true)
       await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'rejected', reason: 'rejected', message: 'not yours' }])
       await store.bury([2], 'expired')
@@ -409,7 +419,12 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
 
     it('[SO6] a sign-out that parks keeps the messages for a new client id, to be asked about, and nothing that lets anybody in', async () => {
       const sendOnly = { url: 'wss://app.test/live', token: 'a.b', user: 'ada' }
-      await store.saveIdentity({ session: { id: idOf('session'), token: 't'.repeat(43) }, ledger: idOf('ledger'), sentThrough: 0, sendOnly })
+      await store.saveIdentity({
+        session: { id: idOf('session'), token: 't'.repeat(43) },
+        ledger: idOf('ledger'),
+        sentThrough: 0,
+        sendOnly,
+      })
       await store.append(newMessages('a', 'b', 'c'), false)
       await store.raiseSentThrough(1)
       await store.bury([2], 'expired')
