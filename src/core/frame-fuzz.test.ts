@@ -15,6 +15,7 @@ const known = {
   users: ['ada', 'bob', null],
   sessions: [],
   places: [],
+  outboxTokens: [],
   numbers: [],
 }
 

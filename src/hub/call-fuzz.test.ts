@@ -21,6 +21,7 @@ const known = {
   users: ['ada', 'bob', null],
   sessions: [],
   places: [],
+  outboxTokens: [],
   numbers: [],
 }
 /** All but the one after which nobody is served, by intent. */

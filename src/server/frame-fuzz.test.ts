@@ -20,6 +20,7 @@ const numbers = [1, 2, 3, 4, 5, 6, 7, 8]
 /** What hostile peers were told last. */
 const sessions: { id: string; token: string }[] = []
 const places: Cursor[] = []
+const outboxTokens: { client: string; user: string | null; token: string }[] = []
 /** The number the witness sends next. */
 const nextNumber = [1]
 const known: Known = {
@@ -29,6 +30,7 @@ const known: Known = {
   users: [...Array.from({ length: 8 }, () => ['mallory', 'eve']).flat(), 'nobody', null],
   sessions,
   places,
+  outboxTokens,
   numbers: nextNumber,
 }
 
@@ -89,9 +91,13 @@ class Scene {
       expect(Object.values(CLOSE).map(({ code }) => code)).toContain(peer.closedWith.code)
       expect(afterClose(peer.closedWith.code)).toMatch(/retry|refuse/)
     }
-    for (const { session } of peer.all('session_init')) sessions.unshift(session)
+    for (const { session, user, outboxToken: token = '' } of peer.all('session_init')) {
+      sessions.unshift(session)
+      outboxTokens.unshift({ client: (JSON.parse(inputs[0] ?? '{}') as { client: string }).client, user, token })
+    }
     for (const { head } of peer.all('subscribed')) places.unshift(head)
     sessions.splice(4)
+    outboxTokens.splice(4)
     places.splice(8)
     peer.drop()
 
@@ -167,6 +173,7 @@ describe('a server that is sent anything', () => {
         replay: (inputs) => new Scene().play(inputs),
         forget: () => scene.forget(),
       })
+      expect(scene.server.core.metrics().totals['admitted.sendOnly']).toBeGreaterThan(10)
       await scene.end()
     },
     FUZZ_TIMEOUT_MS,

@@ -27,7 +27,7 @@ export async function answerRecall(
   await lanes.whenIdle(client)
   let record = await engine.loadClient(client)
   if (client !== own && record?.user === user) {
-    // Who asks about an earlier client id sends what is unknown under another: a flush that is still on its way must not apply it after the answer.
+    // Who asks about an earlier client id sends what is unknown under another: what only sends, and is still on its way, must not apply it after the answer.
     await engine.revoke(client)
     await lanes.whenIdle(client)
     record = await engine.loadClient(client)

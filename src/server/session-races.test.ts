@@ -94,7 +94,7 @@ class SessionWorld implements RaceWorld {
 
   wrong = (what: string): void => void this.violations.push(what)
 
-  /** @param isAside under a session of its own, as a flush over another path would come */
+  /** @param isAside under a session of its own, beside the others */
   connect(isAside: boolean, choice: number = 0): RacePeer {
     const cursor = choice < 4 ? (this.#cursors.at(-1 - choice) ?? null) : null
     const hello = { client: this.#client, session: isAside ? null : this.#session, confirmed: this.#confirmed }

@@ -89,7 +89,7 @@ export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMetho
         return { outbox, rewritten: changed.map((entry) => entry.n), fates: newFates(stored, learnt, nowMs), parked, result: outbox }
       }),
 
-    /** What the earlier client id was given to send by POST is worth nothing to the new one. */
+    /** What the earlier client id was given to send with is worth nothing to the new one. */
     restart: (newClient, ask) =>
       commit(({ outbox }) => {
         if (outbox.client === newClient) return { result: outbox }

@@ -25,7 +25,7 @@ export interface FatesRow {
 /** The stores of the database. Everything but `channels`, `snapshots` and `messages`, which are a cache, is worth an alarm when it cannot be read. */
 export interface HoldfastSchema extends DBSchema {
   run: { key: 'run'; value: RunRow }
-  /** The session, and what a worker needs to send by POST. */
+  /** The session, and what a worker without a tab needs to send. */
   session: { key: 'session' | 'sendOnly'; value: SessionKey | StoredSendOnly }
   /** By the last number in the record, so that a stable ack deletes one range. */
   outbox: { key: number; value: readonly OutboxEntry[] }

@@ -11,6 +11,8 @@ export interface Known {
   /** What it was told itself: sessions of its own, and places of channels. */
   readonly sessions: readonly { readonly id: string; readonly token: string }[]
   readonly places: readonly unknown[]
+  /** Outbox tokens of its own, and whose they are. */
+  readonly outboxTokens: readonly { readonly client: string; readonly user: string | null; readonly token: string }[]
   /** Numbers worth guessing, such as the next of another client. */
   readonly numbers: readonly number[]
 }
@@ -43,6 +45,22 @@ export function randomHello(random: SeededRandom, known: Known): string {
   return JSON.stringify(randomFields(random, { type: 'hello', ...fieldsOf(random, known, 'hello') }, ERROR_RATE / 4))
 }
 
+/** With an outbox token that is its own, mostly for what it was made for. */
+function sendOnlyHello(random: SeededRandom, known: Known): Record<string, unknown> {
+  const { client, user, token } = pick(random, known.outboxTokens)
+  const guess = (): boolean => random.next() < 0.1
+  return {
+    protocol: 1,
+    client: guess() ? pick(random, known.ids) : client,
+    confirmed: pick(random, [0, 0, 1, 2 ** 48]),
+    user: guess() ? pick(random, known.users) : user,
+    session: guess() ? pick(random, [null, ...known.sessions]) : null,
+    credential: guess() ? pick(random, known.users) : null,
+    subscriptions: guess() ? [{ sub: 1, channel: pick(random, known.channels), cursor: null }] : [],
+    outboxToken: guess() ? pick(random, known.tokens) : token,
+  }
+}
+
 function fieldsOf(random: SeededRandom, known: Known, type: string): Record<string, unknown> {
   const number = (): number => pick(random, [1, 1, 2, 3, 4, 5, 50, 2 ** 48, random.integer(1, 40), ...known.numbers])
   const id = (): string => (random.next() < 0.5 ? pick(random, known.ids) : randomId(random))
@@ -55,6 +73,7 @@ function fieldsOf(random: SeededRandom, known: Known, type: string): Record<stri
   const message = (): Record<string, unknown> => ({ id: id(), channel: channel(), data: randomJson(random) })
   switch (type) {
     case 'hello': {
+      if (random.next() < 0.15 && known.outboxTokens.length > 0) return sendOnlyHello(random, known)
       const user = pick(random, known.users)
       return {
         protocol: pick(random, [1, 1, 1, 1, 1, 2]),

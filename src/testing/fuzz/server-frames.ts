@@ -9,6 +9,7 @@ const ERROR_RATE = 0.03
 const TYPES = [
   'session_init',
   'session_restored',
+  'send_only',
   'subscribed',
   'subscribed',
   'missed_messages',
@@ -74,6 +75,7 @@ function fieldsOf(random: SeededRandom, known: Known, type: string): Record<stri
   switch (type) {
     case 'session_init':
     case 'session_restored':
+    case 'send_only':
       return {
         session: { id: pick(random, known.ids), token: pick(random, known.tokens) },
         protocol: 1,
