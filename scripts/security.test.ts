@@ -63,6 +63,7 @@ describe('SECURITY.md', () => {
       'MAX_TEXT',
       // How something is cut into pieces or delayed: nothing is refused.
       'MAX_RECORD_MESSAGES',
+      'MAX_ROW_IDS',
       'MAX_GROUP',
       'MAX_PATIENCE_MS',
       'MAX_RETRY_MS',

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Clock, Random } from '../src/core/ports.ts'
+import type { Random, SteadyClock } from '../src/core/ports.ts'
 import { createRuntime } from '../src/core/runtime.ts'
 import { DEFAULT_OUTBOX } from '../src/core/settings.ts'
 import { createMemoryStore } from '../src/storage/memory-store.ts'
@@ -18,15 +18,16 @@ export interface SoakClient {
 const OUTBOX = { ...DEFAULT_OUTBOX, durability: 'relaxed', mayRepeat: 'send' } as const
 const RECONNECT = { baseDelayMs: 500, maxDelayMs: 4_000, jitter: 1, maxAttempts: Infinity, stableAfterMs: 1_000 }
 
-const clock: Clock = {
+const clock: SteadyClock = {
   nowMs: () => Date.now(),
+  steadyMs: () => performance.timeOrigin + performance.now(),
   setTimer(delayMs, run) {
     const timer = setTimeout(run, delayMs)
     return () => clearTimeout(timer)
   },
 }
-/** The store remembers fates for ten minutes. In a soak these pass in half a minute, so that all of them do pass. */
-const storeClock: Clock = { ...clock, nowMs: () => Date.now() * 20 }
+/** The store remembers replies for ten minutes. In a soak these pass in half a minute, so that all of them do pass; messages take two hours to expire all the same. */
+const storeClock: SteadyClock = { ...clock, steadyMs: () => clock.steadyMs() * 20 }
 const random: Random = { fraction: () => randomBytes(4).readUInt32LE() / 2 ** 32, id: () => randomBytes(16).toString('base64url') }
 
 /** Connects the nth client. */
@@ -86,7 +87,7 @@ export async function openClient(url: string, number: number): Promise<SoakClien
     },
     send({ silent } = { silent: false }) {
       const json = JSON.stringify({ number: ++counts.sent, silent })
-      runtime.send([{ id: random.id(), channel: room, json, atMs: clock.nowMs() }]).catch(() => counts.errors++)
+      runtime.send([{ id: random.id(), channel: room, json }]).catch(() => counts.errors++)
     },
   }
 }

@@ -1,7 +1,7 @@
 import { createRuntime } from '../src/core/runtime.ts'
 import { DEFAULT_OUTBOX, DEFAULT_RECONNECT } from '../src/core/settings.ts'
 import type { SendOnlyEnd } from '../src/core/state.ts'
-import type { Log, OpenSocket, Random, Store } from '../src/core/ports.ts'
+import type { Log, OpenSocket, Random, SteadyClock, Store } from '../src/core/ports.ts'
 import { HoldfastError } from '../src/protocol/errors.ts'
 import { inTurn, type OwnerTurn, type TurnPorts } from './owner-turn.ts'
 
@@ -10,6 +10,7 @@ const TRIES = 3
 
 /** What sending needs of the outside. */
 export interface SendPorts extends TurnPorts {
+  readonly clock: SteadyClock
   readonly random: Random
   readonly log: Log
   readonly openSocket: (url: string) => OpenSocket

@@ -58,8 +58,7 @@ export function checkAtEnd(world: World): void {
 
 function hasEnded({ applied, rejected, isPutAside, message, id, tab }: SentFacts): boolean {
   if (applied > 0 || rejected > 0 || isPutAside || FINAL.has(message.fate)) return true
-  const stored = tab.profile.disk(tab.scope).contents.stored
-  return stored !== null && (stored.fates.has(id) || stored.parked.has(id) || stored.numbers.has(id))
+  return tab.profile.disk(tab.scope).knows(id)
 }
 
 /** Says where in what a tab sent the losses lie. */

@@ -48,7 +48,7 @@ export class SignOutBook {
       this.#last.set(disk, { atMs: schedule.nowMs, park, waiting: waiting.length, wasMemory })
       this.#world.trace('signed out', profile.name, scope, park, waiting.length)
       totals.count(park ? 'signed out, and kept the outbox' : 'signed out', 1)
-      const isClean = stored?.session === null && stored.sendOnly === null && stored.fates.size === 0 && channels.size === 0
+      const isClean = stored?.session === null && stored.sendOnly === null && stored.memory.fates.size === 0 && channels.size === 0
       check.holds(isClean, 'I26', () => `${profile.name} ${scope} has traces of the user who left`)
       const kept = new Set(stored?.outbox.entries.map(({ id }) => id))
       const isRight = park ? waiting.every(({ id }) => kept.has(id)) : kept.size + (stored?.parked.size ?? 0) === 0

@@ -180,7 +180,7 @@ export class UpwardBook {
 
   /** The store has ended messages: the app was told, or will be when it asks. */
   putAside({ contents: { stored } }: Disk): void {
-    for (const id of [...(stored?.parked.keys() ?? []), ...(stored?.fates.keys() ?? [])]) {
+    for (const id of [...(stored?.parked.keys() ?? []), ...(stored?.memory.fates.keys() ?? [])]) {
       const facts = this.all.get(id)
       if (facts) facts.isPutAside = true
     }

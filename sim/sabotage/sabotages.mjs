@@ -394,8 +394,8 @@ export const SABOTAGES = [
     edits: [
       {
         file: 'page/sender.ts',
-        find: 'if (!answer.ok && isUnanswered(answer.error)) continue',
-        put: 'if (!answer.ok && isUnanswered(answer.error)) {\n        handed = []\n        continue\n      }',
+        find: '        isAgain = true\n        continue\n',
+        put: '        handed = []\n        continue\n',
       },
     ],
   },

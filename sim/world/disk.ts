@@ -1,5 +1,6 @@
-import type { OutboxLimits, Store } from '../../src/core/ports.ts'
+import type { OutboxLimits, SteadyClock, Store } from '../../src/core/ports.ts'
 import { HoldfastError } from '../../src/protocol/errors.ts'
+import { rememberedFates } from '../../src/storage/fate-memory.ts'
 import { createMemoryStore, emptyMemoryContents, type MemoryContents } from '../../src/storage/memory-store.ts'
 import type { Process } from './process.ts'
 import type { World } from './world.ts'
@@ -32,7 +33,7 @@ export class Disk {
   /** Whether the database knows the message, waiting or ended. */
   knows(id: string): boolean {
     const { stored } = this.contents
-    return stored !== null && (stored.numbers.has(id) || stored.fates.has(id) || stored.parked.has(id))
+    return stored !== null && (stored.numbers.has(id) || stored.parked.has(id) || rememberedFates(stored.memory, [id]).size > 0)
   }
 
   /** Puts back what was there `transactions` ago, or as far back as copies reach. */
@@ -64,10 +65,9 @@ export class Disk {
   }
 
   /** The store as a worker opens it. */
-  store(process: Process, nowMs: () => number, limits: OutboxLimits): Store {
+  store(process: Process, clock: SteadyClock, limits: OutboxLimits): Store {
     const { random, schedule, check } = this.#world
     const { contents } = this
-    const clock = { nowMs, setTimer: (delayMs: number, run: () => void) => process.after(delayMs, run) }
     const inner = createMemoryStore({ clock, random: this.#world.ids, limits, contents })
     let lastMs = 0
     let lease = 0
@@ -174,7 +174,12 @@ function copyOf({ lease, signOuts, stored, channels }: MemoryContents): MemoryCo
   return {
     lease,
     signOuts,
-    stored: stored && { ...stored, numbers: new Map(stored.numbers), fates: new Map(stored.fates), parked: new Map(stored.parked) },
+    stored: stored && {
+      ...stored,
+      numbers: new Map(stored.numbers),
+      memory: { ...stored.memory, fates: new Map(stored.memory.fates), rows: [...stored.memory.rows] },
+      parked: new Map(stored.parked),
+    },
     channels: new Map(channels),
   }
 }

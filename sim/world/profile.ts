@@ -1,4 +1,5 @@
 import { parseHubName } from '../../src/bridge/lock-names.ts'
+import type { SteadyClock } from '../../src/core/ports.ts'
 import type { ElectedWorker, HubWorker } from '../../src/page/platform.ts'
 import { Broadcasts } from './broadcasts.ts'
 import { Disk } from './disk.ts'
@@ -6,12 +7,13 @@ import { ElectedSimWorker } from './elected-sim-worker.ts'
 import { Link } from './link.ts'
 import { LockTable } from './lock-table.ts'
 import { createPorts } from './port.ts'
+import type { Process } from './process.ts'
 import { SharedSimWorker } from './shared-sim-worker.ts'
 import { drawSharing, type Sharing } from './sharing.ts'
 import { SimServiceWorker } from './sim-service-worker.ts'
 import { SimTab } from './sim-tab.ts'
 import type { Named, SimWorker } from './sim-worker.ts'
-import { WallClocks } from './wall-clocks.ts'
+import { WallClocks, type Layer } from './wall-clocks.ts'
 import type { World } from './world.ts'
 
 /** How long a worker may outlive its last tab. */
@@ -47,6 +49,17 @@ export class Profile {
     this.sharing = drawSharing(world.random)
     this.serviceWorker = new SimServiceWorker(world, this)
     this.locks = new LockTable(world.schedule, () => world.random.next() * 3)
+  }
+
+  /** The clock of a process that begins now. */
+  clockOf(process: Process, layer: Layer): SteadyClock {
+    const { schedule } = this.#world
+    const beganMs = this.clocks.nowMs(layer) - schedule.nowMs
+    return {
+      nowMs: () => this.clocks.nowMs(layer),
+      steadyMs: () => Math.floor(beganMs + schedule.nowMs),
+      setTimer: (delayMs, run) => process.after(delayMs, run),
+    }
   }
 
   get liveTabs(): SimTab[] {

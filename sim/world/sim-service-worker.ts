@@ -112,8 +112,9 @@ export class SimServiceWorker {
     const { check, totals, settings, ids } = this.#world
     const profile = this.#profile
     const limits = { ...DEFAULT_OUTBOX, ...settings.connect.outbox }
+    const clock = profile.clockOf(process, 'serviceWorker')
     return {
-      clock: { nowMs: () => profile.clocks.nowMs('serviceWorker'), setTimer: (delayMs, run) => process.after(delayMs, run) },
+      clock,
       random: ids,
       locks: profile.locks.of(process),
       openBroadcast: profile.broadcasts.of(process),
@@ -127,7 +128,7 @@ export class SimServiceWorker {
         const isThere = profile.disks.get(scope)?.contents.stored != null
         if (!isThere) return Promise.resolve(null)
         const restart = (): never => check.sendOnly.restarts(process)
-        return Promise.resolve({ ...profile.disk(scope).store(process, () => profile.clocks.nowMs('serviceWorker'), limits), restart })
+        return Promise.resolve({ ...profile.disk(scope).store(process, clock, limits), restart })
       },
     }
   }

@@ -62,7 +62,7 @@ export class SimTab {
       isSecure: true,
       hasSharedWorker: profile.sharing !== 'missing',
       locks: profile.locks.of(process),
-      clock: { nowMs: () => profile.clocks.nowMs('pages'), setTimer: (delayMs, run) => process.after(delayMs, run) },
+      clock: profile.clockOf(process, 'pages'),
       newId: () => world.ids.id(),
       hash: (text) => Promise.resolve(world.scopeOf(text)),
       startHub: (name) => {

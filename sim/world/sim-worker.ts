@@ -51,7 +51,7 @@ export abstract class SimWorker {
     world.trace('worker', process.name, 'starts')
     world.totals.count(this.rung === 'shared' ? 'hubs that ran in SharedWorkers' : 'hubs that ran in tabs')
     check.wires.hubs.set(process, () => profile.locks.isHeldBy(process, ownerLockName(scope)))
-    const clock = { nowMs: () => profile.clocks.nowMs('hubs'), setTimer: (delayMs: number, run: () => void) => process.after(delayMs, run) }
+    const clock = profile.clockOf(process, 'hubs')
     const platform: HubPlatform = {
       clock,
       random: ids,
@@ -70,7 +70,7 @@ export abstract class SimWorker {
           return open(listener)
         }
       },
-      durableStore: ({ outbox }) => profile.disk(scope).store(process, () => profile.clocks.nowMs('hubs'), outbox),
+      durableStore: ({ outbox }) => profile.disk(scope).store(process, clock, outbox),
       memoryStore: ({ outbox }) => {
         this.isForgetful = true
         check.tries.beginsAgain(process)

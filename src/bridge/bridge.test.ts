@@ -10,7 +10,8 @@ import { callsOf } from './test-calls.ts'
 import { openHubPort } from './tab-end.ts'
 
 const ID = 'AAAAAAAAAAAAAAAAAAAAAA'
-const message = { id: ID, channel: 'agents', json: '{"a":1}', atMs: 5 }
+const message = { id: ID, channel: 'agents', json: '{"a":1}' }
+const since = { memory: ID, taken: 7 }
 const request: AttachRequest = {
   bridge: 1,
   tab: ID,
@@ -106,8 +107,8 @@ describe('a port between tab and hub', () => {
 
   it('[TB1] keeps the order of calls', async () => {
     const { hub, seen } = pair()
-    await Promise.all([hub.subscribe([]), hub.send([message]), hub.unsubscribe(['a']), hub.retry(ID, ID)])
-    expect(seen.map(([name]) => name)).toEqual(['subscribe', 'send', 'unsubscribe', 'retry'])
+    await Promise.all([hub.subscribe([]), hub.send([message], since, false), hub.unsubscribe(['a']), hub.cancel(ID)])
+    expect(seen.map(([name]) => name)).toEqual(['subscribe', 'send', 'unsubscribe', 'cancel'])
   })
 
   it('[TB2] answers hub-timeout after the deadline and leaves no timer behind', async () => {
@@ -132,7 +133,7 @@ describe('a port between tab and hub', () => {
 
   it('[TB3] settles everything in flight and every later call when closed', async () => {
     const { hub, close, clock } = pair({ send: () => never, ping: () => never })
-    const pending = [hub.send([message]), hub.ping()]
+    const pending = [hub.send([message], since, false), hub.ping()]
     close({ code: 'hub-failed', message: 'gone' })
     const gone = { ok: false, error: { code: 'hub-failed', message: 'gone' } }
     expect(await Promise.all(pending)).toEqual([gone, gone])
@@ -145,7 +146,7 @@ describe('a port between tab and hub', () => {
       const held = { everything: 'of a tab' }
       const { hub, close } = pair({ send: () => new Promise(() => {}), ping: () => Promise.resolve(held as never) })
       await hub.ping()
-      void hub.send([message])
+      void hub.send([message], since, false)
       close({ code: 'closed', message: '' })
       closers.splice(0).forEach((closeAgain) => closeAgain())
       return new WeakRef(held)
@@ -159,7 +160,7 @@ describe('a port between tab and hub', () => {
   it('[TB4] carries errors as data', async () => {
     const error = { code: 'outbox-full', message: 'full' } as const
     const { hub } = pair({ send: () => Promise.resolve({ ok: false, error }) })
-    expect(await hub.send([message])).toEqual({ ok: false, error })
+    expect(await hub.send([message], since, false)).toEqual({ ok: false, error })
   })
 
   it('[TB4] answers hub-failed when the hub throws', async () => {
@@ -186,7 +187,10 @@ describe('a port between tab and hub', () => {
     ['send', [[{ ...message, json: `${'['.repeat(61)}${']'.repeat(61)}` }]]],
     ['sendVolatile', [[{ ...message, channel: '' }]]],
     ['cancel', [{}]],
-    ['retry', [ID]],
+    ['send', [[message]]],
+    ['send', [[message], { memory: 'x', taken: 0 }]],
+    ['send', [[message], { ...since, taken: -1 }]],
+    ['send', [[{ id: ID, retryOf: 'x' }], since]],
     ['discard', [5]],
     ['signal', ['explode']],
   ])('(W1) (SEC16) [TB5] refuses %s with wrong arguments before the hub sees them (%#)', async (name, args) => {
@@ -222,11 +226,12 @@ describe('a port between tab and hub', () => {
 
   it('(SEC13) (SEC16) [TB5] hands the hub only fields of the contract', async () => {
     const { hub, seen } = pair()
-    await hub.send([{ ...message, extra: 1 } as typeof message])
-    await hub.send([message], true)
+    const retry = { id: ID, retryOf: ID }
+    await hub.send([{ ...message, extra: 1 } as typeof message, { ...retry, json: '1' }], { ...since, extra: 1 } as typeof since, false)
+    await hub.send([message], since, true)
     expect(seen).toEqual([
-      ['send', [[message], false]],
-      ['send', [[message], true]],
+      ['send', [[message, retry], since, false]],
+      ['send', [[message], since, true]],
     ])
   })
 

@@ -1,5 +1,5 @@
 import type { Disagreement } from '../core/outbox.ts'
-import type { Fate, LogEntry, NewMessage } from '../core/ports.ts'
+import type { Fate, LogEntry, NewMessage, TakenCount } from '../core/ports.ts'
 import type { ConnectionState } from '../core/public-state.ts'
 import type { HubSettings } from '../core/settings.ts'
 import type { ErrorData } from '../protocol/errors.ts'
@@ -61,8 +61,18 @@ export interface AttachAnswer {
   readonly lock: string
 }
 
-/** What became of each message of a `send`, in order: queued, or already ended under this id. */
-export type SendAnswer = { readonly queued: true } | { readonly ended: Fate } | { readonly error: ErrorData }
+/** A message that a tab hands over: what it says, or which parked message it repeats. */
+export type HandedMessage = Pick<NewMessage, 'id' | 'channel' | 'json'> | { readonly id: Id; readonly retryOf: Id }
+
+/**
+ * What became of each message of a `send`, in order: queued, already ended under this id, or failed. With `taken` nothing was done with any of them, for the tab
+ * named another store than the hub's: it hands them over once more, as for the first time, naming this count.
+ */
+export type SendAnswer =
+  | { readonly queued: true }
+  | { readonly ended: Fate }
+  | { readonly error: ErrorData }
+  | { readonly taken: TakenCount }
 
 /** What happens to a page. `suspended`: it will not run (frozen, or in the back–forward cache); nothing is posted to it until it attaches again. */
 export type TabSignal = 'visible' | 'hidden' | 'online' | 'offline' | 'suspended' | 'retry' | 'watch-outbox' | 'unwatch-outbox'
@@ -73,16 +83,14 @@ export interface HubApi {
   subscribe(channels: readonly TabPosition[]): Promise<Result<null>>
   unsubscribe(channels: readonly string[]): Promise<Result<null>>
   /**
-   * Answers when the messages are in the outbox for good. With `elsewhere` another hub was handed them before and did not answer: it may have them in
-   * storage, and a hub that cannot look there refuses them with `may-repeat`.
+   * Answers when the messages are in the outbox for good. `since` is what the tab had heard before it handed them over first, to whatever hub; `isAgain` says that it did so
+   * before and was not answered. Then what is not remembered is queued only when the store remembers everything since, and fails with `may-repeat` otherwise.
    */
-  send(messages: readonly NewMessage[], elsewhere?: boolean): Promise<Result<readonly SendAnswer[]>>
+  send(messages: readonly HandedMessage[], since: TakenCount, isAgain: boolean): Promise<Result<readonly SendAnswer[]>>
   /** Sends at once or not at all: `not-connected` when there is no connection. */
   sendVolatile(messages: readonly NewMessage[]): Promise<Result<null>>
   /** `already-sent` when it may have left, `not-found` when it is not held. */
   cancel(id: Id): Promise<Result<null>>
-  /** Queues the parked message again, under `newId`. */
-  retry(id: Id, newId: Id): Promise<Result<null>>
   /** Forgets a parked message. */
   discard(id: Id): Promise<Result<null>>
   signal(signal: TabSignal): Promise<Result<null>>
@@ -110,6 +118,8 @@ export interface Delivery {
   readonly storageLost?: StorageLost
   /** How often the users of this store have signed out before; goes with the state. */
   readonly signOuts?: number
+  /** What the hub's store has taken so far; goes with the state. */
+  readonly taken?: TakenCount
   /** The user has left, in another tab. The last that this tab is told. */
   readonly signedOut?: true
   /** Storage or another part of the hub failed in a way no call could tell. */

@@ -1,4 +1,4 @@
-import type { NewMessage } from '../core/ports.ts'
+import type { NewMessage, TakenCount } from '../core/ports.ts'
 import type { HubSettings } from '../core/settings.ts'
 import * as read from '../protocol/decode.ts'
 import { HoldfastError } from '../protocol/errors.ts'
@@ -7,6 +7,7 @@ import {
   BRIDGE_VERSION,
   OLDEST_BRIDGE_VERSION,
   type AttachRequest,
+  type HandedMessage,
   type HubApi,
   type Result,
   type TabPosition,
@@ -26,10 +27,9 @@ export const HUB_ARGUMENTS: { readonly [Name in keyof HubApi]: readonly ((value:
   attach: [attachRequest],
   subscribe: [positions],
   unsubscribe: [(value) => read.array(value, 'channels', MAX_ITEMS, read.channelName)],
-  send: [messages, (value) => value === true],
+  send: [handedMessages, takenCount, (value) => value === true],
   sendVolatile: [messages],
   cancel: [id],
-  retry: [id, id],
   discard: [id],
   signal: [(value) => read.word(value, 'signal', SIGNALS)],
   signOut: [(value) => value === true],
@@ -113,15 +113,24 @@ function positions(value: unknown): readonly TabPosition[] {
 }
 
 function messages(value: unknown): readonly NewMessage[] {
+  return read.array(value, 'messages', MAX_ITEMS, message)
+}
+
+function message(item: unknown): NewMessage {
+  const fields = read.object(item, 'message')
+  return { id: id(fields['id']), channel: read.channelName(fields['channel']), json: json(fields['json']) }
+}
+
+function handedMessages(value: unknown): readonly HandedMessage[] {
   return read.array(value, 'messages', MAX_ITEMS, (item) => {
     const fields = read.object(item, 'message')
-    return {
-      id: id(fields['id']),
-      channel: read.channelName(fields['channel']),
-      json: json(fields['json']),
-      atMs: read.integer(fields['atMs'], 'atMs', 0, Number.MAX_SAFE_INTEGER),
-    }
+    return fields['retryOf'] === undefined ? message(item) : { id: id(fields['id']), retryOf: id(fields['retryOf']) }
   })
+}
+
+function takenCount(value: unknown): TakenCount {
+  const fields = read.object(value, 'since')
+  return { memory: id(fields['memory']), taken: read.integer(fields['taken'], 'taken', 0) }
 }
 
 /** The text goes into a frame as it is: text that is not one JSON value would break the connection of every tab, again and again. */

@@ -12,7 +12,7 @@ describe('a message that is being buried', () => {
   it('[OB22] [I6] by the app does not also expire meanwhile', async () => {
     const host = createHost(old)
     host.runtime.dispatch({ type: 'start' })
-    await host.runtime.send([message('a', host.clock.nowMs())])
+    await host.runtime.send([message('a')])
     const release = host.store.hold('bury')
     const cancelled = host.runtime.cancel(id('a'))
     host.clock.advance(120_000)
@@ -27,7 +27,7 @@ describe('a message that is being buried', () => {
   it('[OB22] [OB13] [I6] has the fate that the server gave it before that was stored, and no other', async () => {
     const store = createStoreDouble()
     // It left with an earlier socket, whose server may still be at work on it.
-    store.outbox = { ...appendMessages(store.outbox, [message('a', 0)], true), ledger: LEDGER }
+    store.outbox = { ...appendMessages(store.outbox, [message('a')], true, 0), ledger: LEDGER }
     const host = createHost({ store, ...old })
     const release = store.hold('bury')
     host.runtime.dispatch({ type: 'start' })

@@ -17,7 +17,7 @@ export interface BurialHost {
 export interface Burials {
   /** Makes tombstones. Throws what the store threw; the messages then go on as if nothing had been asked, but for those that are too old: they are not sent any more. */
   bury(entries: readonly OutboxEntry[], why: BurialReason): Promise<void>
-  /** Ends what is too old, and tries again where the store failed the last time. */
+  /** Ends what is too old at this moment of the steady clock, and tries again where the store failed the last time. */
   expire(nowMs: number): Promise<void>
 }
 

@@ -1,14 +1,20 @@
 import { describe, expect, it } from 'vitest'
 import { createGroupCommit, type Submitted } from './group-commit.ts'
 import { createFakeClock, type FakeClock } from './testing/fake-clock.ts'
-import { id, message } from './testing/frames.ts'
+import type { NewMessage, TakenCount } from './ports.ts'
+import { CLIENT, id, message } from './testing/frames.ts'
 import { createStoreDouble, type StoreDouble } from './testing/store-double.ts'
+
+/** What a tab had heard before it handed messages over first. */
+const since: TakenCount = { memory: CLIENT, taken: 0 }
 
 interface Desk {
   readonly clock: FakeClock
   readonly store: StoreDouble
   readonly events: unknown[]
   submit(...names: readonly string[]): Promise<void>
+  /** The same of messages that were handed over before. */
+  again(...names: readonly string[]): Promise<void>
 }
 
 /** Records commits and answers in the order in which they happen. */
@@ -29,14 +35,24 @@ function createDesk(store: StoreDouble, sends = (): boolean => false): Desk {
     if ('queued' in submitted) return submitted.queued.n
     return 'ended' in submitted ? submitted.ended.fate : submitted.failed.code
   }
+  const tell = (names: readonly string[], messages: readonly NewMessage[]): Promise<void> =>
+    submit(messages).then(
+      (submitted) => void events.push([names.join(), ...submitted.map(word)]),
+      (error: unknown) => void events.push([names.join(), (error as Error).message]),
+    )
   return {
     clock,
     store,
     events,
     submit: (...names) =>
-      submit(names.map((name) => message(name))).then(
-        (submitted) => void events.push([names.join(), ...submitted.map(word)]),
-        (error: unknown) => void events.push([names.join(), (error as Error).message]),
+      tell(
+        names,
+        names.map((name) => message(name)),
+      ),
+    again: (...names) =>
+      tell(
+        names,
+        names.map((name) => ({ ...message(name), since })),
       ),
   }
 }
@@ -108,7 +124,7 @@ describe('group commit', () => {
     expect(events.slice(2)).toEqual([
       ['x', 'append failed'],
       ['a,b', 1, 2],
-      ['b,c', 'append failed'],
+      ['b,c', 2, 'storage-failed'],
     ])
   })
 
@@ -121,7 +137,7 @@ describe('group commit', () => {
     expect(events.slice(2)).toEqual([
       ['x', 'append failed'],
       ['b,a', 'applied', 1],
-      ['b,c', 'append failed'],
+      ['b,c', 'applied', 'storage-failed'],
     ])
     store.failing.add('fatesOf')
     await submit('b')
@@ -237,6 +253,53 @@ describe('group commit', () => {
       ['stored', 1],
       ['a,b', 1, 'storage-failed'],
       ['c', 'storage-failed'],
+    ])
+  })
+
+  it('[OB23] [I37] what was handed over before, and nobody remembers, may repeat; what is held or has ended is told as such', async () => {
+    const { store, events, submit, again } = createDesk(createStoreDouble())
+    await submit('a')
+    store.fates.set(id('b'), { id: id('b'), fate: 'applied' })
+    await again('x')
+    store.remembers = false
+    await again('a', 'b', 'c')
+    expect(events.slice(2)).toEqual([
+      ['stored', 2],
+      ['x', 2],
+      ['stored', 1],
+      ['a,b,c', 1, 'applied', 'may-repeat'],
+    ])
+  })
+
+  it('[OB23] a store that fails says of a message that was handed over before only what it knows', async () => {
+    const { store, events, again } = createDesk(createStoreDouble())
+    store.failing.add('append')
+    await again('new')
+    store.failing.add('fatesOf')
+    await again('doubtful')
+    store.failing.delete('fatesOf')
+    store.remembers = false
+    await again('forgotten')
+    expect(events).toEqual([
+      ['new', 'append failed'],
+      ['doubtful', 'may-repeat'],
+      ['forgotten', 'may-repeat'],
+    ])
+  })
+
+  it('[OB23] [OB21] a store that is silent says nothing of a message that was handed over before', async () => {
+    const { clock, store, events, submit, again } = createDesk(createStoreDouble())
+    await submit('held')
+    store.hold('append')
+    const answers = [again('held', 'a'), submit('b')]
+    while (store.calls.length < 2) await Promise.resolve()
+    clock.advance(30_000)
+    await Promise.all(answers)
+    await again('c')
+    expect(events.slice(2)).toEqual([
+      ['held,a', 1, 'may-repeat'],
+      ['b', 'storage-failed'],
+      ['c', 'may-repeat'],
     ])
   })
 })

@@ -24,6 +24,9 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
+/** What is said of a message that was handed over before, and may have been stored and have ended since. */
+export const MAY_REPEAT: ErrorData = { code: 'may-repeat', message: 'nobody remembers whether the message has been applied already' }
+
 const SILENT: ErrorData = { code: 'storage-failed', message: 'the store gave no answer' }
 
 /**
@@ -76,23 +79,29 @@ export function createGroupCommit(host: CommitHost): (messages: readonly NewMess
     settle(waiting, () => waiting.resolve(submitted))
   }
 
-  /** Offered again after an answer that was lost: what an earlier commit has stored takes effect, or has ended, and did not fail. */
+  /** What an earlier commit has stored takes effect, or has ended, and did not fail; nor is that said of what may have ended. */
   const refuse = async (waiting: Waiting, failure: unknown): Promise<void> => {
     const again = await outcomes(
       waiting,
       waiting.messages.map(({ id }) => host.held(id) ?? null),
     )
-    const isKnown = again.every((one) => !('failed' in one))
-    settle(waiting, () => (isKnown ? waiting.resolve(again) : waiting.reject(failure)))
+    const isNew = (one: Submitted): boolean => 'failed' in one && one.failed === SILENT
+    const failed = failure instanceof HoldfastError ? failure.toData() : SILENT
+    settle(waiting, () => {
+      if (again.every(isNew)) waiting.reject(failure)
+      else waiting.resolve(again.map((one) => (isNew(one) ? { failed } : one)))
+    })
   }
 
   const outcomes = async ({ messages }: Waiting, entries: readonly (OutboxEntry | null)[]): Promise<readonly Submitted[]> => {
     const ids = messages.map(({ id }) => id)
-    const ended = entries.includes(null) ? await store.fatesOf(ids).catch(() => []) : []
-    return entries.map((entry, at): Submitted => {
+    const ended = entries.includes(null) ? await store.fatesOf(ids).catch(() => null) : []
+    return messages.map(({ id, since }, at): Submitted => {
+      const entry = entries[at]
       if (entry) return { queued: entry }
-      const fate = ended.find(({ id }) => id === ids[at])
-      return fate ? { ended: fate } : { failed: SILENT }
+      const fate = ended?.find((one) => one.id === id)
+      if (fate) return { ended: fate }
+      return { failed: since && !(ended && store.reaches(since)) ? MAY_REPEAT : SILENT }
     })
   }
 
@@ -111,9 +120,9 @@ export function createGroupCommit(host: CommitHost): (messages: readonly NewMess
   }
 
   /** What was queued before and is offered again stays queued, whatever the store says now. */
-  const unlessHeld = ({ id }: NewMessage): Submitted => {
+  const unlessHeld = ({ id, since }: NewMessage): Submitted => {
     const queued = host.held(id)
-    return queued ? { queued } : { failed: SILENT }
+    return queued ? { queued } : { failed: since ? MAY_REPEAT : SILENT }
   }
 
   const work = async (): Promise<void> => {

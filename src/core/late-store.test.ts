@@ -83,7 +83,7 @@ describe('a store that answers too late', () => {
 
   it('[OB14] what the server skipped is told as cancelled, also by a hub that did not know', async () => {
     const store = createStoreDouble()
-    store.outbox = { ...appendMessages(store.outbox, [message('a')], true), ledger: id('ledger') }
+    store.outbox = { ...appendMessages(store.outbox, [message('a')], true, 1_000_000), ledger: id('ledger') }
     const host = createHost({ store })
     host.runtime.dispatch({ type: 'start' })
     await host.answer(welcome({ client: { hi: 1, id: id('a') } }))

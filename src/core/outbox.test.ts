@@ -23,6 +23,7 @@ const holding = (...names: readonly (string | number)[]): OutboxState =>
     emptyOutbox(CLIENT),
     names.map((name) => message(name)),
     false,
+    1_000_000,
   )
 
 /** Numbers 1–5, 1–2 acknowledged, 1–4 possibly sent. */
@@ -37,10 +38,10 @@ function expectGapless(outbox: OutboxState): void {
 
 describe('outbox', () => {
   it('[OB1] numbers follow on, and sent ones count as sent from the start', () => {
-    const outbox = appendMessages(used, [message('a'), message('b')], true)
+    const outbox = appendMessages(used, [message('a'), message('b')], true, 1_000_000)
     expect(outbox.entries.slice(-2).map(({ n }) => n)).toEqual([6, 7])
     expect(outbox).toMatchObject({ next: 8, sentThrough: 7 })
-    expect(appendMessages(used, [message('a')], false).sentThrough).toBe(4)
+    expect(appendMessages(used, [message('a')], false, 1_000_000).sentThrough).toBe(4)
   })
 
   it('[OB1] a stable ack removes what it covers and keeps the id there', () => {
@@ -67,7 +68,7 @@ describe('outbox', () => {
           if (each.do === 'append') {
             const fresh = Array.from({ length: each.count }, () => message(++made))
             for (const { id: name } of fresh) owed.add(name)
-            outbox = appendMessages(outbox, fresh, each.sent)
+            outbox = appendMessages(outbox, fresh, each.sent, 1_000_000)
           } else if (each.do === 'settle') {
             for (const { n, id: name } of outbox.entries) if (n <= pick) owed.delete(name)
             outbox = settleThrough(outbox, pick, idAt(outbox, pick) ?? '')

@@ -29,9 +29,14 @@ export function idAt(outbox: OutboxState, n: number): Id | '' | undefined {
   return n === outbox.acked ? outbox.ackedId : entryAt(outbox, n)?.id
 }
 
-/** Numbers new messages. The caller has seen to it that none of their ids is held already. */
-export function appendMessages(outbox: OutboxState, messages: readonly NewMessage[], sent: boolean): OutboxState {
-  const added = messages.map((message, at): OutboxEntry => ({ ...message, n: outbox.next + at }))
+/** Numbers messages that are taken now. The caller has seen to it that none of their ids is held already. */
+export function appendMessages(outbox: OutboxState, messages: readonly NewMessage[], sent: boolean, atMs: number): OutboxState {
+  const added = messages.map(({ id, channel, json }, at): OutboxEntry => ({ n: outbox.next + at, id, channel, json, atMs }))
+  return appendEntries(outbox, added, sent)
+}
+
+/** Takes in what a store has numbered. */
+export function appendEntries(outbox: OutboxState, added: readonly OutboxEntry[], sent: boolean): OutboxState {
   const next = outbox.next + added.length
   return { ...outbox, next, sentThrough: sent ? next - 1 : outbox.sentThrough, entries: outbox.entries.concat(added) }
 }

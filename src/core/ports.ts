@@ -1,11 +1,20 @@
 import type { Cursor, Id, RejectionReason, SessionKey } from '../protocol/messages.ts'
 
-/** Time, as the core sees it. */
+/** Time, as pages and workers see it. */
 export interface Clock {
-  /** Wall-clock milliseconds. May jump either way; the core uses differences only to notice sleep and to age things. */
+  /** Wall-clock milliseconds. May jump either way; differences only serve to notice sleep. */
   nowMs(): number
   /** Runs `run` once after `delayMs`; returns how to cancel it. */
   setTimer(delayMs: number, run: () => void): () => void
+}
+
+/** Time of a worker that ages things. */
+export interface SteadyClock extends Clock {
+  /**
+   * What the wall clock would show if nobody had moved it since this worker began: its time then, and the milliseconds that have passed. It may stand still while the
+   * machine sleeps.
+   */
+  steadyMs(): number
 }
 
 /** Chance, as the core sees it. */
@@ -53,7 +62,7 @@ export interface OutboxEntry {
   readonly channel: string
   /** `data` as JSON text, encoded once, in the tab. Empty in a tombstone. */
   readonly json: string
-  /** Wall-clock time of the `send`, for expiry. */
+  /** When the store took it, by the steady clock of the hub it did that for. */
   readonly atMs: number
   /** Set in a tombstone: why nothing is sent but the number. `settled`: its fate was learnt by `recall`. */
   readonly skip?: 'cancelled' | 'expired' | 'settled'
@@ -63,8 +72,20 @@ export interface OutboxEntry {
   readonly recall?: readonly Id[]
 }
 
+/**
+ * How many message ids a store had taken. A store that has forgotten nothing it took since can tell whether it was handed a message after that; `memory` is another
+ * one as soon as a store cannot know what it took before.
+ */
+export interface TakenCount {
+  readonly memory: Id
+  readonly taken: number
+}
+
 /** A message that has no number yet. */
-export type NewMessage = Pick<OutboxEntry, 'id' | 'channel' | 'json' | 'atMs'>
+export interface NewMessage extends Pick<OutboxEntry, 'id' | 'channel' | 'json'> {
+  /** It was handed over before, and that was not answered: what its sender had heard before the first time. */
+  readonly since?: TakenCount
+}
 
 /** The run of numbers of one client id. */
 export interface OutboxState {
@@ -84,7 +105,8 @@ export interface OutboxState {
 
 /** How a message ended. */
 export type Fate =
-  | { readonly id: Id; readonly fate: 'applied'; readonly replyJson?: string }
+  /** `isReplyLost`: there was a reply, and nobody remembers it. */
+  | { readonly id: Id; readonly fate: 'applied'; readonly replyJson?: string; readonly isReplyLost?: true }
   | { readonly id: Id; readonly fate: 'rejected'; readonly reason: RejectionReason | 'may-repeat'; readonly message: string }
   | { readonly id: Id; readonly fate: 'expired' | 'cancelled' }
 
@@ -192,8 +214,10 @@ export interface Store {
   saveIdentity(identity: StoredIdentity): Promise<void>
   /**
    * Gives the messages the next numbers and stores them, number and record together. Message ids that are already stored keep their entry and are not stored again.
-   * With `sent` the new numbers count as possibly sent from the start.
-   * @returns the stored entries in the order of `messages`, under the client id they belong to; an id with a recorded fate gives `null`.
+   * With `sent` the new numbers count as possibly sent from the start. A message with `since` that is neither held nor remembered is stored only when the memory
+   * {@link Store.reaches}.
+   * @returns the stored entries in the order of `messages`, under the client id they belong to; `null` for one that has ended ({@link Store.fatesOf} says how), or of which
+   * nobody knows whether it has.
    */
   append(
     messages: readonly NewMessage[],
@@ -207,13 +231,17 @@ export interface Store {
   settle(through: number, id: Id, fates: readonly Fate[]): Promise<void>
   /** Records what `recall` told: known messages become tombstones with that fate, unknown ones lose the asked client id from `recall` and, when `hold` is false, gain `mayRepeat`; when `hold` is true they are parked as `may-repeat`. */
   recalled(client: Id, asked: readonly Id[], fates: readonly Fate[], hold: boolean): Promise<OutboxState>
-  /** Restarts the outbox in one transaction (see `restartOutbox` in the core, which says what becomes of each entry). */
+  /** Restarts the outbox in one transaction (see `restartOutbox` in the core, which says what becomes of each entry). With `all` this store may have gone back: its memory begins anew. */
   restart(newClient: Id, ask: 'possibly-sent' | 'all'): Promise<OutboxState>
   /** Forgets a parked message. Unknown ids are ignored. */
   unpark(id: Id): Promise<void>
-  /** The recorded fates of these ids, and which of them are still in the outbox. Fates are kept for ten minutes. */
+  /** The fates of these ids, as far as they are remembered. */
   fatesOf(ids: readonly Id[]): Promise<readonly Fate[]>
-  /** Ids of messages whose `applied` fate was recorded at or after `sinceMs`. */
+  /** What the memory has taken so far. Known when the store is open. */
+  taken(): TakenCount
+  /** Whether everything that was taken after `since` is held or remembered. */
+  reaches(since: TakenCount): boolean
+  /** Ids of messages whose `applied` fate was recorded at or after `sinceMs` of the steady clock, as far as they are remembered in full. */
   appliedSince(sinceMs: number): Promise<readonly Id[]>
   /** Stores changes of the cache. */
   saveCache(changes: readonly CacheChange[]): Promise<void>

@@ -45,7 +45,7 @@ class ResumeWorld implements RaceWorld {
     this.#outageFrom = this.#place?.offset ?? null
     this.#runtime = createRuntime({
       settings: settings(),
-      clock: { nowMs: () => clock.nowMs(), setTimer: (delayMs, run) => clock.setTimer(delayMs, () => life.isAlive && run()) },
+      clock: { ...clock, setTimer: (delayMs, run) => clock.setTimer(delayMs, () => life.isAlive && run()) },
       random: { fraction: () => 0, id: () => id(`made${++this.#made}`) },
       openSocket: this.#network.socketsOf(life, () => {}),
       store,

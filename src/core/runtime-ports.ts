@@ -1,7 +1,7 @@
 import type { Id } from '../protocol/messages.ts'
 import type { Told } from './events.ts'
 import type { Disagreement } from './outbox.ts'
-import type { Clock, Log, OpenSocket, Random, Store, StoredState } from './ports.ts'
+import type { Log, OpenSocket, Random, SteadyClock, Store, StoredState } from './ports.ts'
 import type { HubSettings } from './settings.ts'
 import type { CoreState } from './state.ts'
 
@@ -21,7 +21,7 @@ export type Notice =
 /** What hosts the machine: everything it cannot do itself. */
 export interface RuntimePorts {
   readonly settings: HubSettings
-  readonly clock: Clock
+  readonly clock: SteadyClock
   readonly random: Random
   readonly openSocket: OpenSocket
   readonly store: Store

@@ -542,7 +542,8 @@ describe('cancel and expiry', () => {
 
   it('[OB15] a message that is too old expires, is parked for the app, and leaves as a skip', async () => {
     const host = createHost({ settings: settings({ outbox: { maxAgeMs: 90_000 } }) })
-    await host.runtime.send([message('a'), message('b', 1_060_000)])
+    host.store.takenMs.set(id('b'), 1_060_000)
+    await host.runtime.send([message('a'), message('b')])
     host.runtime.dispatch({ type: 'start' })
     host.sockets.all.length = 0
     host.clock.advance(60_000)
@@ -556,7 +557,8 @@ describe('cancel and expiry', () => {
 
   it('[OB15] what grew too old while no hub ran expires before the first try', async () => {
     const store = createStoreDouble()
-    await store.append([message('a', 0)], false)
+    store.takenMs.set(id('a'), 0)
+    await store.append([message('a')], false)
     const host = await connected(store, { settings: settings({ outbox: { maxAgeMs: 90_000 } }) })
     expect(host.sockets.last().received.slice(1)).toMatchObject([{ type: 'skip', numbers: [{ n: 1 }] }])
     expect(host.runtime.state.outbox.ledger).toBe(LEDGER)
@@ -578,7 +580,8 @@ describe('cancel and expiry', () => {
     host.sockets.last().send({ type: 'ack', hi: 1, stable: 1, id: id('a'), outcomes: [] })
     await host.settle()
     host.sockets.last().listener.closed(1006)
-    await host.runtime.send([message('b', 1_090_000), message('c'), message('d', 1_090_000), message('e', 1_090_000)])
+    for (const young of ['b', 'd', 'e']) host.store.takenMs.set(id(young), 1_090_000)
+    await host.runtime.send([message('b'), message('c'), message('d'), message('e')])
     const release = host.store.hold('restart')
     host.clock.advance(1_000)
     await host.answer(restored({ client: null }))
@@ -592,7 +595,8 @@ describe('cancel and expiry', () => {
 
   it('[OB15] [OB7] what is still to be asked about does not expire', async () => {
     const store = createStoreDouble()
-    await store.append([message('a', 0)], true)
+    store.takenMs.set(id('a'), 0)
+    await store.append([message('a')], true)
     store.outbox = restartOutbox(store.outbox, id('next'), 'possibly-sent')
     const host = await connected(store, { settings: settings({ outbox: { maxAgeMs: 90_000 } }) })
     expect(host.told('fates')).toEqual([])
@@ -624,7 +628,8 @@ describe('cancel and expiry', () => {
 
   it('[OB22] [I7] what is too old is not sent even while its burial cannot be stored, and is buried in the end', async () => {
     const store = createStoreDouble()
-    await store.append([message('a', 0), message('b')], false)
+    store.takenMs.set(id('a'), 0)
+    await store.append([message('a'), message('b')], false)
     store.failing.add('bury')
     const host = await connected(store, { settings: settings({ outbox: { maxAgeMs: 90_000 } }) })
     expect(types(host)).toEqual(['hello'])
@@ -639,7 +644,8 @@ describe('cancel and expiry', () => {
 
   it('[OB22] [I32] a burial that could not be stored is not forgotten while nobody can say whether the message has left', async () => {
     const store = createStoreDouble()
-    await store.append([message('a', 0), message('b', 10_000_000)], false)
+    store.takenMs.set(id('a'), 0).set(id('b'), 10_000_000)
+    await store.append([message('a'), message('b')], false)
     store.failing.add('bury')
     const host = await connected(store, { settings: settings({ outbox: { maxAgeMs: 90_000 } }) })
     store.failing.clear()
@@ -653,7 +659,8 @@ describe('cancel and expiry', () => {
 
   it('[OB15] an expiry that cannot be stored is told', async () => {
     const store = createStoreDouble()
-    await store.append([message('a', 0)], false)
+    store.takenMs.set(id('a'), 0)
+    await store.append([message('a')], false)
     store.failing.add('bury')
     const host = createHost({ store, settings: settings({ outbox: { maxAgeMs: 90_000 } }) })
     host.runtime.dispatch({ type: 'start' })

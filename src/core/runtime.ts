@@ -196,7 +196,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
         restart = { reason, mayBeLost: [...new Set([...(restart?.mayBeLost ?? []), ...mayBeLost])] }
         dispatch({ type: 'restarted', outbox })
       })
-    return reason === 'ledger' ? needed(store.appliedSince(clock.nowMs() - MAY_BE_LOST_MS), begin) : begin([])
+    return reason === 'ledger' ? needed(store.appliedSince(clock.steadyMs() - MAY_BE_LOST_MS), begin) : begin([])
   }
 
   const announceRestart = (): void => {
@@ -237,7 +237,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     // Numbers are about to change; the next check is soon enough.
     if (restarting) return
     settlements.retry(state.outbox.client)
-    wanted(burials.expire(clock.nowMs()))
+    wanted(burials.expire(clock.steadyMs()))
   }
 
   const submit = createGroupCommit({

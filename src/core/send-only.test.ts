@@ -17,7 +17,7 @@ const ack = (hi: number, changes: Partial<Ack> = {}): Ack => ({ type: 'ack', hi,
 /** An outbox of an earlier hub, with `count` messages that were never sent. */
 function outboxOf(count: number, change: (entry: OutboxEntry) => OutboxEntry = (entry) => entry): OutboxState {
   const messages = Array.from({ length: count }, (_, at) => message(at + 1))
-  const outbox = appendMessages({ ...emptyOutbox(CLIENT), ledger: LEDGER }, messages, false)
+  const outbox = appendMessages({ ...emptyOutbox(CLIENT), ledger: LEDGER }, messages, false, 1_000_000)
   return { ...outbox, entries: outbox.entries.map(change) }
 }
 

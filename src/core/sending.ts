@@ -29,7 +29,7 @@ export function possiblySentThrough({ phase, outbox }: CoreState): number {
   return phase.name === 'live' ? Math.max(outbox.sentThrough, phase.link.raising) : outbox.sentThrough
 }
 
-/** Messages that expire now. What may have left may have been applied: it expires only when the server has said that it does not have it. */
+/** Messages that expire at this moment of the steady clock. What may have left may have been applied: it expires only when the server has said that it does not have it. */
 export function tooOld({ settings, phase, outbox }: CoreState, nowMs: number): readonly OutboxEntry[] {
   const oldestMs = nowMs - settings.outbox.maxAgeMs
   const appliedThrough = phase.name === 'live' ? phase.link.sent : outbox.sentThrough

@@ -16,7 +16,7 @@ const refusedA = { type: 'refused', sub: 1, reason: 'forbidden', message: 'no' }
 const sending = (): Machine => createMachine().identify().append(1, 2).raised()
 
 const asking = (): Machine => {
-  const outbox = restartOutbox({ ...appendMessages(emptyOutbox(CLIENT), [message(1)], true) }, id('next'), 'all')
+  const outbox = restartOutbox({ ...appendMessages(emptyOutbox(CLIENT), [message(1)], true, 1_000_000) }, id('next'), 'all')
   return createMachine(settings(), outbox).identify()
 }
 
@@ -132,14 +132,14 @@ describe('a server that is always wrong', () => {
   })
 
   it('[OB20] [I30] an entry is asked about under the sixteen latest client ids, however often the outbox restarts', () => {
-    let outbox = appendMessages(emptyOutbox(CLIENT), [message(1)], true)
+    let outbox = appendMessages(emptyOutbox(CLIENT), [message(1)], true, 1_000_000)
     for (let run = 1; run <= 40; run++) outbox = restartOutbox(outbox, id(`run${run}`), 'all')
     expect(outbox.entries[0]?.recall).toEqual(Array.from({ length: 16 }, (_, at) => id(`run${24 + at}`)))
   })
 
   it('[OB20] [I30] what may be lost is listed once, however many ledgers come before it can be told', async () => {
     const store = createStoreDouble()
-    store.outbox = { ...appendMessages(store.outbox, [message('b')], true), ledger: id('first') }
+    store.outbox = { ...appendMessages(store.outbox, [message('b')], true, 1_000_000), ledger: id('first') }
     store.fates.set(id('old'), { id: id('old'), fate: 'applied' })
     const host = createHost({ store })
     host.runtime.dispatch({ type: 'start' })

@@ -1,7 +1,7 @@
 import * as connecting from './connecting.ts'
 import type { CoreEvent, Effect, Moment, Turn } from './events.ts'
 import { checkSilence, heard, ping } from './heartbeat.ts'
-import { appendMessages, applyRecalled, buryNumbers, notHeld } from './outbox.ts'
+import { appendEntries, applyRecalled, buryNumbers, notHeld } from './outbox.ts'
 import * as receiving from './receiving.ts'
 import { lookForEnd, mayHear } from './send-only.ts'
 import * as sending from './sending.ts'
@@ -76,7 +76,7 @@ function handle(turn: Turn, event: CoreEvent): void {
       return sending.volatile(turn, event.frame)
     case 'appended':
       if (event.client !== outbox.client) return
-      change(turn, { outbox: appendMessages(outbox, notHeld(outbox, event.entries), event.sent) })
+      change(turn, { outbox: appendEntries(outbox, notHeld(outbox, event.entries), event.sent) })
       return sending.pump(turn)
     case 'sent-through':
       if (event.client !== outbox.client) return

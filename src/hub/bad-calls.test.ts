@@ -7,6 +7,8 @@ import type { Hub } from './hub.ts'
 import { keepProcessUnharmed } from '../testing/process-contract.ts'
 import { numbersSent, perTest, say, settled, type TestTab, type TestWorld } from './test-hub.ts'
 
+const SINCE = { memory: id('memory'), taken: 0 }
+
 let world: TestWorld
 perTest((fresh) => (world = fresh))
 keepProcessUnharmed()
@@ -103,11 +105,11 @@ describe('a port that anybody of the origin may open', () => {
     ['a version that is served no more', 'attach', [attachRequest({ bridge: OLDEST_BRIDGE_VERSION - 1 })], 'version'],
     ['another version whose request looks different', 'attach', [{ bridge: BRIDGE_VERSION + 1 }], 'version'],
     ['a version that is none', 'attach', [attachRequest({ bridge: '1' })], 'protocol'],
-    ['a call before it attached', 'send', [[message('stolen')]], 'closed'],
+    ['a call before it attached', 'send', [[message('stolen')], SINCE], 'closed'],
     ['a sign that is none', 'signal', [{ toString: null }], 'protocol'],
-    ['30,000 messages', 'send', [Array.from({ length: 30_000 }, (_, at) => message(at))], 'protocol'],
+    ['30,000 messages', 'send', [Array.from({ length: 30_000 }, (_, at) => message(at)), SINCE], 'protocol'],
     ['30,000 channels', 'subscribe', [Array.from({ length: 30_000 }, (_, at) => ({ channel: `c${at}`, position: null }))], 'protocol'],
-    ['text nested 100,000 deep', 'send', [[{ ...message('deep'), json: '['.repeat(100_000) }]], 'protocol'],
+    ['text nested 100,000 deep', 'send', [[{ ...message('deep'), json: '['.repeat(100_000) }], SINCE], 'protocol'],
     ['a cycle', 'attach', [cyclic], 'protocol'],
     [
       'the settings of another address',
@@ -127,7 +129,7 @@ describe('a port that anybody of the origin may open', () => {
     await holdLock(world.locks, 'stranger')
     stranger.call('attach', attachRequest())
     await settled()
-    stranger.call('send', [{ ...message('big'), json: JSON.stringify('x'.repeat(100 * 2 ** 20)) }])
+    stranger.call('send', [{ ...message('big'), json: JSON.stringify('x'.repeat(100 * 2 ** 20)) }], world.taken(), false)
     const answer = (): unknown => stranger.answers.find((each) => each.id === 'send')?.value
     await expect.poll(answer, { timeout: 25_000 }).toMatchObject({ ok: false, error: { code: 'outbox-full' } })
     await othersGoOn()

@@ -23,7 +23,15 @@ function frozenTab() {
       push: (batch) => void batches.push(batch),
       credential: () => Promise.resolve({ ok: true, value: null }),
     },
-    { hiddenDelayMs: 1_000, clock: createFakeClock(), state: () => null, signOuts: () => 0, outboxView: () => null, serve: () => null },
+    {
+      hiddenDelayMs: 1_000,
+      clock: createFakeClock(),
+      state: () => null,
+      signOuts: () => 0,
+      taken: () => null,
+      outboxView: () => null,
+      serve: () => null,
+    },
   )
   tab.tellError({ code: 'hub-failed', message: 'the first batch, which is not answered' })
   return {
@@ -169,8 +177,7 @@ describe('[I30] a hub', () => {
     const maxAgeMs = 90_000
     const outbox = { ...settings().outbox, maxAgeMs }
     await tab.attach({ watchesOutbox: true }, { outbox })
-    const send = (from: number): Promise<unknown> =>
-      tab.hub.send(Array.from({ length: 150 }, (_, at) => message(from + at, world.clock.nowMs())))
+    const send = (from: number): Promise<unknown> => tab.hub.send(Array.from({ length: 150 }, (_, at) => message(from + at)))
     await send(1)
     world.clock.advance(maxAgeMs + 60_000)
     await settled()

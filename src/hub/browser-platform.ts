@@ -1,6 +1,6 @@
 import type { OpenBroadcast } from '../bridge/broadcast-port.ts'
 import { parseHubName } from '../bridge/lock-names.ts'
-import type { Clock, Log, Random } from '../core/ports.ts'
+import type { Log, Random, SteadyClock } from '../core/ports.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import { createIndexedDbStore } from '../storage/indexeddb-store.ts'
 import { createMemoryStore } from '../storage/memory-store.ts'
@@ -8,9 +8,13 @@ import { broadcastHubs } from './broadcast-hubs.ts'
 import { browserSocket } from './browser-socket.ts'
 import type { HubPlatform } from './platform.ts'
 
+/** The wall clock's time at which this worker's own began. */
+const beganMs = Date.now() - performance.now()
+
 /** The worker's clock. */
-export const clock: Clock = {
+export const clock: SteadyClock = {
   nowMs: () => Date.now(),
+  steadyMs: () => Math.floor(beganMs + performance.now()),
   setTimer(delayMs, run) {
     const timer = setTimeout(run, Math.min(delayMs, 2 ** 31 - 1))
     return () => clearTimeout(timer)

@@ -65,7 +65,7 @@ function argumentsOf(random: SeededRandom, name: string): unknown[] {
       position: random.next() < 0.5 ? null : loose({ epoch: id('epoch'), offset: random.integer(0, 5), id: someId() }),
     })
   const messages = (): unknown =>
-    some(random, 4, () => loose({ id: someId(), channel: channel(), json: JSON.stringify(randomJson(random)), atMs: 1_000_000 }))
+    some(random, 4, () => loose({ id: someId(), channel: channel(), json: JSON.stringify(randomJson(random)) }))
   switch (name) {
     case 'attach':
       return [
@@ -89,6 +89,8 @@ function argumentsOf(random: SeededRandom, name: string): unknown[] {
     case 'unsubscribe':
       return [some(random, 3, channel)]
     case 'send':
+      // One of these is the hub's store.
+      return [messages(), loose({ memory: id(`made${random.integer(1, 4)}`), taken: random.integer(0, 2) }), random.next() < 0.3]
     case 'sendVolatile':
       return [messages()]
     case 'signal':

@@ -246,8 +246,8 @@ describe('a hub and its tabs', () => {
   it('[HU17] shows an expired message as parked at once', async () => {
     const tab = world.tab(world.hub())
     await tab.attach({ watchesOutbox: true })
-    await tab.hub.send([message('old', 1)])
-    world.clock.jump(DEFAULT_OUTBOX.maxAgeMs)
+    await tab.hub.send([message('old')])
+    world.clock.stall(DEFAULT_OUTBOX.maxAgeMs)
     world.clock.advance(60_000)
     await settled()
     expect(tab.batches.findLast(({ outbox }) => outbox)?.outbox).toMatchObject({ pendingCount: 0, parkedCount: 1 })

@@ -118,10 +118,10 @@ class OwnerWorld implements RaceWorld, TabSurroundings {
     if (new Set(entries.map((entry) => entry.id)).size !== entries.length) this.#wrong('[OB17] a message has two numbers')
     const held = new Set(entries.map((entry) => entry.id))
     for (const entry of this.#before?.entries ?? [])
-      if (!held.has(entry.id) && !stored.fates.has(entry.id)) this.#wrong(`[I2] ${entry.id} left the store without a fate`)
+      if (!held.has(entry.id) && !stored.memory.fates.has(entry.id)) this.#wrong(`[I2] ${entry.id} left the store without a fate`)
     for (const tab of [...this.#tabs, ...this.#gone])
       for (const { id: mid, state } of tab.messages.values())
-        if (state === 'queued' && !held.has(mid) && !stored.fates.has(mid)) this.#wrong(`[I1] ${mid} is queued and not stored`)
+        if (state === 'queued' && !held.has(mid) && !stored.memory.fates.has(mid)) this.#wrong(`[I1] ${mid} is queued and not stored`)
     this.#before = stored.outbox
   }
 

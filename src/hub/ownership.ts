@@ -1,5 +1,5 @@
-import type { AttachRequest, SendAnswer, SignedOut, TabPosition, TabSignal } from '../bridge/contract.ts'
-import type { NewMessage, Store } from '../core/ports.ts'
+import type { AttachRequest, HandedMessage, SendAnswer, SignedOut, TabPosition, TabSignal } from '../bridge/contract.ts'
+import type { NewMessage, Store, TakenCount } from '../core/ports.ts'
 import { publicState } from '../core/derive-public-state.ts'
 import type { ConnectionState } from '../core/public-state.ts'
 import { createRuntime, type Runtime } from '../core/runtime.ts'
@@ -19,7 +19,7 @@ import { rescue } from './rescue.ts'
 import { settleTab } from './settle-tab.ts'
 import { createSignOut } from './sign-out.ts'
 import { createStateBoard } from './state-board.ts'
-import { answerOf, OFFERED_ELSEWHERE, retryParked, SIGNED_OUT, submit, type SubmitHost } from './submit.ts'
+import { SIGNED_OUT, submit, type SubmitHost } from './submit.ts'
 import type { TabSession, TabSource } from './tab-session.ts'
 import { volatileFrame } from './volatile-frame.ts'
 
@@ -36,10 +36,9 @@ export interface Ownership {
   left(tab: TabSession): void
   subscribe(tab: TabSession, channels: readonly TabPosition[]): void
   unsubscribe(tab: TabSession, channels: readonly string[]): void
-  send(tab: TabSession, messages: readonly NewMessage[], elsewhere: boolean): Promise<readonly SendAnswer[]>
+  send(tab: TabSession, messages: readonly HandedMessage[], since: TakenCount, isAgain: boolean): Promise<readonly SendAnswer[]>
   sendVolatile(messages: readonly NewMessage[]): void
   cancel(id: Id): Promise<void>
-  retry(tab: TabSession, id: Id, newId: Id): Promise<void>
   discard(id: Id): Promise<void>
   signal(tab: TabSession, signal: TabSignal): void
   /** The user leaves, as {@link signOut} says; more tabs may ask while it is under way. */
@@ -206,9 +205,11 @@ export function createOwnership(
 
   const wake = (): void => running?.runtime.dispatch({ type: 'wake' })
 
-  const submitTo = (runtime: Runtime): SubmitHost => ({
+  const submitTo = ({ runtime, store }: Running): SubmitHost => ({
     fates,
     runtime,
+    store,
+    fail,
     queued(entries) {
       // What a store took in before it was lost may be known only when the next one is open.
       if (running && running.runtime !== runtime) rescue(runtime.state, entries, { runtime: running.runtime, fates, fail })
@@ -221,6 +222,7 @@ export function createOwnership(
       clock,
       state: () => board.current(),
       signOuts: () => running?.signOuts ?? 0,
+      taken: () => running?.store.taken() ?? null,
       outboxView: () => (running ? outboxView(running.runtime) : null),
       serve: (tab, channel) => running?.channels.serve(tab, channel) ?? null,
     },
@@ -250,12 +252,13 @@ export function createOwnership(
         else tab.channels.delete(channel)
       }
     },
-    async send(tab, messages, elsewhere) {
-      const { runtime, store } = await ready
-      if (!store.durable && !elsewhere) await tab.knowsOfMemory()
+    async send(tab, messages, since, isAgain) {
+      const now = await ready
       if (leaving.isUnderWay() || tab.hasLeft) return messages.map(() => ({ error: SIGNED_OUT }))
-      if (elsewhere && !store.durable) return messages.map(() => ({ error: OFFERED_ELSEWHERE }))
-      return (await submit(tab, messages, submitTo(runtime))).map(answerOf)
+      const taken = now.store.taken()
+      // A later hub would look in the store they name for what is in this one.
+      if (!isAgain && since.memory !== taken.memory) return messages.map(() => ({ taken }))
+      return submit(tab, messages, isAgain ? since : null, submitTo(now))
     },
     sendVolatile(messages) {
       const runtime = running?.runtime
@@ -263,7 +266,6 @@ export function createOwnership(
       runtime.dispatch({ type: 'volatile', frame: volatileFrame(messages) })
     },
     cancel: async (id) => (await ready).runtime.cancel(id),
-    retry: async (tab, id, newId) => retryParked(tab, id, { id: newId, atMs: clock.nowMs() }, submitTo((await ready).runtime)),
     async discard(id) {
       const { runtime } = await ready
       await runtime.unpark(id)

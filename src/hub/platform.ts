@@ -1,6 +1,6 @@
 import type { Locks } from '../bridge/liveness.ts'
 import type { LiveHub } from '../bridge/lock-names.ts'
-import type { Clock, Log, OpenSocket, Random, Store } from '../core/ports.ts'
+import type { Log, OpenSocket, Random, SteadyClock, Store } from '../core/ports.ts'
 import type { HubSettings } from '../core/settings.ts'
 
 /** How a hub makes itself known to the others. */
@@ -16,7 +16,7 @@ export type HubMark = Pick<LiveHub, 'epoch' | 'instance'>
 
 /** Everything of the outside a hub uses. One file per host fills it in; the hub itself touches no globals. */
 export interface HubPlatform {
-  readonly clock: Clock
+  readonly clock: SteadyClock
   readonly random: Random
   readonly locks: Locks
   readonly log: Log

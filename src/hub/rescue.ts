@@ -19,9 +19,9 @@ export function rescue(
   const again: NewMessage[] = []
   const mayRepeat: Id[] = []
   const sentThrough = possiblySentThrough(lost)
-  for (const { n, id, channel, json, atMs, skip, recall, mayRepeat: repeats } of entries) {
+  for (const { n, id, channel, json, skip, recall, mayRepeat: repeats } of entries) {
     if (skip) continue
-    if (n > sentThrough && !recall && !repeats) again.push({ id, channel, json, atMs })
+    if (n > sentThrough && !recall && !repeats) again.push({ id, channel, json })
     else mayRepeat.push(id)
   }
   fates.tell(mayRepeat.map(mayRepeatFate))

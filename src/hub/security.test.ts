@@ -8,7 +8,7 @@ import type { NewMessage } from '../core/ports.ts'
 let world: TestWorld
 perTest((fresh) => (world = fresh))
 
-const message = (name: string): NewMessage => ({ id: id(name), channel: 'agents', json: JSON.stringify(`SECRET ${name}`), atMs: 1 })
+const message = (name: string): NewMessage => ({ id: id(name), channel: 'agents', json: JSON.stringify(`SECRET ${name}`) })
 const dump = (contents: MemoryContents): string =>
   JSON.stringify(contents, (_, value: unknown) => (value instanceof Map ? [...value] : value))
 

@@ -1,8 +1,8 @@
-import type { SendAnswer } from '../bridge/contract.ts'
-import type { Submitted } from '../core/group-commit.ts'
-import type { NewMessage, OutboxEntry } from '../core/ports.ts'
+import type { HandedMessage, SendAnswer } from '../bridge/contract.ts'
+import { MAY_REPEAT, type Submitted } from '../core/group-commit.ts'
+import type { NewMessage, OutboxEntry, Store, TakenCount } from '../core/ports.ts'
 import type { Runtime } from '../core/runtime.ts'
-import { HoldfastError, type ErrorData } from '../protocol/errors.ts'
+import type { ErrorData } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
 import type { FateDesk } from './fate-desk.ts'
 import type { TabSession } from './tab-session.ts'
@@ -10,16 +10,49 @@ import type { TabSession } from './tab-session.ts'
 /** Why nothing of a user who has left is queued any more. */
 export const SIGNED_OUT: ErrorData = { code: 'closed', message: 'the user signed out' }
 
+const NOT_PARKED: ErrorData = { code: 'not-found', message: 'no such message is parked' }
+
 /** Where messages go, and who is told what becomes of them. */
 export interface SubmitHost {
   readonly fates: FateDesk
   readonly runtime: Runtime
+  readonly store: Store
   /** Told what was queued when that is known, before whoever asked. */
   readonly queued: (entries: readonly OutboxEntry[]) => void
+  /** Something failed that the answer does not tell. */
+  readonly fail: (error: unknown) => void
 }
 
-/** Queues messages of a tab; it is told what becomes of those that are queued. */
+/**
+ * Queues what a tab hands over; it is told what becomes of those that are queued. A parked message is queued as a new one before it is forgotten: a crash in between
+ * shows it twice, and never loses it.
+ * @param since `null` when this is handed over for the first time
+ */
 export async function submit(
+  tab: TabSession,
+  handed: readonly HandedMessage[],
+  since: TakenCount | null,
+  host: SubmitHost,
+): Promise<readonly SendAnswer[]> {
+  const { runtime, store, fail } = host
+  const mark = since ? { since } : {}
+  const messages = handed.flatMap((one): NewMessage[] => {
+    if (!('retryOf' in one)) return [{ ...one, ...mark }]
+    const parked = runtime.parked.get(one.retryOf)
+    return parked ? [{ id: one.id, channel: parked.channel, json: parked.json, ...mark }] : []
+  })
+  const submitted = messages.length > 0 ? await queue(tab, messages, host) : []
+  const answers = new Map(messages.map(({ id }, at) => [id, submitted[at]]))
+  for (const one of handed) {
+    if (!('retryOf' in one)) continue
+    const answer = answers.get(one.id)
+    if (!answer) answers.set(one.id, since ? await lookUp(one.id, since, runtime, store) : { failed: NOT_PARKED })
+    else if (!('failed' in answer)) await runtime.unpark(one.retryOf).catch(fail)
+  }
+  return handed.map(({ id }) => answerOf(answers.get(id) ?? { failed: MAY_REPEAT }))
+}
+
+async function queue(
   tab: TabSession,
   messages: readonly NewMessage[],
   { fates, runtime, queued }: SubmitHost,
@@ -38,29 +71,16 @@ export async function submit(
   return submitted
 }
 
-/** Queues a parked message as a new one. */
-export async function retryParked(tab: TabSession, id: Id, as: Pick<NewMessage, 'id' | 'atMs'>, host: SubmitHost): Promise<void> {
-  const { runtime } = host
-  if (tab.hasLeft) throw HoldfastError.from(SIGNED_OUT)
-  const message = runtime.parked.get(id)
-  if (!message) throw new HoldfastError('not-found', 'no such message is parked')
-  // Queued before it is forgotten: a crash in between shows it twice, and never loses it.
-  const [again] = await submit(tab, [{ ...as, channel: message.channel, json: message.json }], host)
-  if (again && 'failed' in again) throw HoldfastError.from(again.failed)
-  await runtime.unpark(id)
+/** What became of a parked message that was to be queued under this id, and is not parked any more. */
+async function lookUp(id: Id, since: TakenCount, { state }: Runtime, store: Store): Promise<Submitted> {
+  const held = state.outbox.entries.find((entry) => entry.id === id && !entry.skip)
+  if (held) return { queued: held }
+  const fates = await store.fatesOf([id]).catch(() => null)
+  if (fates?.[0]) return { ended: fates[0] }
+  return { failed: fates && store.reaches(since) ? NOT_PARKED : MAY_REPEAT }
 }
 
-/**
- * What is said of messages that another hub was handed before, by one that works from memory: they may be in the storage that it could not read, and take
- * effect when the next hub can.
- */
-export const OFFERED_ELSEWHERE: ErrorData = {
-  code: 'may-repeat',
-  message: 'the message may be stored already, where it cannot be read now',
-}
-
-/** What the tab is answered. */
-export function answerOf(submitted: Submitted): SendAnswer {
+function answerOf(submitted: Submitted): SendAnswer {
   if ('queued' in submitted) return { queued: true }
   return 'failed' in submitted ? { error: submitted.failed } : submitted
 }

@@ -40,6 +40,7 @@ function sessionOf(
       clock,
       state: () => facts,
       signOuts: () => 0,
+      taken: () => null,
       outboxView: () => ({ pendingCount: 0, parkedCount: 0, pending: [], parked: [] }),
       serve: (_tab, channel) => serve(channel),
     },

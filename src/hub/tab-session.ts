@@ -1,6 +1,6 @@
 import type { RemoteTab } from '../bridge/hub-end.ts'
 import type { AttachRequest, ChannelDelivery, Delivery, OutboxRestart, OutboxView, StorageLost, TabPosition } from '../bridge/contract.ts'
-import type { Clock, Fate, LogEntry } from '../core/ports.ts'
+import type { Clock, Fate, LogEntry, TakenCount } from '../core/ports.ts'
 import type { ConnectionState } from '../core/public-state.ts'
 import type { ErrorData } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
@@ -25,6 +25,8 @@ export interface TabSource {
   state(): ConnectionState | null
   /** Sign-outs before this moment, while {@link state} is known. */
   signOuts(): number
+  /** What the store has taken so far. `null` like {@link state}. */
+  taken(): TakenCount | null
   /** `null` like {@link state}. */
   outboxView(): OutboxView | null
   serve(tab: TabSession, channel: TabChannel): ChannelDelivery | null
@@ -55,8 +57,6 @@ export class TabSession {
   #unansweredBatches = 0
   #unansweredUnits = 0
   #waiting: (() => void) | null = null
-  #knowsOfMemory = false
-  #awaitingMemory: (() => void)[] = []
   #stateDue = true
   #outboxDue = true
   /** The newest of each message: it may be sent again with every connection. */
@@ -99,11 +99,6 @@ export class TabSession {
   /** Asks this tab for a credential. */
   credential(): ReturnType<RemoteTab['credential']> {
     return this.#remote.credential()
-  }
-
-  /** Resolves when the tab has answered that the hub works from memory, so that it will not offer the next hub what this one took; never for a tab that has ended. */
-  knowsOfMemory(): Promise<void> {
-    return this.#knowsOfMemory ? Promise.resolve() : new Promise((resolve) => this.#awaitingMemory.push(resolve))
   }
 
   /** The state is another. */
@@ -180,7 +175,6 @@ export class TabSession {
   /** Nothing more is delivered, and nothing is kept for it: the tab says what it lacks when it attaches again. */
   end(): void {
     this.suspended = true
-    this.#awaitingMemory = []
     this.#forget()
     this.#waiting?.()
     this.#waiting = null
@@ -202,14 +196,8 @@ export class TabSession {
     this.#credit = false
     void this.#remote.deliver(batch).then((answer) => {
       this.#credit = answer.ok
-      if (answer.ok && batch.state) this.#hasHeard(batch.state)
       if (answer.ok && this.#owes()) this.#schedule()
     })
-  }
-
-  #hasHeard({ durable }: ConnectionState): void {
-    this.#knowsOfMemory = !durable
-    if (!durable) for (const go of this.#awaitingMemory.splice(0)) go()
   }
 
   /** Whether the batch is messages only, and few enough since the last answer. A hidden tab may be frozen: it answers each. */
@@ -252,9 +240,11 @@ export class TabSession {
       .map((channel) => this.#source.serve(this, channel))
       .filter((delivery) => delivery !== null)
     const state = this.#stateDue ? this.#source.state() : null
+    const taken = state && this.#source.taken()
     const outbox = this.watchesOutbox && this.#outboxDue ? this.#source.outboxView() : null
     const batch: Delivery = {
       ...(state ? { state, signOuts: this.#source.signOuts() } : {}),
+      ...(taken ? { taken } : {}),
       ...(this.#storageLost ? { storageLost: this.#storageLost } : {}),
       ...(channels.length > 0 ? { channels } : {}),
       ...(this.#fates.size > 0 ? { fates: [...this.#fates.values()] } : {}),

@@ -1,11 +1,10 @@
 import { afterEach, beforeEach, expect } from 'vitest'
-import type { AttachAnswer, AttachRequest, ChannelDelivery, Delivery, HubApi, Result, TabPosition } from '../bridge/contract.ts'
+import type { AttachAnswer, AttachRequest, ChannelDelivery, Delivery, Result, TabPosition } from '../bridge/contract.ts'
 import { holdLock } from '../bridge/liveness.ts'
 import { openHubPort, type HubPort } from '../bridge/tab-end.ts'
-import { callsOf } from '../bridge/test-calls.ts'
 import { tabLockName } from '../bridge/lock-names.ts'
 import { TestLocks } from '../bridge/test-locks.ts'
-import type { Fate, LogEntry, Random, Store } from '../core/ports.ts'
+import type { Fate, LogEntry, Random, Store, TakenCount } from '../core/ports.ts'
 import { createFakeClock, type FakeClock } from '../core/testing/fake-clock.ts'
 import { id, settings as defaults, welcome } from '../core/testing/frames.ts'
 import { createSocketDoubles, type SocketDouble, type SocketDoubles } from '../core/testing/socket-double.ts'
@@ -14,6 +13,7 @@ import type { ServerMessage } from '../protocol/messages.ts'
 import { createMemoryStore, emptyMemoryContents, type MemoryContents } from '../storage/memory-store.ts'
 import { createHub, type Hub } from './hub.ts'
 import type { HubPlatform } from './platform.ts'
+import { pageCalls, type TestCalls } from './testing/page-calls.ts'
 import { TestHubs } from './testing/test-hubs.ts'
 
 const SCOPE = id('scope')
@@ -45,6 +45,8 @@ export class TestWorld {
   alter: (store: Store) => Store = (store) => store
   /** Plays the browser that takes the storage away. */
   loseStorage: (why: string) => void = () => {}
+  /** What tabs had heard before they handed a message over first, by its id. */
+  readonly firstHeard: Map<string, TakenCount> = new Map()
   readonly #others = new TestHubs()
   #ids = 0
   readonly random: Random = { fraction: () => 0, id: () => id(`made${++this.#ids}`) }
@@ -54,7 +56,8 @@ export class TestWorld {
     generation: number = 0,
     { deaf = false, build = '', shared = true }: { readonly deaf?: boolean; readonly build?: string; readonly shared?: boolean } = {},
   ): Hub {
-    const { clock, random, locks, sockets } = this
+    const { random, locks, sockets } = this
+    const clock = this.clock.beginning()
     const platform: HubPlatform = {
       clock,
       random,
@@ -92,6 +95,12 @@ export class TestWorld {
     socket.send(welcome(answer))
     await settled()
     return socket
+  }
+
+  /** What the durable store has taken. */
+  taken(): TakenCount {
+    const { memory = '', taken = 0 } = this.disk.stored?.memory.head ?? {}
+    return { memory, taken }
   }
 
   close(): void {
@@ -166,9 +175,10 @@ export class TestTab {
     this.id = tabId
   }
 
-  get hub(): HubApi {
+  get hub(): TestCalls {
     if (!this.#port) throw new Error('the page has no port')
-    return callsOf(this.#port)
+    const heard = this.batches.findLast(({ taken }) => taken)?.taken
+    return pageCalls(this.#port, this.#world.firstHeard, heard ?? { memory: id('nothing'), taken: 0 })
   }
 
   /** Opens a port of its own to a worker. */

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { HubApi, Result, SendAnswer } from '../bridge/contract.ts'
+import type { TakenCount } from '../core/ports.ts'
 import { connectOn, type Connections } from './connect.ts'
 import type { Connection } from './connection.ts'
 import type { ConnectOptions } from './options.ts'
@@ -39,8 +40,9 @@ const never = new Promise<never>(() => {})
 const published = (offset: number, data: unknown = offset) => ({ offset, id: ID, data })
 const cursor = (offset: number) => ({ epoch: ID, offset, id: offset === 0 ? '' : ID })
 const json = (...messages: unknown[]): string => JSON.stringify(messages)
-/** What each `send` to a hub said of having been handed to another one before. */
-const elsewhere = (hub: TestHub): unknown[] => hub.calls.flatMap(([name, , isElsewhere]) => (name === 'send' ? [isElsewhere] : []))
+/** What each `send` to a hub said of what had been heard before the first time, and whether this was another one. */
+const offers = (hub: TestHub): unknown[] =>
+  hub.calls.flatMap(([name, , since, isAgain]) => (name === 'send' ? [[(since as TakenCount).taken, isAgain]] : []))
 
 describe('connect', () => {
   it('[TB8] takes its lock before it attaches, and tells who it is', async () => {
@@ -584,57 +586,81 @@ describe('sending', () => {
     expect(page.hub.said('ping')).toHaveLength(1)
     expect(page.hubs).toHaveLength(1)
     expect(page.hub.taken.map(({ id }) => id)).toEqual([sent.id])
-    expect(elsewhere(page.hub)).toEqual([false, false])
+    expect(offers(page.hub)).toEqual([
+      [0, false],
+      [0, true],
+    ])
   })
 
-  it('[TB12] [HU15] tells another hub than the first that what comes was handed to one before, and of nothing newer', async () => {
+  it('[TB12] [TB23] says with what comes again what had been heard before the first time, and with what is newer what was heard last', async () => {
     const connection = await connected()
     const channel = connection.channel('a')
+    const { memory } = page.hub.mark
     page.hub.answers.send = () => never
     const older = channel.send(1)
     await until(() => page.hub.said('send').length === 1)
     const newer = channel.send(2)
+    await page.hub.deliver({ taken: { memory, taken: 5 } })
     page.prepare = (hub) => {
-      hub.answers.send = (messages, isElsewhere) =>
+      hub.mark = { memory, taken: 7 }
+      hub.answers.send = (messages, _since, isAgain) =>
         Promise.resolve({
           ok: true,
-          value: messages.map(() => (isElsewhere ? { error: { code: 'may-repeat', message: 'stored, maybe' } } : { queued: true })),
+          value: messages.map(() => (isAgain ? { error: { code: 'may-repeat', message: 'stored, maybe' } } : { queued: true })),
         })
     }
     page.kill()
     await expect(older.queued).rejects.toMatchObject({ code: 'may-repeat' })
     await newer.queued
     expect([older.fate, newer.fate]).toEqual(['failed', 'queued'])
-    expect(elsewhere(page.hub)).toEqual([true, false])
+    expect(offers(page.hub)).toEqual([
+      [0, true],
+      [7, false],
+    ])
   })
 
-  it.each([
-    ['a hub in memory did not answer', false, ['2'], 'failed'],
-    ['a hub with a storage did not answer', true, ['1', '2'], 'queued'],
-  ])('[TB12] [I7] hands to the next hub only what is not doubtful, where %s', async (_case, durable, taken, fate) => {
-    const connection = await connected()
-    const channel = connection.channel('a')
-    page.hub.answers.send = () => never
-    await page.hub.deliver({ state: { status: 'connected', pending: 0, durable, shared: true } })
-    const older = channel.send(1)
-    await until(() => page.hub.said('send').length === 1)
-    const newer = channel.send(2)
-    page.kill()
-    await newer.queued
-    expect(page.hub.taken.map((message) => message.json)).toEqual(taken)
-    expect(older.fate).toBe(fate)
-    if (!durable) await expect(older.queued).rejects.toMatchObject({ code: 'may-repeat' })
+  it('[TB23] hands nothing over before it has heard what a store had taken', async () => {
+    page.prepare = (hub) => {
+      hub.answers.attach = () => Promise.resolve({ ok: false, error: { code: 'hub-failed', message: 'not yet' } })
+    }
+    const connection = connect()
+    const sent = connection.channel('a').send(1)
+    await until(() => page.hubs.length > 0 && page.hub.said('attach').length > 0)
+    await settled()
+    page.prepare = () => {}
+    expect([page.hub.said('send'), sent.fate]).toEqual([[], 'sending'])
+    page.clock.pass(10_000)
+    await sent.queued
+    expect(offers(page.hub)).toEqual([[0, false]])
   })
 
-  it('[TB12] [I7] counts what a hub had and did not answer as doubtful when it said meanwhile that it works from memory', async () => {
+  it('[TB23] hands over anew, as for the first time, what names a store that the hub does not have', async () => {
     const connection = await connected()
-    page.hub.answers.send = () => never
-    const message = connection.channel('a').send(1)
-    await until(() => page.hub.said('send').length === 1)
-    await page.hub.deliver({ state: { status: 'connected', pending: 0, durable: false, shared: true } })
-    page.kill()
-    await expect(message.queued).rejects.toMatchObject({ code: 'may-repeat' })
-    expect(page.hub.taken).toEqual([])
+    const taken = { memory: 'N'.repeat(22), taken: 3 }
+    page.hub.answers.send = (messages, since) =>
+      Promise.resolve({ ok: true, value: messages.map(() => (since.memory === taken.memory ? { queued: true } : { taken })) })
+    const [first, second] = [connection.channel('a').send(1), connection.channel('a').send(2)]
+    await Promise.all([first.queued, second.queued])
+    expect(offers(page.hub)).toEqual([
+      [0, false],
+      [3, false],
+    ])
+    expect([first.fate, second.fate]).toEqual(['queued', 'queued'])
+  })
+
+  it('[TB24] says of a message that has taken effect, and whose reply nobody remembers, that the reply is lost', async () => {
+    const connection = await connected()
+    const [lost, silent] = [connection.channel('a').send(1), connection.channel('a').send(2)]
+    await silent.queued
+    await page.hub.deliver({
+      fates: [
+        { id: lost.id, fate: 'applied', isReplyLost: true },
+        { id: silent.id, fate: 'applied' },
+      ],
+    })
+    await expect(lost.applied).rejects.toMatchObject({ code: 'reply-lost' })
+    expect(await silent.applied).toBeUndefined()
+    expect([lost.fate, silent.fate]).toEqual(['applied', 'applied'])
   })
 
   it('[TB13] tells every end of a message once and in order', async () => {
@@ -724,14 +750,24 @@ describe('sending', () => {
     await expect(left.applied).rejects.toMatchObject({ code: 'not-found' })
   })
 
+  it('[TB12] hands a parked message that is tried again to the next hub, when the first did not answer', async () => {
+    const connection = await connected()
+    page.hub.answers.send = () => never
+    const again = connection.outbox.retry(ID)
+    await until(() => page.hub.said('send').length === 1)
+    page.kill()
+    await again.queued
+    expect([page.hub.said('send'), offers(page.hub)]).toEqual([[[{ id: again.id, retryOf: ID }]], [[0, true]]])
+  })
+
   it('[TB13] follows a message that is sent again', async () => {
     const connection = await connected()
     const again = connection.outbox.retry(ID)
     await again.queued
-    expect(page.hub.calls.at(-1)).toEqual(['retry', ID, again.id])
+    expect(page.hub.said('send').at(-1)).toEqual([{ id: again.id, retryOf: ID }])
     await page.hub.deliver({ fates: [{ id: again.id, fate: 'applied' }] })
     await again.applied
-    page.hub.answers.retry = () => Promise.resolve({ ok: false, error: { code: 'not-found', message: 'x' } })
+    page.hub.answers.send = () => Promise.resolve({ ok: true, value: [{ error: { code: 'not-found', message: 'x' } }] })
     await expect(connection.outbox.retry(ID).queued).rejects.toMatchObject({ code: 'not-found' })
     page.kill()
     await until(() => page.hubs.length === 2 && page.hub.said('attach').length === 1)

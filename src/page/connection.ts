@@ -151,7 +151,7 @@ export function createConnection(
       else end(error)
     },
   })
-  const sender = createSender(link, platform, settings.outbox, () => isStateNew && !state.current.durable)
+  const sender = createSender(link, platform, settings.outbox)
   const subscriptions = createSubscriptions(link, report)
 
   function take(batch: Delivery): null {
@@ -163,10 +163,10 @@ export function createConnection(
     // After the messages: who sees `connected` has them.
     if (next && !over.signal.aborted) {
       isStateNew = true
-      if (!next.durable) sender.doubt()
       state.set(next)
     }
     signOuts = batch.signOuts ?? signOuts
+    if (batch.taken) sender.heard(batch.taken)
     if (batch.signedOut) left(false)
     if (storageLost) events.storageLost.emit(storageLost)
     for (const restart of restarts) events.outboxRestarted.emit(restart)

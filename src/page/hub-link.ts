@@ -3,7 +3,6 @@ import { holdLock, newestHub, whenFree, type HeldLock } from '../bridge/liveness
 import { tabLockName, type Rung } from '../bridge/lock-names.ts'
 import { openHubPort, type HubAnswer, type HubPort } from '../bridge/tab-end.ts'
 import { HoldfastError } from '../protocol/errors.ts'
-import type { Id } from '../protocol/messages.ts'
 import type { ChosenHub, HubChoice } from './hub-choice.ts'
 import type { LinkOwner } from './link-owner.ts'
 import { NO_HUB } from './no-hub.ts'
@@ -30,12 +29,10 @@ export interface HubLink {
   /** Begins, or begins again after a refusal. */
   start(): void
   isAttached(): boolean
-  /** The hub that this tab was attached to last: another one after each start of a worker. */
-  instance(): Id
   /** Calls the hub. Never rejects; resolves when it is also known whether a hub that gave no answer goes on. */
   call<Name extends keyof HubApi>(name: Name, ...args: Parameters<HubApi[Name]>): Promise<HubAnswer<Name>>
   /** Calls the hub as soon as there is one. Rejects with a HoldfastError: what the hub answered, `hub-failed` when it died meanwhile, or what the link was closed with. */
-  ask<Name extends 'cancel' | 'retry' | 'discard' | 'signOut'>(name: Name, ...args: Parameters<HubApi[Name]>): Promise<HubValue<Name>>
+  ask<Name extends 'cancel' | 'discard' | 'signOut'>(name: Name, ...args: Parameters<HubApi[Name]>): Promise<HubValue<Name>>
   /** Finds out whether the hub still answers. */
   check(): Promise<void>
   /** The page will stand still until {@link HubLink.attachAgain}. A hub that runs in it ends, so that another tab can have it. */
@@ -255,7 +252,6 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
       void stayAttached()
     },
     isAttached: () => !!hub,
-    instance: () => instance,
     call,
     async ask<Name extends keyof HubApi>(name: Name, ...args: Parameters<HubApi[Name]>) {
       await attached()

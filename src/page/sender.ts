@@ -1,5 +1,5 @@
-import type { Delivery, SendAnswer } from '../bridge/contract.ts'
-import type { NewMessage } from '../core/ports.ts'
+import type { Delivery, HandedMessage, SendAnswer } from '../bridge/contract.ts'
+import type { NewMessage, TakenCount } from '../core/ports.ts'
 import type { OutboxSettings } from '../core/settings.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
@@ -12,9 +12,6 @@ import { createSending, type Sending, type SentMessage } from './sent-message.ts
 
 /** Most messages in one call; the rest follows in the next. */
 const MAX_GROUP = 1_000
-
-/** Of a group that a hub in memory had, and did not answer before it died or was replaced. */
-const NOBODY_KNOWS = { ok: false, error: { code: 'may-repeat', message: 'the hub that had the message did not answer' } } as const
 
 /** What the hub tells of one message. */
 type FateNews = NonNullable<Delivery['fates']>[number]
@@ -30,29 +27,26 @@ export interface Sender {
   unsettled(): readonly Id[]
   /** The hub tells fates. */
   told(fates: readonly FateNews[]): void
-  /** The hub says that it works from memory. It takes nothing before this is answered. */
-  doubt(): void
+  /** The hub tells what its store has taken so far. Nothing is handed over before that was told once. */
+  heard(taken: TakenCount): void
   /** Nothing more will be sent or learnt. */
   close(error: HoldfastError): void
 }
 
 /**
  * Hands messages to the hub's outbox in order: one call at a time, while the next group gathers. A group without an answer is handed over again, under the
- * same ids and before anything newer, to the same hub or the next, which is told so; one that has it already says so. Messages with `durable: false` are worth nothing
- * later: those of one microtask leave in one call, or none of them.
- * @param isInMemory whether the hub has said that it works from memory: nobody can ask the next one what became of a group that it did not answer
+ * same ids and before anything newer, to the same hub or the next, which is told so, and what had been heard before the first time: by that it knows whether it remembers
+ * enough to tell. Messages with `durable: false` are worth nothing later: those of one microtask leave in one call, or none of them.
  */
-export function createSender(
-  link: HubLink,
-  { clock, newId, report }: Platform,
-  { maxMessages, maxBytes }: OutboxSettings,
-  isInMemory: () => boolean,
-): Sender {
-  let waiting: NewMessage[] = []
-  let handed: NewMessage[] = []
-  /** The hub that was asked first to take them. */
-  let handedTo: Id = ''
-  let isDoubtful = false
+export function createSender(link: HubLink, { newId, report }: Platform, { maxMessages, maxBytes }: OutboxSettings): Sender {
+  let waiting: HandedMessage[] = []
+  let handed: HandedMessage[] = []
+  /** The newest count that a hub has told. */
+  let heard: TakenCount | null = null
+  /** The same when those that are handed over were so for the first time. */
+  let since: TakenCount = { memory: '', taken: 0 }
+  /** They may have been taken before: a hub did not answer. */
+  let isAgain = false
   /** JSON text of both. */
   let units = 0
   let passing: (readonly [NewMessage, Sending])[] = []
@@ -69,29 +63,35 @@ export function createSender(
 
   async function handOver(): Promise<void> {
     isFlushing = true
-    while (link.isAttached()) {
+    while (link.isAttached() && heard) {
       if (!handed.length) {
         handed = waiting.splice(0, MAX_GROUP)
-        handedTo = link.instance()
-        isDoubtful = false
+        since = heard
+        isAgain = false
       }
       if (!handed.length) break
-      const isElsewhere = link.instance() !== handedTo
-      isDoubtful ||= !isElsewhere && isInMemory()
-      const answer = isElsewhere && isDoubtful ? NOBODY_KNOWS : await link.call('send', handed, isElsewhere)
-      if (!answer.ok && isUnanswered(answer.error)) continue
+      const answer = await link.call('send', handed, since, isAgain)
+      if (!answer.ok && isUnanswered(answer.error)) {
+        isAgain = true
+        continue
+      }
+      const [first] = answer.ok ? answer.value : []
+      if (first && 'taken' in first) {
+        since = heard = first.taken
+        continue
+      }
       const group = handed
       handed = []
-      group.forEach(({ id, json }, at) => {
-        units -= json.length
-        settle(id, answer.ok ? answer.value[at] : answer)
+      group.forEach((message, at) => {
+        units -= unitsOf(message)
+        settle(message.id, answer.ok ? answer.value[at] : answer)
       })
     }
     isFlushing = false
   }
 
   function settle(id: Id, answer: SendAnswer | undefined): void {
-    if (!answer) return
+    if (!answer || 'taken' in answer) return
     if ('ended' in answer) return told([answer.ended])
     if ('queued' in answer) return open.get(id)?.told('queued')
     open.get(id)?.failed(HoldfastError.from(answer.error))
@@ -101,7 +101,7 @@ export function createSender(
   function told(fates: readonly FateNews[]): void {
     for (const news of fates) {
       const { id, fate } = news
-      if (fate === 'applied') open.get(id)?.told(fate, null, news.replyJson && JSON.parse(news.replyJson))
+      if (fate === 'applied') open.get(id)?.told(fate, news.isReplyLost ? replyLost() : null, news.replyJson && JSON.parse(news.replyJson))
       else open.get(id)?.told(fate, fate === 'sent' ? null : fateError(news))
       if (fate !== 'sent') open.delete(id)
     }
@@ -127,7 +127,7 @@ export function createSender(
       await link.ask('cancel', id)
       return told([{ id, fate: 'cancelled' }])
     }
-    for (const { json } of waiting.splice(at, 1)) units -= json.length
+    for (const message of waiting.splice(at, 1)) units -= unitsOf(message)
     open.get(id)?.failed(fateError({ fate: 'cancelled' }), 'cancelled')
     open.delete(id)
   }
@@ -137,42 +137,43 @@ export function createSender(
     return createSending(id, () => cancel(id), report)
   }
 
+  /** Puts a durable message behind those that wait. */
+  function line(message: HandedMessage, sending: Sending): void {
+    if (over) sending.failed(over)
+    else if (waiting.length + handed.length >= maxMessages || units + unitsOf(message) > maxBytes) {
+      sending.failed(new HoldfastError('outbox-full', 'More waits for the hub than the outbox may hold.'))
+    } else {
+      units += unitsOf(message)
+      open.set(message.id, sending)
+      waiting.push(message)
+      queueMicrotask(() => void flush())
+    }
+  }
+
   return {
     send<Reply>(channel: string, data: unknown, { durable = true }: SendOptions = {}) {
       const json = jsonText(data)
       const sending = make()
       const { id } = sending.message
-      const message = { id, channel, json, atMs: clock.nowMs() }
-      if (over) sending.failed(over)
-      else if (durable && (waiting.length + handed.length >= maxMessages || units + json.length > maxBytes)) {
-        sending.failed(new HoldfastError('outbox-full', 'More waits for the hub than the outbox may hold.'))
-      } else if (durable) {
-        units += json.length
-        open.set(id, sending)
-        waiting.push(message)
-        queueMicrotask(() => void flush())
-      } else if (passing.push([message, sending]) === 1) queueMicrotask(() => void flushPassing())
+      const message = { id, channel, json }
+      if (durable) line(message, sending)
+      else if (over) sending.failed(over)
+      else if (passing.push([message, sending]) === 1) queueMicrotask(() => void flushPassing())
       return sending.message as SentMessage<Reply>
     },
     cancel,
     retry(parked) {
       const sending = make()
-      const { id } = sending.message
-      // Before the call: its fate may overtake the answer.
-      open.set(id, sending)
-      link.ask('retry', parked, id).then(
-        () => sending.told('queued'),
-        (error: Error) => {
-          open.delete(id)
-          sending.failed(error)
-        },
-      )
+      line({ id: sending.message.id, retryOf: parked }, sending)
       return sending.message
     },
     flush,
     unsettled: () => [...open].filter(([, { message }]) => message.fate !== 'sending').map(([id]) => id),
     told,
-    doubt: () => void (isDoubtful ||= link.instance() === handedTo),
+    heard(taken) {
+      heard = taken
+      void flush()
+    },
     close(error) {
       over = error
       for (const sending of open.values()) {
@@ -184,6 +185,15 @@ export function createSender(
       waiting = handed = []
     },
   }
+}
+
+/** JSON text of a message, in UTF-16 units. */
+function unitsOf(message: HandedMessage): number {
+  return 'json' in message ? message.json.length : 0
+}
+
+function replyLost(): HoldfastError {
+  return new HoldfastError('reply-lost', 'The message has taken effect; its reply is no longer known.')
 }
 
 /** Why a message was not applied. */

@@ -16,7 +16,7 @@ export interface SentMessage<Reply = unknown> {
   readonly queued: Promise<void>
   /**
    * Fulfilled with the server's reply when the message has taken effect. Rejected with `rejected`, `forbidden`, `may-repeat`, `expired`, `cancelled`, or with `closed`
-   * when this tab closed the connection before it knew. With `durable: false` nobody answers: rejected with `not-found`.
+   * when this tab closed the connection before it knew. Rejected with `reply-lost` when it has taken effect and nobody remembers the reply any more. With `durable: false` nobody answers: rejected with `not-found`.
    */
   readonly applied: Promise<Reply>
   /** Calls `listener` after every change of `fate`. Returns how to stop. Needs no `this`. */

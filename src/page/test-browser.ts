@@ -70,7 +70,7 @@ export class TestBrowser {
       },
       ping: async () => ({ ok: true, value: { instance } }),
       send: async (messages) => {
-        worker.taken.push(...messages.map(({ json }) => json))
+        worker.taken.push(...messages.map((message) => ('json' in message ? message.json : '')))
         return { ok: true, value: messages.map((): SendAnswer => ({ queued: true })) }
       },
     }
@@ -82,7 +82,10 @@ export class TestBrowser {
     })
     listenForPorts(page.openBroadcast, name, instance, (port) => {
       // A thread that hangs does not even open its end.
-      if (worker.isAlive && !worker.isFrozen) serveTab(port, api, { clock: this.clock })
+      if (!worker.isAlive || worker.isFrozen) return
+      const { tab } = serveTab(port, api, { clock: this.clock })
+      // In another turn: only who has attached hands anything over.
+      queueMicrotask(() => void tab.deliver({ taken: { memory: 'M'.repeat(22), taken: 0 } }))
     })
     return {
       addEventListener: () => {},

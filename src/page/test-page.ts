@@ -1,11 +1,11 @@
-import type { AttachRequest, Delivery, HubApi, Result, SendAnswer } from '../bridge/contract.ts'
+import type { AttachRequest, Delivery, HandedMessage, HubApi, Result, SendAnswer } from '../bridge/contract.ts'
 import type { OpenBroadcast } from '../bridge/broadcast-port.ts'
 import { serveTab, type RemoteTab } from '../bridge/hub-end.ts'
 import { holdLock } from '../bridge/liveness.ts'
 import { hubLockName, parseHubName } from '../bridge/lock-names.ts'
 import { createTestBroadcasts } from '../bridge/test-broadcasts.ts'
 import { TestLocks } from '../bridge/test-locks.ts'
-import type { Clock, NewMessage } from '../core/ports.ts'
+import type { Clock, TakenCount } from '../core/ports.ts'
 import type { ElectedWorker, HubWorker, PageEvent, Platform } from './platform.ts'
 
 const ok: Result<null> = { ok: true, value: null }
@@ -68,7 +68,9 @@ export async function settled(): Promise<void> {
 /** A hub that keeps what it is told. Tests put functions of their own in `answers`. */
 export class TestHub {
   readonly calls: (readonly [name: keyof HubApi, ...args: unknown[]])[] = []
-  readonly taken: NewMessage[] = []
+  readonly taken: (HandedMessage & { readonly json?: string })[] = []
+  /** What its store has taken, as it tells tabs that attach. */
+  mark: TakenCount = { memory: 'M'.repeat(22), taken: 0 }
   answers: Partial<HubApi> = {}
   instance: string
   isDead = false
@@ -90,7 +92,9 @@ export class TestHub {
           const answer = (this.answers[method] ?? this.#defaults[method] ?? (() => Promise.resolve(ok))) as (
             ...args: unknown[]
           ) => Promise<unknown>
-          return answer(...args)
+          const given = answer(...args)
+          if (method === 'attach') void given.then((result) => void ((result as Result<unknown>).ok && this.deliver({ taken: this.mark })))
+          return given
         },
     })
     const served = serveTab(port, api, { clock })

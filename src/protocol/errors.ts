@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'expired'
   | 'cancelled'
   | 'may-repeat'
+  | 'reply-lost'
   | 'unauthenticated'
   | 'forbidden'
   | 'limit'

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import type { Clock, OpenSocket, Random } from '../core/ports.ts'
+import type { SteadyClock, OpenSocket, Random } from '../core/ports.ts'
 import { createRuntime, type Runtime } from '../core/runtime.ts'
 import { DEFAULT_OUTBOX, DEFAULT_RECONNECT } from '../core/settings.ts'
 import { createMemoryStore } from '../storage/memory-store.ts'
@@ -13,8 +13,9 @@ import { createLiveServer } from './index.ts'
 const CLIENTS = 1_000
 const SLICE_MS = 100
 
-const clock: Clock = {
+const clock: SteadyClock = {
   nowMs: () => Date.now(),
+  steadyMs: () => Date.now(),
   setTimer(delayMs, run) {
     const timer = setTimeout(run, delayMs)
     return () => clearTimeout(timer)

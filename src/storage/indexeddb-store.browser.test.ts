@@ -12,7 +12,7 @@ import {
   type StoreWorld,
 } from './store-contract.ts'
 import { registerStoreModel } from './store-model.ts'
-import { MAX_FATE_UNITS } from './stored-outbox.ts'
+import { MAX_FATE_UNITS } from './fate-memory.ts'
 
 /** Chromium's way to a small quota; not in the types of TypeScript yet. */
 interface StorageBuckets {

@@ -1,8 +1,9 @@
-import type { CachedChannel, Clock, OutboxLimits, Random, Store, StoredState } from '../core/ports.ts'
+import type { CachedChannel, OutboxLimits, Random, SteadyClock, Store, StoredState } from '../core/ports.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
 import { CACHE_STORES, deleteCachedChannels, readCache, writeCacheChanges } from './cache-transactions.ts'
 import { asStorageError, createConnection, isConnectionFailure, type Work } from './connection.ts'
+import { reaches, takenBy } from './fate-memory.ts'
 import { outboxMethods, type Commit } from './outbox-methods.ts'
 import { OUTBOX_STORES, rereadOutbox, storesOf, takeLease, writeChange, writeSignedOut, type Ownership } from './outbox-transactions.ts'
 import { SCHEMA_STEPS, type RunRow, type SchemaStep, type StoreName } from './schema.ts'
@@ -12,7 +13,7 @@ import { applyChange, countWaiting, parkedByAge, signedOut, type StoredOutbox } 
 export interface IndexedDbStoreOptions {
   /** Name of the database: `holdfast:` and the scope. */
   readonly name: string
-  readonly clock: Clock
+  readonly clock: SteadyClock
   readonly random: Random
   readonly limits: OutboxLimits
   /** `relaxed` survives crashes of tab and browser, `strict` power loss too. */
@@ -116,10 +117,9 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
     inOrder(() =>
       withReconnection(async () => {
         const held = whileOpen()
-        const nowMs = clock.nowMs()
-        const change = plan(held.stored, nowMs)
-        await transact(storesOf(change), (tx) => writeChange(tx, held.own, held.stored, change, nowMs))
-        applyChange(held.stored, change, nowMs)
+        const change = plan(held.stored, clock.steadyMs())
+        await transact(storesOf(change), (tx) => writeChange(tx, held.own, held.stored, change))
+        applyChange(held.stored, change)
         return change.result
       }, reconnect),
     )
@@ -165,6 +165,8 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
     ...outboxMethods(commit, limits),
     durable: true,
     open: () => inOrder(() => withReconnection(openAndRead, async () => {})),
+    taken: () => takenBy(whileOpen().stored.memory),
+    reaches: (since) => reaches(whileOpen().stored.memory, since),
     saveCache: (changes) => write(CACHE_STORES, (tx) => writeCacheChanges(tx, changes)),
     dropCache: (channels) => write(CACHE_STORES, async (tx) => deleteCachedChannels(tx, channels)),
     signOut,

@@ -1,6 +1,7 @@
-import type { CachedChannel, Clock, OutboxLimits, Random, Store } from '../core/ports.ts'
+import type { CachedChannel, OutboxLimits, Random, SteadyClock, Store } from '../core/ports.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import { changeCachedChannel, isWhole } from './cached-channel.ts'
+import { reaches, takenBy } from './fate-memory.ts'
 import { outboxMethods, type Commit } from './outbox-methods.ts'
 import { applyChange, countWaiting, emptyStoredOutbox, parkedByAge, signedOut, type StoredOutbox } from './stored-outbox.ts'
 
@@ -19,7 +20,7 @@ export function emptyMemoryContents(): MemoryContents {
 
 /** What a memory store needs. */
 export interface MemoryStoreOptions {
-  readonly clock: Clock
+  readonly clock: SteadyClock
   readonly random: Random
   readonly limits: OutboxLimits
   /** Where to keep everything; a store made on what an earlier one left stands for a restarted worker. */
@@ -38,11 +39,14 @@ export function createMemoryStore({ clock, random, limits, contents = emptyMemor
     throw new HoldfastError('storage-failed', 'Another hub has taken over this outbox.')
   }
 
+  function known(): StoredOutbox {
+    return (contents.stored ??= emptyStoredOutbox(random.id()))
+  }
+
   const commit: Commit = async (plan) => {
     const stored = held()
-    const nowMs = clock.nowMs()
-    const change = plan(stored, nowMs)
-    applyChange(stored, change, nowMs)
+    const change = plan(stored, clock.steadyMs())
+    applyChange(stored, change)
     return change.result
   }
 
@@ -50,22 +54,24 @@ export function createMemoryStore({ clock, random, limits, contents = emptyMemor
     ...outboxMethods(commit, limits),
     durable: false,
     async open() {
-      contents.stored ??= emptyStoredOutbox(random.id())
+      const stored = known()
       lease = ++contents.lease
       // A change between two others may have failed.
       for (const { channel, cursor, messages } of contents.channels.values())
         if (!isWhole(messages, cursor.offset)) contents.channels.delete(channel)
-      const { session, sendOnly, outbox } = contents.stored
+      const { session, sendOnly, outbox } = stored
       return {
         session,
         sendOnly,
         outbox,
-        parked: parkedByAge(contents.stored),
+        parked: parkedByAge(stored),
         channels: [...contents.channels.values()],
         signOuts: contents.signOuts,
         corrupt: false,
       }
     },
+    taken: () => takenBy(known().memory),
+    reaches: (since) => reaches(known().memory, since),
     async saveCache(changes) {
       held()
       for (const change of changes)

@@ -14,13 +14,17 @@ import {
 import type { Fate, NewMessage, OutboxLimits, OutboxState, Store } from '../core/ports.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
-import { fateOf, FATES_KEPT_MS, type OutboxChange, type StoredOutbox } from './stored-outbox.ts'
+import { FATES_KEPT_MS, planRecording, reaches, rememberedFates } from './fate-memory.ts'
+import type { OutboxChange, StoredOutbox } from './stored-outbox.ts'
 
-/** How a store carries out a planned change: all of it, or an error and none of it. */
+/** How a store carries out a change, planned at a moment of its steady clock: all of it, or an error and none of it. */
 export type Commit = <T>(plan: (stored: StoredOutbox, nowMs: number) => OutboxChange<T>) => Promise<T>
 
 /** The methods of the `Store` port that all stores share. */
-export type OutboxMethods = Omit<Store, 'durable' | 'open' | 'saveCache' | 'dropCache' | 'signOut' | 'onLost' | 'onFenced' | 'close'>
+export type OutboxMethods = Omit<
+  Store,
+  'durable' | 'open' | 'taken' | 'reaches' | 'saveCache' | 'dropCache' | 'signOut' | 'onLost' | 'onFenced' | 'close'
+>
 
 /**
  * Builds the outbox half of the `Store` port on top of one store's way to commit. Each method plans what it changes, without doing it: the rules of the core,
@@ -35,19 +39,22 @@ export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMetho
     /** Throws `outbox-full` when the messages do not fit together with what is queued and parked. */
     append: (messages, sent) =>
       commit((stored, nowMs) => {
+        const { memory } = stored
+        const isOver = endedAmong(stored, messages)
         const fresh = new Map<Id, NewMessage>()
         for (const message of messages) {
           const { id } = message
-          if (!fresh.has(id) && !stored.numbers.has(id) && !fateOf(stored, id, nowMs)) fresh.set(id, message)
+          if (!fresh.has(id) && !stored.numbers.has(id) && !isOver(message)) fresh.set(id, message)
         }
         refuseOverLimits(stored, [...fresh.values()], limits)
-        const outbox = fresh.size > 0 ? appendMessages(stored.outbox, [...fresh.values()], sent) : stored.outbox
+        const outbox = fresh.size > 0 ? appendMessages(stored.outbox, [...fresh.values()], sent, nowMs) : stored.outbox
         const added = new Map(outbox.entries.slice(stored.outbox.entries.length).map((entry) => [entry.id, entry]))
         const entries = messages.map(({ id }) => {
-          if (fateOf(stored, id, nowMs)) return null
-          return added.get(id) ?? entryAt(outbox, stored.numbers.get(id) ?? 0) ?? null
+          const entry = added.get(id) ?? entryAt(outbox, stored.numbers.get(id) ?? 0)
+          return entry && !entry.skip && !memory.fates.has(id) ? entry : null
         })
-        return { outbox, result: { client: outbox.client, entries } }
+        const head = { ...memory.head, taken: memory.head.taken + fresh.size }
+        return { outbox, result: { client: outbox.client, entries }, ...(fresh.size > 0 ? { head } : {}) }
       }),
 
     raiseSentThrough: (n) => commit(({ outbox }) => ({ outbox: raised(outbox, n), result: undefined })),
@@ -59,7 +66,7 @@ export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMetho
         return {
           outbox: buryNumbers(stored.outbox, rewritten, why),
           rewritten,
-          fates: newFates(
+          ...recorded(
             stored,
             entries.map((entry) => buriedFate(entry, why)),
             nowMs,
@@ -75,9 +82,9 @@ export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMetho
         const { outbox } = stored
         if (through > outbox.acked && idAt(outbox, through) !== id)
           throw new HoldfastError('storage-failed', 'The ack is for another message than the stored one.')
-        const learnt = newFates(stored, fates, nowMs)
+        const learnt = newFates(stored, fates)
         const parked = learnt.flatMap((fate) => rejectedCopy(fate, (held) => entryAt(outbox, stored.numbers.get(held) ?? 0)) ?? [])
-        return { outbox: settleThrough(outbox, through, id), fates: learnt, parked, result: undefined }
+        return { outbox: settleThrough(outbox, through, id), ...recorded(stored, learnt, nowMs), parked, result: undefined }
       }),
 
     recalled: (client, asked, fates, hold) =>
@@ -86,26 +93,45 @@ export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMetho
         const changed = outbox.entries.filter((entry) => entryAt(stored.outbox, entry.n) !== entry)
         const told = new Map(fates.map((fate) => [fate.id, fate]))
         const learnt = changed.filter((entry) => entry.skip).map(({ id }) => told.get(id) ?? mayRepeatFate(id))
-        return { outbox, rewritten: changed.map((entry) => entry.n), fates: newFates(stored, learnt, nowMs), parked, result: outbox }
+        return { outbox, rewritten: changed.map((entry) => entry.n), ...recorded(stored, learnt, nowMs), parked, result: outbox }
       }),
 
     /** What the earlier client id was given to send with is worth nothing to the new one. */
     restart: (newClient, ask) =>
-      commit(({ outbox }) => {
+      commit(({ outbox, memory: { head } }) => {
         if (outbox.client === newClient) return { result: outbox }
         const after = restartOutbox(outbox, newClient, ask)
-        return { sendOnly: null, outbox: after, result: after }
+        // Counts that were told by what has been forgotten mean nothing any more.
+        return { sendOnly: null, outbox: after, result: after, ...(ask === 'all' ? { head: { ...head, memory: newClient } } : {}) }
       }),
 
     unpark: (id) => commit(() => ({ unparked: id, result: undefined })),
-    fatesOf: (ids) => commit((stored, nowMs) => ({ result: ids.flatMap((id) => fateOf(stored, id, nowMs) ?? []) })),
+    fatesOf: (ids) =>
+      commit(({ memory }) => {
+        const found = rememberedFates(memory, ids)
+        return { result: ids.flatMap((id) => found.get(id) ?? []) }
+      }),
     appliedSince: (sinceMs) =>
-      commit((stored, nowMs) => {
+      commit(({ memory }, nowMs) => {
         const fromMs = Math.max(sinceMs, nowMs - FATES_KEPT_MS + 1)
-        const applied = [...stored.fates.values()].filter(({ fate, atMs }) => fate.fate === 'applied' && atMs >= fromMs)
-        return { result: applied.map(({ fate }) => fate.id) }
+        const recent = memory.rows.filter(({ atMs }) => atMs >= fromMs).flatMap(({ fates }) => fates)
+        return { result: recent.filter(({ fate }) => fate === 'applied').map(({ id }) => id) }
       }),
   }
+}
+
+/** Which of the messages are not to be stored: they have ended, or were handed over before and may have, for all this memory knows. */
+function endedAmong({ numbers, memory }: StoredOutbox, messages: readonly NewMessage[]): (message: NewMessage) => boolean {
+  const again = messages.filter(({ id, since }) => since && !numbers.has(id))
+  const doubtful = again.filter(({ since }) => since && !reaches(memory, since))
+  const countOf = ({ since }: NewMessage): number => (since?.memory === memory.head.memory ? since.taken : -1)
+  const known = rememberedFates(
+    memory,
+    again.map(({ id }) => id),
+    again.reduce((least, message) => Math.min(least, countOf(message)), Infinity),
+  )
+  const ended = new Set([...known.keys(), ...doubtful.map(({ id }) => id)])
+  return ({ id }) => memory.fates.has(id) || ended.has(id)
 }
 
 /** A number that was never given out cannot have been sent. */
@@ -122,6 +148,11 @@ function refuseOverLimits(stored: StoredOutbox, messages: readonly NewMessage[],
 }
 
 /** Those fates that are news: what was recorded once stands. */
-function newFates(stored: StoredOutbox, fates: readonly Fate[], nowMs: number): Fate[] {
-  return fates.filter((fate) => !fateOf(stored, fate.id, nowMs))
+function newFates({ memory }: StoredOutbox, fates: readonly Fate[]): Fate[] {
+  return fates.filter(({ id }) => !memory.fates.has(id))
+}
+
+function recorded(stored: StoredOutbox, fates: readonly Fate[], nowMs: number): Pick<OutboxChange<unknown>, 'recording'> {
+  const learnt = newFates(stored, fates)
+  return learnt.length > 0 ? { recording: planRecording(stored.memory, learnt, nowMs) } : {}
 }

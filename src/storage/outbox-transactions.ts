@@ -4,11 +4,12 @@ import type { Id } from '../protocol/messages.ts'
 import type { Writes } from './connection.ts'
 import { readOutbox, type FoundRows } from './read-outbox.ts'
 import { MAX_RECORD_MESSAGES, SCHEMA_VERSION, type StoreName, type WriteTransaction } from './schema.ts'
-import { addedEntries, FATES_KEPT_MS, type OutboxChange, type StoredOutbox } from './stored-outbox.ts'
+import type { MemoryHead, Recording } from './fate-memory.ts'
+import { addedEntries, type OutboxChange, type StoredOutbox } from './stored-outbox.ts'
 import { isRunRow } from './stored-rows.ts'
 
 /** The stores that hold the outbox and what belongs to it. */
-export const OUTBOX_STORES: readonly StoreName[] = ['run', 'session', 'outbox', 'fates', 'parked']
+export const OUTBOX_STORES: readonly StoreName[] = ['run', 'session', 'outbox', 'fates', 'ended', 'parked']
 
 /** Whose writes count: which database it was, the owner's number in it, and after how many sign-outs. */
 export interface Ownership {
@@ -19,18 +20,19 @@ export interface Ownership {
 
 /** Reads everything but the cache. Throws `storage-newer` for rows of a newer schema: they are not ours to repair. */
 async function findRows(tx: WriteTransaction): Promise<FoundRows> {
-  const [run, session, sendOnly, outbox, fates, parked] = await Promise.all([
+  const [run, session, sendOnly, outbox, fates, ended, parked] = await Promise.all([
     tx.objectStore('run').get('run'),
     tx.objectStore('session').get('session'),
     tx.objectStore('session').get('sendOnly'),
     tx.objectStore('outbox').getAll(),
     tx.objectStore('fates').getAll(),
+    tx.objectStore('ended').getAll(),
     tx.objectStore('parked').getAll(),
   ])
   if (typeof run?.schema === 'number' && run.schema > SCHEMA_VERSION) {
     throw new HoldfastError('storage-newer', 'The database was written by a newer version of the app.')
   }
-  return { run, session, sendOnly, outbox, fates, parked }
+  return { run, session, sendOnly, outbox, fates, ended, parked }
 }
 
 /** Reads the outbox again after a reconnection; the caller has seen that it is still the owner. */
@@ -59,32 +61,33 @@ export async function takeLease(
     ? { store: found.run.store, lease: found.run.lease + 1, signOuts: found.run.signOuts ?? 0 }
     : { store: random.id(), lease: 1, signOuts: 0 }
   const repair = corrupt ? rewriteAll(tx, stored) : []
-  return { stored, corrupt, own, writes: [...repair, putRun(tx, own, stored.outbox)] }
+  return { stored, corrupt, own, writes: [...repair, putRun(tx, own, stored.outbox, stored.memory.head)] }
 }
 
 /** Replaces everything of the outbox by what is left after a sign-out. */
 export function writeSignedOut(tx: WriteTransaction, own: Ownership, left: StoredOutbox): Writes {
-  return [...rewriteAll(tx, left), putRun(tx, { ...own, signOuts: own.signOuts + 1 }, left.outbox)]
+  return [...rewriteAll(tx, left), putRun(tx, { ...own, signOuts: own.signOuts + 1 }, left.outbox, left.memory.head)]
 }
 
-function rewriteAll(tx: WriteTransaction, { session, sendOnly, outbox, fates, parked }: StoredOutbox): Writes {
-  const recorded = [...fates.values()]
+function rewriteAll(tx: WriteTransaction, { session, sendOnly, outbox, memory, parked }: StoredOutbox): Writes {
   return [
     ...OUTBOX_STORES.map((name) => tx.objectStore(name).clear()),
     ...(session ? [tx.objectStore('session').put(session, 'session')] : []),
     ...(sendOnly ? [tx.objectStore('session').put(sendOnly, 'sendOnly')] : []),
     ...putEntries(tx, outbox.entries),
-    ...recorded.map(({ fate, atMs }) => tx.objectStore('fates').put({ atMs, fates: [fate] }, [atMs, fate.id])),
+    ...memory.rows.map((row) => tx.objectStore('fates').put(row, row.row)),
+    ...memory.ended.map((row) => tx.objectStore('ended').put(row, row.row)),
     ...[...parked.values()].map((message) => tx.objectStore('parked').put(message, message.id)),
   ]
 }
 
 /** The stores that {@link writeChange} needs for a change; the fewer there are, the cheaper the transaction. */
-export function storesOf({ outbox, fates, parked, unparked, session, sendOnly }: OutboxChange<unknown>): StoreName[] {
+export function storesOf({ outbox, recording, parked, unparked, session, sendOnly }: OutboxChange<unknown>): StoreName[] {
   return [
     'run',
     ...(outbox ? (['outbox'] as const) : []),
-    ...(fates?.length ? (['fates'] as const) : []),
+    ...(recording ? (['fates'] as const) : []),
+    ...(recording?.packing ? (['ended'] as const) : []),
     ...(parked?.length || unparked !== undefined ? (['parked'] as const) : []),
     ...(session || sendOnly !== undefined ? (['session'] as const) : []),
   ]
@@ -94,23 +97,18 @@ export function storesOf({ outbox, fates, parked, unparked, session, sendOnly }:
 export async function writeChange(
   tx: WriteTransaction,
   own: Ownership,
-  { outbox: before, fatesFromMs }: StoredOutbox,
+  { outbox: before, memory }: StoredOutbox,
   change: OutboxChange<unknown>,
-  nowMs: number,
 ): Promise<Writes> {
-  const { outbox, rewritten = [], fates = [], parked = [], unparked, session, sendOnly } = change
+  const { outbox = before, rewritten = [], head = memory.head, recording, parked = [], unparked, session, sendOnly } = change
   // Reads come first: a write that nobody waits for yet must not fail unobserved.
   const keys = rewritten.length > 0 ? await tx.objectStore('outbox').getAllKeys() : []
   const writes: Promise<unknown>[] = []
-  if (outbox && outbox !== before)
-    writes.push(...writeOutbox(tx, before, outbox), ...rewriteRecords(tx, outbox, rewritten, keys), putRun(tx, own, outbox))
-  const [first] = fates
-  if (first) {
-    const store = tx.objectStore('fates')
-    writes.push(
-      store.delete(IDBKeyRange.upperBound([Math.max(nowMs - FATES_KEPT_MS + 1, fatesFromMs)], true)),
-      store.put({ atMs: nowMs, fates }, [nowMs, first.id]),
-    )
+  if (outbox !== before) writes.push(...writeOutbox(tx, before, outbox), ...rewriteRecords(tx, outbox, rewritten, keys))
+  if (recording) writes.push(...writeRecording(tx, recording))
+  if (outbox !== before || change.head || recording?.packing) {
+    const forgottenThrough = recording?.packing?.forgottenThrough ?? head.forgottenThrough
+    writes.push(putRun(tx, own, outbox, { ...head, forgottenThrough }))
   }
   for (const message of parked) writes.push(tx.objectStore('parked').put(message, message.id))
   if (unparked !== undefined) writes.push(tx.objectStore('parked').delete(unparked))
@@ -118,6 +116,19 @@ export async function writeChange(
   if (sendOnly !== undefined)
     writes.push(sendOnly ? tx.objectStore('session').put(sendOnly, 'sendOnly') : tx.objectStore('session').delete('sendOnly'))
   return writes
+}
+
+function writeRecording(tx: WriteTransaction, { row, packing }: Recording): Promise<unknown>[] {
+  const puts = [tx.objectStore('fates').put(row, row.row)]
+  if (!packing) return puts
+  const { throughRow, written, forgottenRow } = packing
+  const ended = tx.objectStore('ended')
+  return [
+    tx.objectStore('fates').delete(IDBKeyRange.upperBound(throughRow)),
+    ...puts,
+    ...written.map((one) => ended.put(one, one.row)),
+    ...(forgottenRow > 0 ? [ended.delete(IDBKeyRange.upperBound(forgottenRow))] : []),
+  ]
 }
 
 function writeOutbox(tx: WriteTransaction, before: OutboxState, after: OutboxState): Promise<unknown>[] {
@@ -155,8 +166,8 @@ function rewriteRecords(
   return puts
 }
 
-function putRun(tx: WriteTransaction, { store, lease, signOuts }: Ownership, outbox: OutboxState): Promise<unknown> {
+function putRun(tx: WriteTransaction, { store, lease, signOuts }: Ownership, outbox: OutboxState, head: MemoryHead): Promise<unknown> {
   const { client, ledger, next, acked, ackedId, sentThrough } = outbox
-  const row = { schema: SCHEMA_VERSION, store, lease, client, ledger, next, acked, ackedId, sentThrough }
+  const row = { schema: SCHEMA_VERSION, store, lease, client, ledger, next, acked, ackedId, sentThrough, ...head }
   return tx.objectStore('run').put(signOuts > 0 ? { ...row, signOuts } : row, 'run')
 }

@@ -15,8 +15,11 @@ const run = {
   acked: 0,
   ackedId: '',
   sentThrough: 0,
+  memory: id('memory'),
+  taken: 0,
+  forgottenThrough: 0,
 }
-const found = { run, session: undefined, sendOnly, outbox: [], fates: [], parked: [] }
+const found = { run, session: undefined, sendOnly, outbox: [], fates: [], ended: [], parked: [] }
 
 const message = (n: number, name: string): object => ({ n, id: id(name), channel: 'agents', json: `"${name}"`, atMs: 1 })
 
@@ -46,7 +49,10 @@ describe('what was left of an outbox', () => {
     ['an id that is there twice', { outbox: [[message(1, 'a')], [message(2, 'a')]] }, ['a']],
     ['a hole', { outbox: [[message(2, 'b')]] }, ['b']],
     ['a session without a token', { session: { id: id('session') } }, ['a', 'b']],
-    ['a fate of no kind', { fates: [{ atMs: 1, fates: [{ id: id('x'), fate: 'perhaps' }] }] }, ['a', 'b']],
+    ['a fate of no kind', { fates: [{ row: 1, atMs: 1, taken: 1, fates: [{ id: id('x'), fate: 'perhaps' }] }] }, ['a', 'b']],
+    ['an end of no kind', { ended: [{ row: 1, taken: 1, ids: id('x'), ends: '?' }] }, ['a', 'b']],
+    ['an end without an id', { ended: [{ row: 1, taken: 2, ids: id('x'), ends: 'aa' }] }, ['a', 'b']],
+    ['a memory that has forgotten more than it took', { run: { ...left.run, forgottenThrough: 1 } }, ['a', 'b']],
     ['a parked message without a reason', { parked: [{ ...message(1, 'x'), fate: 'expired' }] }, ['a', 'b']],
     ['a row of a schema that is none', { run: { ...left.run, schema: 0 } }, ['a', 'b']],
     ['no row that names the client', { run: undefined }, ['a', 'b']],

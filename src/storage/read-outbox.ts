@@ -1,9 +1,10 @@
 import { emptyOutbox, restartOutbox } from '../core/outbox.ts'
 import type { OutboxEntry, OutboxState, Random } from '../core/ports.ts'
 import type { Id } from '../protocol/messages.ts'
+import { memoryOf, rememberedFates, type EndedRow, type FateMemory, type FatesRow } from './fate-memory.ts'
 import type { RunRow } from './schema.ts'
 import { applyChange, emptyStoredOutbox, type StoredOutbox } from './stored-outbox.ts'
-import { isFatesRow, isOutboxEntry, isParkedMessage, isRunRow, isSessionKey, isStoredSendOnly } from './stored-rows.ts'
+import { isEndedRow, isFatesRow, isOutboxEntry, isParkedMessage, isRunRow, isSessionKey, isStoredSendOnly } from './stored-rows.ts'
 
 /** What the database holds of the outbox, as it was found. */
 export interface FoundRows {
@@ -12,6 +13,7 @@ export interface FoundRows {
   readonly sendOnly: unknown
   readonly outbox: readonly unknown[]
   readonly fates: readonly unknown[]
+  readonly ended: readonly unknown[]
   readonly parked: readonly unknown[]
 }
 
@@ -24,27 +26,38 @@ export function readOutbox(found: FoundRows, random: Random): { stored: StoredOu
   const records = found.outbox.flatMap((record) => (Array.isArray(record) ? (record as unknown[]) : [null]))
   const readable = records.filter(isOutboxEntry)
   const fateRows = found.fates.filter(isFatesRow)
+  const endedRows = found.ended.filter(isEndedRow)
   const parked = found.parked.filter(isParkedMessage)
   const session = isSessionKey(found.session) ? found.session : null
 
-  const stored = emptyStoredOutbox(random.id())
-  for (const { atMs, fates } of fateRows) applyChange(stored, { fates, result: undefined }, atMs)
+  const fresh = random.id()
+  const stored = emptyStoredOutbox(fresh)
   // A record may outlive some of its messages: it is deleted when all of them are settled.
   const entries = readable.filter((entry) => entry.n > (run?.acked ?? 0))
-  const isNew = found.run === undefined && found.session === undefined && records.length + found.fates.length + found.parked.length === 0
+  const count = records.length + found.fates.length + found.ended.length + found.parked.length
+  const isNew = found.run === undefined && found.session === undefined && count === 0
   const isWhole =
     run !== null &&
     readable.length === records.length &&
     fateRows.length === found.fates.length &&
+    endedRows.length === found.ended.length &&
     parked.length === found.parked.length &&
     (session !== null || found.session === undefined) &&
     isGapless(run, entries)
   const corrupt = !isNew && !isWhole
   // The next answer to `hello` gives another: one that cannot be read is no loss. One of an outbox that is restarted would be of an earlier client id.
   const sendOnly = !corrupt && isStoredSendOnly(found.sendOnly) ? found.sendOnly : null
-  const outbox = corrupt ? salvage(run, entries, stored, random.id()) : run ? outboxOf(run, entries) : stored.outbox
-  applyChange(stored, { outbox, parked, sendOnly, ...(session ? { session } : {}), result: undefined }, 0)
+  stored.memory = readMemory(corrupt ? null : run, fateRows, endedRows, fresh)
+  const outbox = corrupt ? salvage(run, entries, stored.memory, fresh) : run ? outboxOf(run, entries) : stored.outbox
+  applyChange(stored, { outbox, parked, sendOnly, ...(session ? { session } : {}), result: undefined })
   return { stored, corrupt }
+}
+
+/** A memory that may have lost something begins anew with what is left: counts that were told by the one before mean nothing to it. */
+function readMemory(run: RunRow | null, rows: FatesRow[], ended: readonly EndedRow[], fresh: Id): FateMemory {
+  if (run) return memoryOf({ memory: run.memory, taken: run.taken, forgottenThrough: run.forgottenThrough }, rows, ended)
+  const taken = Math.max(rows.at(-1)?.taken ?? 0, ended.at(-1)?.taken ?? 0)
+  return memoryOf({ memory: fresh, taken, forgottenThrough: taken }, rows, ended)
 }
 
 function isGapless(run: RunRow, entries: readonly OutboxEntry[]): boolean {
@@ -57,8 +70,9 @@ function outboxOf({ client, ledger, next, acked, ackedId, sentThrough }: RunRow,
 }
 
 /** A restarted outbox of the entries that have no fate. Without the old client id nobody can be asked, and they are announced as possible repeats. */
-function salvage(run: RunRow | null, entries: readonly OutboxEntry[], { fates }: StoredOutbox, newClient: Id): OutboxState {
-  const seen = new Set<Id>(fates.keys())
+function salvage(run: RunRow | null, entries: readonly OutboxEntry[], memory: FateMemory, newClient: Id): OutboxState {
+  const ids = entries.map(({ id }) => id)
+  const seen = new Set<Id>(rememberedFates(memory, ids).keys())
   const left = entries.toSorted((a, b) => a.n - b.n).filter(({ id }) => !seen.has(id) && seen.add(id))
   if (run) return restartOutbox(outboxOf(run, left), newClient, 'all')
   const marked = left.filter((entry) => !entry.skip).map((entry, at): OutboxEntry => ({ ...entry, n: at + 1, mayRepeat: true }))

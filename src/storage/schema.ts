@@ -1,12 +1,13 @@
 import type { DBSchema, IDBPDatabase, IDBPTransaction, StoreNames } from 'idb'
-import type { CachedMessage, CachedSnapshot, Fate, OutboxEntry, OutboxState, ParkedMessage, StoredSendOnly } from '../core/ports.ts'
+import type { CachedMessage, CachedSnapshot, OutboxEntry, OutboxState, ParkedMessage, StoredSendOnly } from '../core/ports.ts'
 import type { Cursor, Id, SessionKey } from '../protocol/messages.ts'
+import type { EndedRow, FatesRow, MemoryHead } from './fate-memory.ts'
 
 /** Messages that share a record at most, so that a tombstone or a half-settled record rewrites little. */
 export const MAX_RECORD_MESSAGES = 256
 
-/** The run of numbers, and who may write. */
-export interface RunRow extends Omit<OutboxState, 'entries'> {
+/** The run of numbers, what the memory has taken, and who may write. */
+export interface RunRow extends Omit<OutboxState, 'entries'>, MemoryHead {
   readonly schema: number
   /** Made with the database: tells it from another one that took its name. */
   readonly store: Id
@@ -16,12 +17,6 @@ export interface RunRow extends Omit<OutboxState, 'entries'> {
   readonly signOuts?: number
 }
 
-/** Fates that were recorded together. */
-export interface FatesRow {
-  readonly atMs: number
-  readonly fates: readonly Fate[]
-}
-
 /** The stores of the database. Everything but `channels`, `snapshots` and `messages`, which are a cache, is worth an alarm when it cannot be read. */
 export interface HoldfastSchema extends DBSchema {
   run: { key: 'run'; value: RunRow }
@@ -29,8 +24,10 @@ export interface HoldfastSchema extends DBSchema {
   session: { key: 'session' | 'sendOnly'; value: SessionKey | StoredSendOnly }
   /** By the last number in the record, so that a stable ack deletes one range. */
   outbox: { key: number; value: readonly OutboxEntry[] }
-  /** By time and the id of the first fate: old ones are one range, and repeating a write changes nothing. */
-  fates: { key: [atMs: number, id: Id]; value: FatesRow }
+  /** By the number of the row, which no clock has a part in: the oldest are one range. */
+  fates: { key: number; value: FatesRow }
+  /** By the number of the row. */
+  ended: { key: number; value: EndedRow }
   parked: { key: Id; value: ParkedMessage }
   channels: { key: string; value: { readonly cursor: Cursor } }
   /** Apart from `channels`, so that a moving cursor does not rewrite the value. */
@@ -49,7 +46,17 @@ export type Database = IDBPDatabase<HoldfastSchema>
 export type WriteTransaction = IDBPTransaction<HoldfastSchema, StoreName[], 'readwrite'>
 
 /** Every store, in the order in which they are made. */
-export const STORE_NAMES: readonly StoreName[] = ['run', 'session', 'outbox', 'fates', 'parked', 'channels', 'snapshots', 'messages']
+export const STORE_NAMES: readonly StoreName[] = [
+  'run',
+  'session',
+  'outbox',
+  'fates',
+  'ended',
+  'parked',
+  'channels',
+  'snapshots',
+  'messages',
+]
 
 /**
  * Brings the database from one version to the next, in the one transaction of the upgrade: whatever it throws leaves the database as it was. It must carry the

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { CachedMessage, Clock, NewMessage, OutboxLimits, Random, Store } from '../core/ports.ts'
+import type { CachedMessage, NewMessage, OutboxLimits, Random, SteadyClock, Store, TakenCount } from '../core/ports.ts'
 import type { Cursor, Id } from '../protocol/messages.ts'
 
 /** A place where stores are made one after the other, each on what the earlier ones left: a restarted worker. */
@@ -10,16 +10,21 @@ export interface StoreWorld {
 }
 
 /** A clock whose time moves only when told. Its timers are real: they guard against a browser that never answers. */
-export interface TestClock extends Clock {
+export interface TestClock extends SteadyClock {
   advance(ms: number): void
+  /** Somebody moves the wall clock. */
+  jump(ms: number): void
 }
 
 /** A test clock, starting at an arbitrary time. */
 export function createTestClock(): TestClock {
   let nowMs = 1_000_000
+  let movedMs = 0
   return {
-    nowMs: () => nowMs,
+    nowMs: () => nowMs + movedMs,
+    steadyMs: () => nowMs,
     advance: (ms) => void (nowMs += ms),
+    jump: (ms) => void (movedMs += ms),
     setTimer(delayMs, run) {
       const timer = setTimeout(run, delayMs)
       return () => clearTimeout(timer)
@@ -43,7 +48,7 @@ export const WIDE_LIMITS: OutboxLimits = { maxMessages: 100_000, maxBytes: 2 ** 
 
 /** Messages named by `names`. */
 export function newMessages(...names: (string | number)[]): NewMessage[] {
-  return names.map((name) => ({ id: idOf(name), channel: 'agents', json: JSON.stringify({ name }), atMs: 1 }))
+  return names.map((name) => ({ id: idOf(name), channel: 'agents', json: JSON.stringify({ name }) }))
 }
 
 function cursorAt(offset: number): Cursor {
@@ -99,7 +104,7 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       expect((await store.append(newMessages('c'), false)).entries[0]?.n).toBe(3)
       const { outbox } = await left()
       expect(outbox).toMatchObject({ client, next: 4, sentThrough: 0 })
-      expect(outbox.entries).toEqual(newMessages('a', 'b', 'c').map((message, at) => ({ ...message, n: at + 1 })))
+      expect(outbox.entries).toEqual(newMessages('a', 'b', 'c').map((message, at) => ({ ...message, n: at + 1, atMs: 1_000_000 })))
     })
 
     it('[ST1] calls made at once take effect in order', async () => {
@@ -212,34 +217,119 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
         { id: idOf('b'), fate: 'applied' },
       ])
       const [message] = newMessages('a')
-      expect((await left()).parked).toEqual([{ ...message, fate: 'rejected', reason: 'not yours' }])
+      expect((await left()).parked).toEqual([{ ...message, atMs: 1_000_000, fate: 'rejected', reason: 'not yours' }])
       await store.unpark(idOf('a'))
       await store.unpark(idOf('never-parked'))
       expect((await left()).parked).toEqual([])
     })
 
-    it('[ST7] remembers fates for ten minutes, across restarts', async () => {
-      await store.append(newMessages('a', 'b', 'c'), true)
+    /** Sends messages one by one, each applied with a reply. */
+    async function applied(...names: string[]): Promise<void> {
+      for (const name of names) {
+        await store.append(newMessages(name), true)
+        const { outbox } = await left()
+        await store.settle(outbox.next - 1, idOf(name), [{ id: idOf(name), fate: 'applied', replyJson: '"yes"' }])
+      }
+    }
+
+    /** Offers messages that were handed over before. */
+    async function again(since: TakenCount, ...names: string[]): Promise<(Id | null)[]> {
+      const { entries } = await store.append(
+        newMessages(...names).map((message) => ({ ...message, since })),
+        false,
+      )
+      return entries.map((entry) => entry && entry.id)
+    }
+
+    it('[ST7] [ST17] remembers fates in full for ten minutes, and how a message ended for good, across restarts', async () => {
+      await store.append(newMessages('a', 'b', 'c', 'd'), true)
       await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'applied', replyJson: '"yes"' }])
-      world.clock.advance(300_000)
+      world.clock.advance(600_000)
       await store.bury([2], 'cancelled')
       await reopened()
       expect(await store.fatesOf([idOf('c'), idOf('b'), idOf('a')])).toEqual([
         { id: idOf('b'), fate: 'cancelled' },
         { id: idOf('a'), fate: 'applied', replyJson: '"yes"' },
       ])
-      world.clock.advance(300_000)
-      expect(await store.fatesOf([idOf('a'), idOf('b')])).toEqual([{ id: idOf('b'), fate: 'cancelled' }])
+      world.clock.advance(600_000)
       await store.bury([3], 'expired')
+      for (let round = 0; round < 2; round++) {
+        const fates = await store.fatesOf([idOf('a'), idOf('b'), idOf('c'), idOf('d')])
+        expect(fates).toEqual([
+          { id: idOf('a'), fate: 'applied', isReplyLost: true },
+          { id: idOf('b'), fate: 'cancelled' },
+          { id: idOf('c'), fate: 'expired' },
+        ])
+        await reopened()
+      }
+    })
+
+    it('[ST16] [I37] counts what it has taken, across restarts, each id once', async () => {
+      const { memory } = store.taken()
+      expect(store.taken()).toEqual({ memory, taken: 0 })
+      await store.append(newMessages('a', 'b', 'a'), true)
+      await store.append(newMessages('b', 'c'), true)
+      await store.settle(3, idOf('c'), [])
+      expect(store.taken()).toEqual({ memory, taken: 3 })
       await reopened()
-      expect((await store.fatesOf([idOf('a'), idOf('b'), idOf('c')])).map((fate) => fate.id)).toEqual([idOf('b'), idOf('c')])
+      await store.restart(idOf('next'), 'possibly-sent')
+      expect(store.taken()).toEqual({ memory, taken: 3 })
+    })
+
+    it('[ST16] [I37] stores what comes again only when it remembers everything since, and finds what it has forgotten the reply of', async () => {
+      const first = store.taken()
+      await applied('a')
+      const second = store.taken()
+      world.clock.advance(1_200_000)
+      await applied('b', 'c')
+      expect(await again(first, 'a', 'new', 'c')).toEqual([null, idOf('new'), null])
+      expect(await again(second, 'b', 'newer', 'new')).toEqual([null, idOf('newer'), idOf('new')])
+      await reopened()
+      expect(store.reaches(second)).toBe(true)
+      // What it never told it does not reach.
+      const ahead = { ...second, taken: 100 }
+      expect(store.reaches(ahead)).toBe(false)
+      expect(await again(ahead, 'newest', 'new', 'a')).toEqual([null, idOf('new'), null])
+      const elsewhere = { memory: idOf('elsewhere'), taken: 0 }
+      expect(await again(elsewhere, 'newest', 'new', 'a')).toEqual([null, idOf('new'), null])
+      expect((await store.fatesOf([idOf('newest'), idOf('a')])).map(({ id }) => id)).toEqual([idOf('a')])
+    })
+
+    it('[ST19] [I37] counts anew after a sign-out and when it may have gone back: counts that were told before mean nothing', async () => {
+      await applied('a')
+      const first = store.taken()
+      await store.restart(idOf('next'), 'all')
+      const second = store.taken()
+      expect([store.reaches(first), store.reaches(second), second.memory === first.memory]).toEqual([false, true, false])
+      expect(await again(first, 'a', 'b')).toEqual([null, null])
+      expect((await store.fatesOf([idOf('a')])).map(({ fate }) => fate)).toEqual(['applied'])
+      await store.signOut(idOf('other'), false)
+      await reopened()
+      expect([store.reaches(first), store.reaches(second), store.reaches(store.taken())]).toEqual([false, false, true])
+      expect(await again(second, 'a', 'b')).toEqual([null, null])
+    })
+
+    it('[ST18] [OB24] [I35] goes by its steady clock: whoever moves the wall clock changes nothing', async () => {
+      const since = store.taken()
+      for (const [at, jumpMs] of [90 * 86_400_000, -180 * 86_400_000, -3e12].entries()) {
+        await applied(`m${at}`)
+        world.clock.jump(jumpMs)
+      }
+      await store.append(newMessages('last'), false)
+      expect(store.reaches(since)).toBe(true)
+      expect(await store.fatesOf(['m0', 'm1', 'm2'].map(idOf))).toMatchObject([
+        { replyJson: '"yes"' },
+        { replyJson: '"yes"' },
+        { replyJson: '"yes"' },
+      ])
+      expect((await left()).outbox.entries.map(({ atMs }) => atMs)).toEqual([1_000_000])
     })
 
     it('[ST7] tells which messages were applied since a time', async () => {
       await store.append(newMessages('a', 'b', 'c'), true)
       await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'applied' }])
       world.clock.advance(1_000)
-      const sinceMs = world.clock.nowMs()
+      const sinceMs = world.clock.steadyMs()
       await store.settle(3, idOf('c'), [
         { id: idOf('b'), fate: 'rejected', reason: 'failed', message: '' },
         { id: idOf('c'), fate: 'applied' },

@@ -110,7 +110,7 @@ async function take(store: Store, model: Model, step: Step, freshId: Id): Promis
       const isFirst = messages.findIndex((message) => message.id === id) === at
       return isFirst && !model.fates.has(id) && !outbox.entries.some((entry) => entry.id === id)
     })
-    if (fresh.length > 0) model.outbox = appendMessages(outbox, fresh, step.sent)
+    if (fresh.length > 0) model.outbox = appendMessages(outbox, fresh, step.sent, 1_000_000)
     const expected = messages.map(({ id }) => (model.fates.has(id) ? null : model.outbox.entries.find((entry) => entry.id === id)))
     expect(await store.append(messages, step.sent)).toEqual({ client: outbox.client, entries: expected })
   } else if (step.call === 'bury') {

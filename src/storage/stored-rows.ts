@@ -2,7 +2,8 @@ import type { CachedMessage, CachedSnapshot, Fate, OutboxEntry, ParkedMessage, S
 import { isChannelName, isId, isJson as isJsonText, isOutboxToken, isTooDeep } from '../protocol/decode.ts'
 import { MAX_DEPTH, MAX_NUMBER, MAX_USER_LENGTH } from '../protocol/limits.ts'
 import type { Cursor, SessionKey } from '../protocol/messages.ts'
-import { SCHEMA_VERSION, type FatesRow, type RunRow } from './schema.ts'
+import { END_LETTERS, type EndedRow, type FatesRow } from './fate-memory.ts'
+import { SCHEMA_VERSION, type RunRow } from './schema.ts'
 
 /*
  * Whether a record of the database is what this version would have written. Disks rot and other programs write; nothing unchecked may reach the wire.
@@ -13,6 +14,8 @@ import { SCHEMA_VERSION, type FatesRow, type RunRow } from './schema.ts'
 const MAX_DATA_DEPTH = MAX_DEPTH - 4
 /** 256 bits in base64url. */
 const TOKEN_LENGTH = 43
+const ID_LENGTH = 22
+const ENDS = new RegExp(`^[${END_LETTERS}]+$`)
 
 type Row = { readonly [key: string]: unknown }
 
@@ -49,7 +52,7 @@ function isChannel(value: unknown): value is string {
 /** The `run` row. */
 export function isRunRow(value: unknown): value is RunRow {
   if (!isRow(value)) return false
-  const { schema, store, lease, client, ledger, next, acked, ackedId, sentThrough, signOuts } = value
+  const { schema, store, lease, client, ledger, next, acked, ackedId, sentThrough, signOuts, memory, taken, forgottenThrough } = value
   return (
     isWhole(schema, 1) &&
     schema <= SCHEMA_VERSION &&
@@ -63,7 +66,11 @@ export function isRunRow(value: unknown): value is RunRow {
     (acked === 0 ? ackedId === '' : isId(ackedId)) &&
     isWhole(sentThrough, 0) &&
     sentThrough < next &&
-    (signOuts === undefined || isWhole(signOuts, 1))
+    (signOuts === undefined || isWhole(signOuts, 1)) &&
+    isId(memory) &&
+    isWhole(taken, 0) &&
+    isWhole(forgottenThrough, 0) &&
+    forgottenThrough <= taken
   )
 }
 
@@ -101,14 +108,25 @@ export function isOutboxEntry(value: unknown): value is OutboxEntry {
 
 /** One record of `fates`. */
 export function isFatesRow(value: unknown): value is FatesRow {
-  return isRow(value) && isTime(value['atMs']) && Array.isArray(value['fates']) && value['fates'].every(isFate)
+  if (!isRow(value)) return false
+  const { row, atMs, taken, fates } = value
+  return isWhole(row, 1) && isTime(atMs) && isWhole(taken, 0) && Array.isArray(fates) && fates.every(isFate)
+}
+
+/** One record of `ended`. */
+export function isEndedRow(value: unknown): value is EndedRow {
+  if (!isRow(value)) return false
+  const { row, taken, ids, ends } = value
+  if (!isWhole(row, 1) || !isWhole(taken, 0) || typeof ids !== 'string' || typeof ends !== 'string') return false
+  return /^[\w-]+$/.test(ids) && ENDS.test(ends) && ids.length === ends.length * ID_LENGTH
 }
 
 function isFate(value: unknown): value is Fate {
   if (!isRow(value) || !isId(value['id'])) return false
-  const { fate, replyJson, reason, message } = value
-  if (fate === 'applied') return replyJson === undefined || isJson(replyJson)
-  if (fate === 'rejected') return isOneOf(reason, ['rejected', 'failed', 'forbidden', 'may-repeat']) && typeof message === 'string'
+  const { fate, replyJson, isReplyLost, reason, message } = value
+  if (fate === 'applied') return (replyJson === undefined || isJson(replyJson)) && (isReplyLost === undefined || isReplyLost === true)
+  if (fate === 'rejected')
+    return isOneOf(reason, ['rejected', 'failed', 'forbidden', 'too-large', 'may-repeat']) && typeof message === 'string'
   return fate === 'expired' || fate === 'cancelled'
 }
 

@@ -107,7 +107,7 @@ export function createSendWorld(between: Between = {}): SendWorld {
       if (sendOnly) await hub.saveIdentity({ session, ledger: server.ledger, sentThrough: 0, sendOnly })
       const all = messages.map((message): NewMessage => {
         const id = idOf(++queued)
-        return { id, channel: 'board', json: JSON.stringify(id), atMs: clock.nowMs(), ...message }
+        return { id, channel: 'board', json: JSON.stringify(id), ...message }
       })
       await hub.append(all, false)
       hub.close()

@@ -1,11 +1,15 @@
-import type { Clock } from '../ports.ts'
+import type { SteadyClock } from '../ports.ts'
 
 /** A clock that stands still until it is told to go. */
-export interface FakeClock extends Clock {
+export interface FakeClock extends SteadyClock {
   /** Lets time pass, firing timers in order. */
   advance(ms: number): void
   /** Sets the wall clock forward or back without any time passing. */
   jump(ms: number): void
+  /** Lets time pass in which no timer fires: those that are due fire with the next advance. */
+  stall(ms: number): void
+  /** The clock of a worker that begins now. */
+  beginning(): SteadyClock
   /** Timers that are running. */
   readonly running: number
 }
@@ -16,8 +20,9 @@ export function createFakeClock(startMs: number = 1_000_000): FakeClock {
   let passedMs = 0
   let made = 0
   const timers = new Map<number, { readonly atMs: number; readonly run: () => void }>()
-  return {
+  const clock: FakeClock = {
     nowMs: () => wallMs,
+    steadyMs: () => startMs + passedMs,
     setTimer(delayMs, run) {
       const key = ++made
       timers.set(key, { atMs: passedMs + delayMs, run })
@@ -38,8 +43,21 @@ export function createFakeClock(startMs: number = 1_000_000): FakeClock {
     jump(ms) {
       wallMs += ms
     },
+    stall(ms) {
+      wallMs += ms
+      passedMs += ms
+    },
+    beginning() {
+      const offsetMs = wallMs - passedMs
+      return {
+        nowMs: () => wallMs,
+        steadyMs: () => offsetMs + passedMs,
+        setTimer: (delayMs, run) => clock.setTimer(delayMs, run),
+      }
+    },
     get running() {
       return timers.size
     },
   }
+  return clock
 }

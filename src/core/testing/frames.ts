@@ -62,12 +62,7 @@ export function published(from: number, to: number): PublishedMessage[] {
 }
 
 /** A message without a number. */
-export const message = (name: string | number, atMs: number = 1_000_000): NewMessage => ({
-  id: id(name),
-  channel: 'agents',
-  json: JSON.stringify(name),
-  atMs,
-})
+export const message = (name: string | number): NewMessage => ({ id: id(name), channel: 'agents', json: JSON.stringify(name) })
 
 /** A message with a number, as a new store has it. */
-export const entry = (n: number, name: string | number = n): OutboxEntry => ({ ...message(name), n })
+export const entry = (n: number, name: string | number = n): OutboxEntry => ({ ...message(name), n, atMs: 1_000_000 })

@@ -5,7 +5,10 @@ import type { Fate, OutboxState, ParkedMessage, Store, StoredIdentity, StoredSta
 import { CLIENT } from './frames.ts'
 
 /** The calls of a {@link Store} that the core makes. */
-export type StoreCall = Exclude<keyof Store, 'durable' | 'onLost' | 'onFenced' | 'close' | 'open' | 'saveCache' | 'dropCache' | 'signOut'>
+export type StoreCall = Exclude<
+  keyof Store,
+  'durable' | 'onLost' | 'onFenced' | 'close' | 'open' | 'taken' | 'reaches' | 'saveCache' | 'dropCache' | 'signOut'
+>
 
 /** A store in memory that can fail and hesitate. */
 export interface StoreDouble extends Store {
@@ -13,6 +16,10 @@ export interface StoreDouble extends Store {
   identity: StoredIdentity | null
   readonly fates: Map<Id, Fate>
   readonly parked: Map<Id, ParkedMessage>
+  /** When messages are taken that are not taken when tests begin. */
+  readonly takenMs: Map<Id, number>
+  /** Whether it remembers whatever it is asked. */
+  remembers: boolean
   /** Every call, oldest first. */
   readonly calls: StoreCall[]
   /** Calls that throw until taken out again. */
@@ -44,6 +51,8 @@ export function createStoreDouble(maxMessages: number = 1_000): StoreDouble {
     identity: null,
     fates: new Map(),
     parked: new Map(),
+    takenMs: new Map(),
+    remembers: true,
     calls: [],
     failing: new Set(),
     hold(name) {
@@ -73,13 +82,14 @@ export function createStoreDouble(maxMessages: number = 1_000): StoreDouble {
     append: (messages, sent) =>
       call('append', () => {
         const fresh = messages.filter(
-          ({ id }, at) =>
+          ({ id, since }, at) =>
+            (!since || store.remembers) &&
             !store.fates.has(id) &&
             !store.outbox.entries.some((entry) => entry.id === id) &&
             messages.findIndex((other) => other.id === id) === at,
         )
         if (store.outbox.entries.length + fresh.length > maxMessages) throw new HoldfastError('outbox-full', 'the outbox is full')
-        if (fresh.length > 0) store.outbox = appendMessages(store.outbox, fresh, sent)
+        for (const one of fresh) store.outbox = appendMessages(store.outbox, [one], sent, store.takenMs.get(one.id) ?? 1_000_000)
         return {
           client: store.outbox.client,
           entries: messages.map(({ id }) => store.outbox.entries.find((entry) => entry.id === id) ?? null),
@@ -99,6 +109,8 @@ export function createStoreDouble(maxMessages: number = 1_000): StoreDouble {
     unpark: (id) => call('unpark', () => void store.parked.delete(id)),
     fatesOf: (ids) => call('fatesOf', () => ids.flatMap((id) => store.fates.get(id) ?? [])),
     appliedSince: () => call('appliedSince', () => [...store.fates.values()].filter(({ fate }) => fate === 'applied').map(({ id }) => id)),
+    taken: () => ({ memory: CLIENT, taken: 0 }),
+    reaches: () => store.remembers,
     saveCache: () => Promise.resolve(),
     dropCache: () => Promise.resolve(),
     signOut: () => Promise.resolve(0),

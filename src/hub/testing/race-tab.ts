@@ -1,9 +1,9 @@
-import type { AttachRequest, Delivery } from '../../bridge/contract.ts'
+import type { AttachRequest, Delivery, HandedMessage } from '../../bridge/contract.ts'
 import { holdLock, whenFree } from '../../bridge/liveness.ts'
 import { tabLockName } from '../../bridge/lock-names.ts'
 import { openHubPort, type HubPort } from '../../bridge/tab-end.ts'
 import type { TestLocks } from '../../bridge/test-locks.ts'
-import type { Clock, Fate, NewMessage } from '../../core/ports.ts'
+import type { Fate, SteadyClock, TakenCount } from '../../core/ports.ts'
 import { settings } from '../../core/testing/frames.ts'
 import type { HubSettings } from '../../core/settings.ts'
 import type { Id } from '../../protocol/messages.ts'
@@ -19,7 +19,7 @@ export interface TabMessage {
 /** What tabs need of the world around them. */
 export interface TabSurroundings {
   readonly locks: TestLocks
-  readonly clock: Clock
+  readonly clock: SteadyClock
   readonly scope: string
   readonly schedule: (label: string) => Promise<void>
   /** The newest hub that may be attached to. */
@@ -36,8 +36,11 @@ export class RaceTab {
   readonly #world: TabSurroundings
   #attempts = 0
   readonly #settings: HubSettings = settings()
-  #waiting: NewMessage[] = []
-  #handed: NewMessage[] = []
+  #waiting: HandedMessage[] = []
+  #handed: HandedMessage[] = []
+  #heard: TakenCount | null = null
+  #since: TakenCount = { memory: '', taken: 0 }
+  #isAgain = false
   #port: HubPort | null = null
   #isFlushing = false
 
@@ -47,7 +50,7 @@ export class RaceTab {
     void this.#stayAttached()
   }
 
-  send(messages: readonly NewMessage[]): void {
+  send(messages: readonly HandedMessage[]): void {
     for (const message of messages) {
       this.messages.set(message.id, { id: message.id, state: 'sending', fates: [] })
       this.#waiting.push(message)
@@ -118,12 +121,22 @@ export class RaceTab {
   async #flush(): Promise<void> {
     if (this.#isFlushing) return
     this.#isFlushing = true
-    while (this.#port && this.life.isAlive) {
-      if (this.#handed.length === 0) this.#handed = this.#waiting.splice(0)
+    while (this.#port && this.life.isAlive && this.#heard) {
+      if (this.#handed.length === 0) {
+        this.#handed = this.#waiting.splice(0)
+        this.#since = this.#heard
+        this.#isAgain = false
+      }
       if (this.#handed.length === 0) break
       const port = this.#port
-      const answer = await port.call(10_000, 'send', this.#handed)
+      const answer = await port.call(10_000, 'send', this.#handed, this.#since, this.#isAgain)
+      const [first] = answer.ok ? answer.value : []
+      if (first && 'taken' in first) {
+        this.#since = this.#heard = first.taken
+        continue
+      }
       if (!answer.ok && (answer.error.code === 'hub-timeout' || answer.error.code === 'closed')) {
+        this.#isAgain = true
         // Whether it hangs or has ended: another hub, or the same one again.
         if (this.#port === port) {
           this.#port = null
@@ -140,14 +153,18 @@ export class RaceTab {
         const its = answer.ok ? answer.value[at] : undefined
         // Nobody cancels here: a hub whose store was silent refused it (OB21), and the tab had turned to the next one before it could be told so.
         const isRefused = its && 'ended' in its && its.ended.fate === 'cancelled'
-        one.state = answer.ok && !isRefused ? 'queued' : 'failed'
+        one.state = its && !('error' in its) && !isRefused ? 'queued' : 'failed'
         if (its && 'ended' in its && !isRefused) one.fates.push(its.ended.fate)
       })
     }
     this.#isFlushing = false
   }
 
-  #take({ fates = [] }: Delivery): null {
+  #take({ fates = [], taken }: Delivery): null {
+    if (taken) {
+      this.#heard = taken
+      void this.#flush()
+    }
     for (const news of fates) {
       const one = this.messages.get(news.id)
       if (!one || news.fate === 'sent') continue

@@ -1,6 +1,6 @@
 import type { Locks } from '../../bridge/liveness.ts'
 import type { TestLocks } from '../../bridge/test-locks.ts'
-import type { Clock } from '../../core/ports.ts'
+import type { SteadyClock } from '../../core/ports.ts'
 import { whileAlive, type Life } from '../../storage/testing/scheduled-store.ts'
 
 /** A page or a worker that may die at any await: its locks are free the moment it dies. */
@@ -40,8 +40,9 @@ export function locksOf(locks: TestLocks, life: WorkerLife, schedule: (label: st
 }
 
 /** The clock as this worker sees it: its timers die with it. */
-export function clockOf(clock: Clock, life: WorkerLife): Clock {
+export function clockOf(clock: SteadyClock, life: WorkerLife): SteadyClock {
   return {
+    steadyMs: () => clock.steadyMs(),
     nowMs: () => clock.nowMs(),
     setTimer: (delayMs, run) => clock.setTimer(delayMs, () => life.isAlive && run()),
   }

@@ -66,10 +66,11 @@ export class OutboxWorld implements RaceWorld {
   start(): void {
     const life = (this.#life = { isAlive: true })
     this.#toldHere = new Set()
-    const { clock, contents } = this
+    const { contents } = this
+    const clock = this.clock.beginning()
     const random = { fraction: () => 0, id: () => id(`made${++this.#made}`) }
     const mine = {
-      nowMs: () => clock.nowMs(),
+      ...clock,
       setTimer: (delayMs: number, run: () => void) => clock.setTimer(delayMs, () => life.isAlive && run()),
     }
     const failure = (name: string): HoldfastError['code'] | null =>
@@ -121,7 +122,7 @@ export class OutboxWorld implements RaceWorld {
 
   send(count: number, data: string): void {
     const messages = Array.from({ length: count }, (): NewMessage => {
-      return { id: id(`m${this.sent.size + ++this.#made * 100}`), channel: 'a', json: JSON.stringify(data), atMs: this.clock.nowMs() }
+      return { id: id(`m${this.sent.size + ++this.#made * 100}`), channel: 'a', json: JSON.stringify(data) }
     })
     for (const message of messages) this.sent.set(message.id, { message, state: 'offered', fates: [], isCancelled: false, isLost: false })
     this.#unanswered.add(messages)
@@ -169,13 +170,13 @@ export class OutboxWorld implements RaceWorld {
       this.server.forgetClients()
       this.#hasForgotten = true
     }
-    this.clock.jump(days * DAY_MS)
+    this.clock.stall(days * DAY_MS)
   }
 
   check(): void {
     const outbox = this.contents.stored?.outbox
     if (!outbox) return
-    for (const mid of this.contents.stored?.fates.keys() ?? []) this.#recorded.add(mid)
+    for (const mid of this.contents.stored?.memory.fates.keys() ?? []) this.#recorded.add(mid)
     if (outbox !== this.#before) {
       this.#checkNumbers(outbox)
       this.#before = outbox

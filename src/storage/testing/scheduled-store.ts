@@ -64,6 +64,8 @@ export function scheduledStore(inner: Store, { life, schedule, failure }: StoreS
     unpark: (id) => call('unpark', () => inner.unpark(id)),
     fatesOf: (ids) => call('fatesOf', () => inner.fatesOf(ids)),
     appliedSince: (sinceMs) => call('appliedSince', () => inner.appliedSince(sinceMs)),
+    taken: () => inner.taken(),
+    reaches: (since) => inner.reaches(since),
     saveCache: (changes) => call('saveCache', () => inner.saveCache(changes)),
     dropCache: (channels) => call('dropCache', () => inner.dropCache(channels)),
     signOut: (newClient, park) => call('signOut', () => inner.signOut(newClient, park)),
