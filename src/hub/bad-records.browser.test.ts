@@ -95,7 +95,12 @@ describe('a hub that finds records it cannot trust', () => {
       (objects) => objects.put([{ ...message(POISON), n: 2, json: `1},{"${POISON}":2` }], 2),
       ['first'],
     ],
-    ['a number that is there twice', 'outbox', (objects) => objects.put([{ ...message('other'), n: 2 }], 9), ['first', 'second', 'other']],
+    [
+      'a number that is there twice',
+      'outbox',
+      (objects) => objects.put([{ ...message('other'), n: 2, atMs: 1 }], 9),
+      ['first', 'second', 'other'],
+    ],
     ['a hole', 'outbox', (objects) => objects.delete(1), ['second']],
     [
       'a session without a token',

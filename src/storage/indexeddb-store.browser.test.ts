@@ -107,14 +107,56 @@ describe('an IndexedDB store', () => {
     expect(await profile.rows('outbox')).toEqual([])
   })
 
-  it('[ST7] deletes old fates along with later ones', async () => {
+  it('[ST7] [ST17] packs old fates into a few letters along with later ones, not each time', async () => {
     const profile = newProfile()
     const store = await opened(profile)
-    await store.append(newMessages('a', 'b'), true)
-    await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'applied' }])
-    profile.clock.advance(600_000)
-    await store.settle(2, idOf('b'), [{ id: idOf('b'), fate: 'applied' }])
-    expect(await profile.rows('fates')).toMatchObject([{ fates: [{ id: idOf('b') }] }])
+    await store.append(newMessages('a', 'b', 'c'), true)
+    await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'applied', replyJson: '"yes"' }])
+    profile.clock.advance(1_199_999)
+    await store.bury([2], 'cancelled')
+    expect([(await profile.rows('fates')).length, await profile.rows('ended')]).toEqual([2, []])
+    profile.clock.advance(1)
+    await store.bury([3], 'expired')
+    expect(await profile.rows('fates')).toMatchObject([
+      { row: 2, fates: [{ id: idOf('b') }] },
+      { row: 3, fates: [{ id: idOf('c') }] },
+    ])
+    expect(await profile.rows('ended')).toEqual([{ row: 1, taken: 3, ids: idOf('a'), ends: 'p' }])
+    profile.clock.advance(1_200_000)
+    await store.append(newMessages('d'), true)
+    await store.bury([4], 'expired')
+    expect(await profile.rows('ended')).toEqual([{ row: 1, taken: 3, ids: ['a', 'b', 'c'].map(idOf).join(''), ends: 'pcx' }])
+  })
+
+  it('[ST17] [ST16] [I30] deletes the ends that it forgets, and what it can say of what was taken since with them', async () => {
+    const profile = newProfile()
+    const store = await opened(profile)
+    const since = store.taken()
+    let sent = 0
+    for (let round = 0; round < 6; round++) {
+      const names = Array.from({ length: 40_000 }, () => ++sent)
+      await store.append(newMessages(...names), true)
+      await store.settle(
+        sent,
+        idOf(sent),
+        names.map((name) => ({ id: idOf(name), fate: 'applied' })),
+      )
+      profile.clock.advance(1_200_000)
+    }
+    expect(store.reaches(since)).toBe(true)
+    await store.append(newMessages('last'), true)
+    await store.bury([sent + 1], 'cancelled')
+    expect(store.reaches(since)).toBe(false)
+    const rows = (await profile.rows('ended')) as { readonly ends: string }[]
+    expect(rows.reduce((sum, { ends }) => sum + ends.length, 0)).toBeLessThanOrEqual(200_000)
+    store.close()
+    const next = profile.store()
+    await next.open()
+    expect([next.reaches(since), next.reaches(store.taken()), await next.fatesOf([1, sent].map(idOf))]).toEqual([
+      false,
+      true,
+      [{ id: idOf(sent), fate: 'applied' }],
+    ])
   })
 
   it.each<[string, unknown]>([
@@ -351,24 +393,26 @@ describe('an IndexedDB store', () => {
       return { client, state }
     }
 
+    const storedMessage = (name: string): object => ({ ...newMessages(name)[0], atMs: 1 })
     const damages: [title: string, store: string, change: (objects: IDBObjectStore) => void, left: string[]][] = [
       ['a record is missing', 'outbox', (objects) => objects.delete(2), ['c']],
       ['the last record is missing', 'outbox', (objects) => objects.delete(3), ['a', 'b']],
-      ['a field has another type', 'outbox', (objects) => objects.put([{ ...newMessages('c')[0], n: '3' }], 3), ['a', 'b']],
-      ['the text of a message is cut', 'outbox', (objects) => objects.put([{ ...newMessages('c')[0], n: 3, json: '{"a' }], 3), ['a', 'b']],
-      ['a number comes twice', 'outbox', (objects) => objects.put([{ ...newMessages('d')[0], n: 3 }], 4), ['a', 'b', 'c', 'd']],
-      ['an id comes twice', 'outbox', (objects) => objects.put([{ ...newMessages('a')[0], n: 3 }], 3), ['a', 'b']],
-      ['a fate is unreadable', 'fates', (objects) => objects.put({ atMs: 1, fates: 'none' }, [1, idOf('a')]), ['a', 'b', 'c']],
+      ['a field has another type', 'outbox', (objects) => objects.put([{ ...storedMessage('c'), n: '3' }], 3), ['a', 'b']],
+      ['the text of a message is cut', 'outbox', (objects) => objects.put([{ ...storedMessage('c'), n: 3, json: '{"a' }], 3), ['a', 'b']],
+      ['a number comes twice', 'outbox', (objects) => objects.put([{ ...storedMessage('d'), n: 3 }], 4), ['a', 'b', 'c', 'd']],
+      ['an id comes twice', 'outbox', (objects) => objects.put([{ ...storedMessage('a'), n: 3 }], 3), ['a', 'b']],
+      ['a fate is unreadable', 'fates', (objects) => objects.put({ row: 1, atMs: 1, taken: 1, fates: 'none' }, 1), ['a', 'b', 'c']],
+      ['an end is unreadable', 'ended', (objects) => objects.put({ row: 1, taken: 1, ids: 'none', ends: 'a' }, 1), ['a', 'b', 'c']],
       ['a parked message is unreadable', 'parked', (objects) => objects.put({ id: 1 }, idOf('a')), ['a', 'b', 'c']],
       ['the session is unreadable', 'session', (objects) => objects.put({ id: 1 }, 'session'), ['a', 'b', 'c']],
       ['the token of the session is cut', 'session', (objects) => objects.put({ id: idOf('s'), token: 'cut' }, 'session'), ['a', 'b', 'c']],
       ['a field is missing', 'outbox', (objects) => objects.put([{ n: 3, id: idOf('c'), channel: 'agents' }], 3), ['a', 'b']],
-      ['a channel has no name', 'outbox', (objects) => objects.put([{ ...newMessages('c')[0], n: 3, channel: '*' }], 3), ['a', 'b']],
+      ['a channel has no name', 'outbox', (objects) => objects.put([{ ...storedMessage('c'), n: 3, channel: '*' }], 3), ['a', 'b']],
       ['a record is no list', 'outbox', (objects) => objects.put('text', 3), ['a', 'b']],
       [
         'a text is nested deeper than a frame may be',
         'outbox',
-        (objects) => objects.put([{ ...newMessages('c')[0], n: 3, json: deep(61) }], 3),
+        (objects) => objects.put([{ ...storedMessage('c'), n: 3, json: deep(61) }], 3),
         ['a', 'b'],
       ],
     ]
@@ -389,7 +433,7 @@ describe('an IndexedDB store', () => {
       await hub.open()
       await hub.append(newMessages('a', 'b', 'c'), false)
       hub.close()
-      await profile.tamper('outbox', (objects) => objects.put([{ ...newMessages('b')[0], n: 3 }], 3))
+      await profile.tamper('outbox', (objects) => objects.put([{ ...storedMessage('b'), n: 3 }], 3))
       const before = await Promise.all(['run', 'outbox'].map((store) => profile.rows(store)))
       const { name, clock } = profile
       const random = createTestRandom()
