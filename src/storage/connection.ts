@@ -21,6 +21,8 @@ export interface ConnectionOptions {
   readonly durability: 'relaxed' | 'strict'
   /** How long opening may take, e.g. while another version of the app holds the database. */
   readonly openDeadlineMs: number
+  /** Called when the browser drops the connection: it may have deleted the database. */
+  readonly dropped: () => void
   /** Called once when the database is gone for good. */
   readonly lost: (why: string) => void
 }
@@ -40,7 +42,7 @@ export interface Connection {
 }
 
 /** Makes a connection that is not open yet. */
-export function createConnection({ name, steps, clock, durability, openDeadlineMs, lost }: ConnectionOptions): Connection {
+export function createConnection({ name, steps, clock, durability, openDeadlineMs, dropped, lost }: ConnectionOptions): Connection {
   let database: Database | null = null
   /** Set for good by `lose` and `close`: why there will be no connection any more. */
   let ended: string | null = null
@@ -81,7 +83,10 @@ export function createConnection({ name, steps, clock, durability, openDeadlineM
         })
       },
       blocking: () => lose('The database was deleted, or another version of the app changes it.'),
-      terminated: drop,
+      terminated() {
+        drop()
+        dropped()
+      },
     })
     const opened = await withDeadline(opening).catch((error: unknown) => {
       if (missing) lose('The database was deleted.')

@@ -309,6 +309,23 @@ describe('an IndexedDB store', () => {
       expect((await indexedDB.databases()).map((database) => database.name)).not.toContain(profile.name)
     })
 
+    it('[ST11] [SO12] notices without a call that the database is gone, and that it is not', async () => {
+      const made = connections()
+      const profile = newProfile()
+      const store = await opened(profile)
+      const lost: string[] = []
+      store.onLost((why) => lost.push(why))
+      made[0]?.close()
+      made[0]?.dispatchEvent(new Event('close'))
+      await expect.poll(() => made.length).toBe(2)
+      expect((await store.append(newMessages('a'), false)).entries[0]?.n).toBe(1)
+      expect(lost).toEqual([])
+      made[1]?.close()
+      await deleteDB(profile.name)
+      made[1]?.dispatchEvent(new Event('close'))
+      await expect.poll(() => lost).toHaveLength(1)
+    })
+
     it('[ST11] another database under the same name is not written to', async () => {
       const made = connections()
       const profile = newProfile()

@@ -4,6 +4,7 @@ import type { Id } from '../protocol/messages.ts'
 import { CACHE_STORES, deleteCachedChannels, readCache, writeCacheChanges } from './cache-transactions.ts'
 import { asStorageError, createConnection, isConnectionFailure, type Work } from './connection.ts'
 import { reaches, takenBy } from './fate-memory.ts'
+import { createDropWatch } from './drop-watch.ts'
 import { outboxMethods, type Commit } from './outbox-methods.ts'
 import { OUTBOX_STORES, rereadOutbox, storesOf, takeLease, writeChange, writeSignedOut, type Ownership } from './outbox-transactions.ts'
 import { SCHEMA_STEPS, type RunRow, type SchemaStep, type StoreName } from './schema.ts'
@@ -52,8 +53,17 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
     clock,
     durability,
     openDeadlineMs,
-    lost: (why) => lostListeners.forEach((tell) => tell(why)),
+    dropped: () => watch.dropped(),
+    lost(why) {
+      watch.end()
+      for (const tell of lostListeners) tell(why)
+    },
   })
+  const watch = createDropWatch(clock, () => write([], async () => []))
+  const end = (): void => {
+    watch.end()
+    connection.close()
+  }
   let open: Open | null = null
   let last: Promise<unknown> = Promise.resolve()
 
@@ -155,7 +165,7 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
           ...CACHE_STORES.map((store) => tx.objectStore(store).clear()),
         ])
         // Before whatever was asked meanwhile: nothing of the user may come after.
-        connection.close()
+        end()
         return forgotten
       }, reconnect),
     )
@@ -176,6 +186,6 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
     onFenced(listener) {
       fencedListeners.push(listener)
     },
-    close: () => connection.close(),
+    close: end,
   }
 }
