@@ -17,9 +17,19 @@ export default defineConfig<RungOption>({
     { name: 'shared', testIgnore: '**/elected/**' },
     {
       name: 'elected',
-      testMatch: ['browser-kill', 'crashes', 'hidden', 'network', 'reload', 'server-restart', 'skew', 'sockets', 'tabs', 'elected/*'].map(
-        (name) => `**/${name}.spec.ts`,
-      ),
+      testMatch: [
+        'browser-kill',
+        'cleared-site',
+        'crashes',
+        'hidden',
+        'network',
+        'reload',
+        'server-restart',
+        'skew',
+        'sockets',
+        'tabs',
+        'elected/*',
+      ].map((name) => `**/${name}.spec.ts`),
       use: { rung: 'elected' },
     },
   ],

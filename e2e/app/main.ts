@@ -10,6 +10,7 @@ export type ProbeEvent =
   | { readonly type: 'recovered'; readonly channel: string; readonly missed: number }
   | { readonly type: 'refused'; readonly channel: string; readonly code: string }
   | { readonly type: 'restart'; readonly reason: string; readonly mayRepeat: readonly string[]; readonly mayBeLost: readonly string[] }
+  | { readonly type: 'lost'; readonly requeued: number; readonly mayRepeat: readonly string[] }
   | { readonly type: 'error'; readonly code: string; readonly message: string }
 
 /** A tab as the tests drive it. */
@@ -58,6 +59,7 @@ const probe: Probe = {
     events.push({ type: 'state', state: state.current, atMs: Date.now() })
     state.subscribe(() => events.push({ type: 'state', state: state.current, atMs: Date.now() }))
     connection.on('outboxRestarted', ({ reason, mayRepeat, mayBeLost }) => events.push({ type: 'restart', reason, mayRepeat, mayBeLost }))
+    connection.on('storageLost', ({ requeued, mayRepeat }) => events.push({ type: 'lost', requeued, mayRepeat }))
     connection.on('error', ({ code, message }) => events.push({ type: 'error', code, message }))
   },
   async serve() {

@@ -23,6 +23,9 @@ export interface SocketRecord {
   endedAtMs: number | null
 }
 
+/** The probe page under its other address, at which no test opens it. */
+const CLEARING_PATH = '/index.html'
+
 /** First byte of an unmasked frame: the whole of a text, and the end of the connection. */
 const TEXT_FRAME = 0x81
 const CLOSE_FRAME = 0x88
@@ -52,6 +55,8 @@ interface Node {
 export interface Lab {
   /** Address of the probe page, with the rung it runs on. It does not go through the proxy, so that a page can be loaded while the network is cut. */
   readonly pageUrl: string
+  /** An address of the same origin whose answer has the browser clear the site's storage, as that of a sign-out may. */
+  readonly clearingUrl: string
   /** Address for `connect`. */
   readonly liveUrl: string
   readonly proxy: FaultProxy
@@ -113,7 +118,9 @@ export async function openLab(options: LiveServerOptions = {}, rung: HubRung = '
   const portOf = (server: Server): number => (server.address() as AddressInfo).port
 
   let node = await startNode()
-  const pages = serveFiles(fileURLToPath(new URL('../dist', import.meta.url)))
+  const pages = serveFiles(fileURLToPath(new URL('../dist', import.meta.url)), (path) =>
+    path === CLEARING_PATH ? { 'clear-site-data': '"storage"' } : {},
+  )
   pages.listen(0, '127.0.0.1')
   await once(pages, 'listening')
   const proxy = await createFaultProxy({ target: { host: '127.0.0.1', port: portOf(node.http) } })
@@ -133,6 +140,7 @@ export async function openLab(options: LiveServerOptions = {}, rung: HubRung = '
   const lab: Lab = {
     holds: false,
     pageUrl: `http://127.0.0.1:${portOf(pages)}/${rung === 'elected' ? '?shared=false' : ''}`,
+    clearingUrl: `http://127.0.0.1:${portOf(pages)}${CLEARING_PATH}`,
     liveUrl: proxy.url('/live'),
     proxy,
     get live() {

@@ -62,6 +62,7 @@ export class SimTab {
       isSecure: true,
       hasSharedWorker: profile.sharing !== 'missing',
       locks: profile.locks.of(process),
+      renewLocks: () => Promise.resolve(false),
       clock: profile.clockOf(process, 'pages'),
       newId: () => world.ids.id(),
       hash: (text) => Promise.resolve(world.scopeOf(text)),

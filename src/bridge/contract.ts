@@ -36,6 +36,8 @@ export interface AttachRequest {
   /** Name of a Web Lock this tab already holds until it dies. */
   readonly lock: string
   readonly settings: HubSettings
+  /** The page has found that no hub sees that lock: this one is to take the tab all the same, and the port alone tells whether either lives. */
+  readonly apart?: boolean
   /** The page has been attached before. Its settings were agreed with then, and may be those of an older build: the hub's hold. */
   readonly returning?: boolean
   readonly visible: boolean
@@ -59,6 +61,8 @@ export interface AttachAnswer {
   readonly instance: Id
   /** Name of a Web Lock the hub holds until it dies. */
   readonly lock: string
+  /** The hub does not see the tab's lock, so the tab does not see the hub's either. The tab is attached only if it has asked for that. */
+  readonly apart?: boolean
 }
 
 /** A message that a tab hands over: what it says, or which parked message it repeats. */
@@ -96,6 +100,7 @@ export interface HubApi {
   signal(signal: TabSignal): Promise<Result<null>>
   /** The user leaves; with `park` the messages that wait stay stored. Every other tab is told. A tab that calls again while this is under way gets the same answer. */
   signOut(park: boolean): Promise<Result<SignedOut>>
+  /** `closed` when the tab is not attached, or not any more. */
   ping(): Promise<Result<{ readonly instance: Id }>>
   detach(): Promise<Result<null>>
 }

@@ -60,6 +60,7 @@ function attachRequest(value: unknown): AttachRequest {
     attempt: read.integer(fields['attempt'], 'attempt'),
     lock: read.string(fields['lock'], 'lock', 1, 200),
     settings: settings(fields['settings']),
+    ...(fields['apart'] === true ? { apart: true } : {}),
     ...(fields['returning'] === true ? { returning: true } : {}),
     visible: fields['visible'] === true,
     canAuthenticate: fields['canAuthenticate'] === true,

@@ -44,6 +44,14 @@ export function whenFree(locks: Locks, name: string, signal: AbortSignal): Promi
   })
 }
 
+/**
+ * Whether somebody holds the lock `name`, as far as can be seen from here. Once a site's storage was cleared Chromium leaves pages and workers in the lock table they
+ * have, and gives whatever starts later another one: whoever answers though nobody seems to hold its lock lives in another table, where no death can be waited for.
+ */
+export async function isHeld(locks: Locks, name: string): Promise<boolean> {
+  return (await namesHeld(locks)).includes(name)
+}
+
 /** The hubs of `scope` that live now, the newest first. */
 export async function livingHubs(locks: Locks, scope: string): Promise<readonly LiveHub[]> {
   return hubsAmong(await namesHeld(locks), scope)

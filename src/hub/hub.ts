@@ -1,7 +1,7 @@
 import type { BridgePort } from '../bridge/bridge-port.ts'
 import { BRIDGE_VERSION, type AttachAnswer, type AttachRequest, type HubApi, type Result } from '../bridge/contract.ts'
 import { serveTab } from '../bridge/hub-end.ts'
-import { whenFree } from '../bridge/liveness.ts'
+import { isHeld } from '../bridge/liveness.ts'
 import type { Log } from '../core/ports.ts'
 import type { HubSettings } from '../core/settings.ts'
 import { HoldfastError } from '../protocol/errors.ts'
@@ -10,6 +10,7 @@ import type { HubPlatform } from './platform.ts'
 import { createOwnership, type Ownership } from './ownership.ts'
 import { createSuccession } from './succession.ts'
 import { TabSession } from './tab-session.ts'
+import { watchTab, type TabWatch } from './tab-watch.ts'
 
 /** How long a page that is being left may still count as a tab with options of its own. */
 const LEAVING_MS = 1_000
@@ -101,6 +102,7 @@ export function createHub(host: HubPlatform): Hub {
   const connect = (port: BridgePort): void => {
     let session: TabSession | null = null
     let gone = new AbortController()
+    let watch: TabWatch | null = null
 
     const leave = (): void => {
       idle.add(end)
@@ -122,7 +124,9 @@ export function createHub(host: HubPlatform): Hub {
 
     const attach = async (request: AttachRequest): Promise<AttachAnswer> => {
       const lock = await succession.entered
+      const apart = !(await isHeld(platform.locks, request.lock))
       refuseWhenRetired()
+      if (apart && !request.apart) return { bridge: BRIDGE_VERSION, instance, lock, apart }
       const adopted = await adopt(request)
       leave()
       const before = attached.get(request.tab)
@@ -136,49 +140,56 @@ export function createHub(host: HubPlatform): Hub {
       session = tab
       tabs.add(tab)
       attached.set(tab.id, { attempt: request.attempt, end })
-      void whenFree(platform.locks, request.lock, gone.signal).then(end)
+      // One that thaws after it was given up calls by its port, and attaches again when it is answered `closed`.
+      watch = watchTab(platform, apart ? null : request.lock, gone.signal, { dead: end, unheard: leave })
       adopted.joined(tab, request)
-      return { bridge: BRIDGE_VERSION, instance, lock }
+      return { bridge: BRIDGE_VERSION, instance, lock, ...(apart ? { apart } : {}) }
     }
 
-    /** Runs a call of an attached tab; whatever it throws goes back as data. */
-    const call = async <T>(run: (tab: TabSession, owner: Ownership) => T | Promise<T>): Promise<Result<T>> => {
+    const call: Call = async (run) => {
       if (!session || session.hasLeft || !ownership) return { ok: false, error: { code: 'closed', message: 'attach first' } }
       const [tab, owner] = [session, ownership]
+      watch?.heard()
       return settle(() => run(tab, owner))
     }
 
-    /** Calls that give nothing answer `null`, which crosses threads alike everywhere. */
-    const order = (run: (tab: TabSession, owner: Ownership) => void | Promise<void>): Promise<Result<null>> =>
-      call(async (tab, owner) => {
-        await run(tab, owner)
-        return null
-      })
-
-    const api: HubApi = {
-      attach: (request) => settle(() => attach(request)),
-      subscribe: (channels) => order((tab, owner) => owner.subscribe(tab, channels)),
-      unsubscribe: (channels) => order((tab, owner) => owner.unsubscribe(tab, channels)),
-      send: (messages, since, isAgain) => call((tab, owner) => owner.send(tab, messages, since, isAgain)),
-      sendVolatile: (messages) => order((_tab, owner) => owner.sendVolatile(messages)),
-      cancel: (id) => order((_tab, owner) => owner.cancel(id)),
-      discard: (id) => order((_tab, owner) => owner.discard(id)),
-      signal: (signal) => order((tab, owner) => owner.signal(tab, signal)),
-      signOut: (park) => call((tab, owner) => owner.signOut(tab, park)),
-      ping: () => settle((): { readonly instance: Id } => ({ instance })),
-      detach: () =>
-        settle(() => {
-          leave()
-          return null
-        }),
-    }
-    const served = serveTab(port, api, { clock: platform.clock })
+    const served = serveTab(port, hubApi(instance, attach, call, leave), { clock: platform.clock })
     idle.add(end)
     const [oldest] = idle
     if (idle.size > MAX_IDLE_PORTS) oldest?.()
   }
 
   return { connect }
+}
+
+/** Runs a call of an attached tab; whatever it throws goes back as data. */
+type Call = <T>(run: (tab: TabSession, owner: Ownership) => T | Promise<T>) => Promise<Result<T>>
+
+/** What one tab may call. */
+function hubApi(instance: Id, attach: (request: AttachRequest) => Promise<AttachAnswer>, call: Call, leave: () => void): HubApi {
+  /** Calls that give nothing answer `null`, which crosses threads alike everywhere. */
+  const order = (run: (tab: TabSession, owner: Ownership) => void | Promise<void>): Promise<Result<null>> =>
+    call(async (tab, owner) => {
+      await run(tab, owner)
+      return null
+    })
+  return {
+    attach: (request) => settle(() => attach(request)),
+    subscribe: (channels) => order((tab, owner) => owner.subscribe(tab, channels)),
+    unsubscribe: (channels) => order((tab, owner) => owner.unsubscribe(tab, channels)),
+    send: (messages, since, isAgain) => call((tab, owner) => owner.send(tab, messages, since, isAgain)),
+    sendVolatile: (messages) => order((_tab, owner) => owner.sendVolatile(messages)),
+    cancel: (id) => order((_tab, owner) => owner.cancel(id)),
+    discard: (id) => order((_tab, owner) => owner.discard(id)),
+    signal: (signal) => order((tab, owner) => owner.signal(tab, signal)),
+    signOut: (park) => call((tab, owner) => owner.signOut(tab, park)),
+    ping: () => call(() => ({ instance })),
+    detach: () =>
+      settle(() => {
+        leave()
+        return null
+      }),
+  }
 }
 
 async function settle<T>(run: () => T | Promise<T>): Promise<Result<T>> {

@@ -2,6 +2,7 @@ import type { Locks } from '../bridge/liveness.ts'
 import type { LiveHub } from '../bridge/lock-names.ts'
 import type { Log, OpenSocket, Random, SteadyClock, Store } from '../core/ports.ts'
 import type { HubSettings } from '../core/settings.ts'
+import type { Id } from '../protocol/messages.ts'
 
 /** How a hub makes itself known to the others. */
 export interface OtherHubs {
@@ -11,8 +12,10 @@ export interface OtherHubs {
   listen(listener: (mark: HubMark) => void): void
 }
 
-/** The place of a hub among the others. */
-export type HubMark = Pick<LiveHub, 'epoch' | 'instance'>
+/** The place of a hub among the others, and those whose locks it sees. */
+export interface HubMark extends Pick<LiveHub, 'epoch' | 'instance'> {
+  readonly sees: readonly Id[]
+}
 
 /** Everything of the outside a hub uses. One file per host fills it in; the hub itself touches no globals. */
 export interface HubPlatform {

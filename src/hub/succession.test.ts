@@ -169,6 +169,21 @@ describe('the order of hubs', () => {
     await expect(owning).rejects.toThrow()
   })
 
+  it('[DS10] one that has let go since it said so is not taken for one of another lock table', async () => {
+    const [locks, others] = [new TestLocks(), new TestHubs()]
+    let letGo = false
+    const hub = newcomer(locks, others, 'zz', () => (letGo = true))
+    await hub.own()
+    const elsewhere = others.end()
+    elsewhere.tell({ epoch: 0, instance: id('aa'), sees: [id('zz')] })
+    await settled()
+    expect(letGo).toBe(false)
+    elsewhere.tell({ epoch: 0, instance: id('aa'), sees: [] })
+    await settled()
+    expect(letGo).toBe(true)
+    hub.leave()
+  })
+
   it('[DS4] a hub that let go while it waited takes nothing from the one that owns', async () => {
     const [locks, others, clock] = [new TestLocks(), new TestHubs(), createFakeClock()]
     await holdLock(locks, hubLockName(SCOPE, { epoch: 0, instance: id('old'), generation: 0, rung: 'shared', build: '', url: 'hub.js' }))

@@ -2,7 +2,7 @@ import { holdLock, livingHubs, type HeldLock } from '../bridge/liveness.ts'
 import { hubLockName, isNewer, ownerLockName, type LiveHub } from '../bridge/lock-names.ts'
 import type { Id } from '../protocol/messages.ts'
 import { takeOverAfterMs, takeOwnerLock, type OwnerLock } from './owner-lock.ts'
-import type { HubPlatform } from './platform.ts'
+import type { HubMark, HubPlatform } from './platform.ts'
 
 /** The place of one hub among all hubs of its scope, whatever builds they are of: after which it comes, and which comes after it. */
 export interface Succession {
@@ -29,22 +29,37 @@ export function createSuccession(platform: HubPlatform, instance: Id, superseded
     const [newest] = await livingHubs(locks, scope)
     const epoch = Math.max(generation, newest ? newest.epoch + 1 : 0)
     const mine: LiveHub = { epoch, instance, generation, rung: shared ? 'shared' : 'elected', build, url }
-    return { mine, held: await holdLock(locks, hubLockName(scope, mine)) }
+    return { mine, held: await holdLock(locks, hubLockName(scope, mine), superseded) }
+  }
+
+  const seen = async (): Promise<readonly Id[]> => (await livingHubs(locks, scope)).map((hub) => hub.instance)
+
+  async function announce({ epoch }: LiveHub): Promise<void> {
+    hubs.tell({ epoch, instance, sees: await seen() })
+  }
+
+  /**
+   * Neither sees the other: each is in a lock table of its own, where it may have the owner lock, and both use the same database. The site was cleared after this one
+   * had started, or will have been when the other's tabs look again; nobody who comes from now on sees this one.
+   */
+  async function isApart(other: HubMark): Promise<boolean> {
+    return !other.sees.includes(instance) && !(await seen()).includes(other.instance)
   }
 
   hubs.listen((other) => {
     if (over.signal.aborted || other.instance === instance) return
-    void entering.then(({ mine }) => {
-      if (isNewer(other, mine)) superseded()
+    void entering.then(async ({ mine }) => {
+      if (isNewer(other, mine) || (await isApart(other))) superseded()
       // It began at the same moment, or slept: it does not know of this one.
-      else if (owning) hubs.tell({ epoch: mine.epoch, instance })
+      else if (owning) await announce(mine)
     })
   })
 
   async function own(): Promise<OwnerLock> {
     const { mine } = await entering
     over.signal.throwIfAborted()
-    hubs.tell({ epoch: mine.epoch, instance })
+    await announce(mine)
+    over.signal.throwIfAborted()
     const patienceMs = takeOverAfterMs(shared, mine.epoch)
     const owned = await takeOwnerLock(locks, platform.clock, ownerLockName(scope), patienceMs, over.signal)
     if (owned.wasTaken) await bury(mine)

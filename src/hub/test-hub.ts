@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect } from 'vitest'
 import type { AttachAnswer, AttachRequest, ChannelDelivery, Delivery, Result, TabPosition } from '../bridge/contract.ts'
-import { holdLock } from '../bridge/liveness.ts'
+import { holdLock, isHeld } from '../bridge/liveness.ts'
 import { openHubPort, type HubPort } from '../bridge/tab-end.ts'
 import { tabLockName } from '../bridge/lock-names.ts'
 import { TestLocks } from '../bridge/test-locks.ts'
@@ -54,9 +54,14 @@ export class TestWorld {
   /** Starts a worker; one that is `deaf` hears nothing of others. */
   hub(
     generation: number = 0,
-    { deaf = false, build = '', shared = true }: { readonly deaf?: boolean; readonly build?: string; readonly shared?: boolean } = {},
+    {
+      deaf = false,
+      build = '',
+      shared = true,
+      locks = this.locks,
+    }: { readonly deaf?: boolean; readonly build?: string; readonly shared?: boolean; readonly locks?: TestLocks } = {},
   ): Hub {
-    const { random, locks, sockets } = this
+    const { random, sockets } = this
     const clock = this.clock.beginning()
     const platform: HubPlatform = {
       clock,
@@ -166,12 +171,15 @@ export class TestTab {
   readonly #world: TestWorld
   #port: HubPort | null = null
   #attempts = 0
+  /** Another lock table than that of the world, once the site was cleared. */
+  locks: TestLocks
   /** While set, batches are not answered: the page is frozen. */
   #frozen: (() => void)[] | null = null
   credential: () => Promise<Result<string | null>> = () => Promise.resolve({ ok: true, value: 'secret' })
 
   constructor(world: TestWorld, tabId: string) {
     this.#world = world
+    this.locks = world.locks
     this.id = tabId
   }
 
@@ -199,8 +207,7 @@ export class TestTab {
   /** Attaches by the port that is open. */
   async attach(changes: Partial<AttachRequest> = {}, settings: Partial<HubSettings> = {}): Promise<Result<AttachAnswer>> {
     const lock = tabLockName(SCOPE, this.id)
-    const { held = [] } = await this.#world.locks.query()
-    if (!held.some(({ name }) => name === lock)) await holdLock(this.#world.locks, lock)
+    if (!(await isHeld(this.locks, lock))) await holdLock(this.locks, lock)
     const answer = await this.hub.attach({
       bridge: 1,
       tab: this.id,
@@ -238,7 +245,7 @@ export class TestTab {
 
   /** The renderer dies: its lock is free, its port says nothing. */
   async die(): Promise<void> {
-    this.#world.locks.take(tabLockName(SCOPE, this.id))
+    this.locks.take(tabLockName(SCOPE, this.id))
     await settled()
   }
 

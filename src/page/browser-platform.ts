@@ -1,3 +1,4 @@
+import { currentLocks, renewLocks } from './browser-locks.ts'
 import { isVisible, watchPage } from './page-signals.ts'
 import type { Platform } from './platform.ts'
 
@@ -13,8 +14,9 @@ export const browser: Platform = {
     return typeof SharedWorker === 'function'
   },
   get locks() {
-    return navigator.locks
+    return currentLocks()
   },
+  renewLocks,
   clock: {
     nowMs: () => Date.now(),
     setTimer(delayMs, run) {

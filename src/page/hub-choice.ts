@@ -14,7 +14,7 @@ export interface HubChoice {
   isReturning(): boolean
   /** The page is attached to the hub with that lock; whether its worker may be one that another page has started. */
   attached(scope: string, lock: string, isElsewhere?: boolean): void
-  /** The chosen one did not answer, or is about to stop. */
+  /** The chosen one did not answer, is about to stop, or lives where nobody sees it who comes from now on. */
   unanswered(): void
   /** The chosen one's script failed or did not load. */
   broken(): void

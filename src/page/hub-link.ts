@@ -1,13 +1,15 @@
 import { BRIDGE_VERSION, type HubApi, type Result } from '../bridge/contract.ts'
-import { holdLock, newestHub, whenFree, type HeldLock } from '../bridge/liveness.ts'
-import { tabLockName, type Rung } from '../bridge/lock-names.ts'
+import { newestHub, whenFree } from '../bridge/liveness.ts'
+import type { Rung } from '../bridge/lock-names.ts'
 import { openHubPort, type HubAnswer, type HubPort } from '../bridge/tab-end.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import type { ChosenHub, HubChoice } from './hub-choice.ts'
 import type { LinkOwner } from './link-owner.ts'
 import { NO_HUB } from './no-hub.ts'
+import { createParting } from './parting.ts'
 import type { HubWorker, Platform } from './platform.ts'
 import type { Rungs } from './rungs.ts'
+import { createTabLock } from './tab-lock.ts'
 
 /** How long an ordinary call may take. */
 const CALL_MS = 10_000
@@ -68,8 +70,8 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
   let isResting = false
   let over: HoldfastError | null = null
   let attempts = 0
-  let tab = ''
-  let lock: HeldLock | undefined
+  const tabLock = createTabLock(platform, () => end('again'))
+  const parting = createParting(platform, tabLock)
   const asking: (() => void)[] = []
 
   async function stayAttached(): Promise<void> {
@@ -94,18 +96,12 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
 
   /** Attaches to a hub and stays until that ends. */
   async function attempt(patienceMs: number): Promise<End> {
-    const { locks } = platform
     const scope = await platform.hash(scopeKey)
-    if (!lock?.isHeld()) {
-      tab = platform.newId()
-      // To the hub a tab without its lock is dead. It may be told so after the page has attached again.
-      lock = await holdLock(locks, tabLockName(scope, tab), () => end('again'))
-    }
-    const held = lock
+    const held = await tabLock.hold(scope)
     const { rung, name, url } = await look(scope)
     // A browser may have taken the lock while the page stood still.
-    if (over || isResting || lock !== held || !held.isHeld()) {
-      held.release()
+    if (over || isResting || !held.isHeld()) {
+      tabLock.release()
       return over ? 'stopped' : 'again'
     }
     let worker: HubWorker
@@ -119,10 +115,10 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
     const session = new AbortController()
     const { signal } = session
     let stopWatching = (): void => {}
-    const watch = (): void => {
+    const watch = (apart: boolean): void => {
       stopWatching = clock.setTimer(WATCH_MS, () => {
-        if (platform.isVisible() || worker.isHere?.()) void check()
-        watch()
+        if (apart || platform.isVisible() || worker.isHere?.()) void check()
+        watch(apart)
       })
     }
     // The name is free again once its worker was ended here; one that hangs in another tab keeps it.
@@ -152,21 +148,26 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
         .call(patienceMs, 'attach', {
           ...owner.introduce(),
           bridge: BRIDGE_VERSION,
-          tab,
+          tab: held.tab,
           attempt: ++attempts,
-          lock: held.name,
+          lock: held.lock,
+          apart: parting.isOver(),
           returning: choice.isReturning(),
         })
         .then((answer) => {
           if (signal.aborted) return
           if (answer.ok) {
+            const { apart = false } = answer.value
+            if (apart && !parting.isOver()) return void parting.from(held).then(mine)
+            parting.end()
             hub = port
             rungs.answered()
             choice.attached(scope, answer.value.lock, worker.isHere?.() === false)
-            if (worker.isHere) watch()
+            if (worker.isHere || apart) watch(apart)
             if (answer.value.instance !== instance) owner.replaced()
             instance = answer.value.instance
-            void whenFree(locks, answer.value.lock, signal).then(() => mine('gone'))
+            // A lock that is not seen is free for ever.
+            if (!apart) void whenFree(held.locks, answer.value.lock, signal).then(() => mine('gone'))
             owner.attached()
             resume()
             return
@@ -226,7 +227,7 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
     const asked = instance
     const whenSilent = silence
     const answer = await hub?.call(REVIVE_MS, 'ping')
-    if (answer?.ok === false) mine(whenSilent())
+    if (answer?.ok === false) mine(answer.error.code === 'closed' ? 'gone' : whenSilent())
     else if (answer && answer.value.instance !== asked) mine('gone')
   }
 
@@ -236,10 +237,9 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
     if (!answer.ok) {
       if (answer.error.code === 'hub-timeout') await check()
       // A hub that does not know this tab any more is another one, started behind the same port.
-      if (answer.error.code === 'closed') {
-        mine('gone')
-        answer = noHub
-      }
+      if (answer.error.code !== 'closed') return answer as HubAnswer<Name>
+      mine('gone')
+      answer = noHub
     }
     return answer as HubAnswer<Name>
   }
@@ -267,8 +267,7 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
     rest() {
       isResting = true
       // What is posted to a page in the back–forward cache throws it out, and so may a lock that others wait for.
-      lock?.release()
-      lock = undefined
+      tabLock.release()
       end('again')
     },
     attachAgain() {
@@ -281,7 +280,7 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
       over = error
       void hub?.call(CALL_MS, 'detach')
       end('stopped')
-      lock?.release()
+      tabLock.release()
       wake()
       resume()
     },

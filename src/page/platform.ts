@@ -25,7 +25,10 @@ export interface Platform {
   readonly baseUrl: string
   readonly isSecure: boolean
   readonly hasSharedWorker: boolean
+  /** The lock table that this page looks in. */
   readonly locks: Locks
+  /** Has `locks` be that of pages that load now, if it is another one: the lock of that name, which this page holds, is not seen there. Whether it is another one. */
+  renewLocks(held: string): Promise<boolean>
   readonly clock: Clock
   /** A fresh 128-bit id from a secure source. */
   readonly newId: () => Id

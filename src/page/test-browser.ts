@@ -1,7 +1,7 @@
 import type { AttachRequest, HubApi, Result, SendAnswer } from '../bridge/contract.ts'
 import { listenForPorts } from '../bridge/broadcast-port.ts'
 import { serveTab } from '../bridge/hub-end.ts'
-import { holdLock } from '../bridge/liveness.ts'
+import { holdLock, isHeld } from '../bridge/liveness.ts'
 import { hubLockName, parseHubName } from '../bridge/lock-names.ts'
 import type { ElectedWorker } from './platform.ts'
 import { TestPage } from './test-page.ts'
@@ -23,6 +23,8 @@ export interface TestWorker {
 /** Several tabs of one browser that has no SharedWorker: they share locks, broadcast channels and time. */
 export class TestBrowser {
   readonly workers: TestWorker[] = []
+  /** Once the site was cleared: the locks of what starts from then on. */
+  cleared: TestPage['locks'] | null = null
   readonly #first = new TestPage()
   #pages = 0
 
@@ -41,7 +43,8 @@ export class TestBrowser {
     return Object.assign(page, {
       hasSharedWorker: false,
       clock: this.#first.clock,
-      locks: this.#first.locks,
+      locks: this.cleared ?? this.locks,
+      newestLocks: () => this.cleared ?? this.locks,
       openBroadcast: this.#first.openBroadcast,
       newId: () => `${prefix}${String(++ids).padStart(21, '0')}`,
       startWorker: (name: string, url: string | URL = 'own.js') => this.#start(page, name, String(url)),
@@ -62,9 +65,11 @@ export class TestBrowser {
     const instance = page.newId()
     const { scope, generation, build } = parseHubName(name) ?? { scope: '', generation: 0, build: '' }
     const lock = hubLockName(scope, { epoch: this.workers.length, instance, generation, rung: 'elected', build, url })
-    const held = holdLock(this.locks, lock)
+    const locks = page.newestLocks()
+    const held = holdLock(locks, lock)
     const answers: Partial<HubApi> = {
       attach: async (request) => {
+        if (!(await isHeld(locks, request.lock))) return { ok: true, value: { bridge: 1, instance, lock, apart: true } }
         worker.attached.push(request)
         return { ok: true, value: { bridge: 1, instance, lock } }
       },

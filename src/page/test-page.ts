@@ -1,7 +1,7 @@
 import type { AttachRequest, Delivery, HandedMessage, HubApi, Result, SendAnswer } from '../bridge/contract.ts'
 import type { OpenBroadcast } from '../bridge/broadcast-port.ts'
 import { serveTab, type RemoteTab } from '../bridge/hub-end.ts'
-import { holdLock } from '../bridge/liveness.ts'
+import { holdLock, isHeld } from '../bridge/liveness.ts'
 import { hubLockName, parseHubName } from '../bridge/lock-names.ts'
 import { createTestBroadcasts } from '../bridge/test-broadcasts.ts'
 import { TestLocks } from '../bridge/test-locks.ts'
@@ -76,11 +76,13 @@ export class TestHub {
   isDead = false
   tab: RemoteTab | null = null
   readonly lock: string
+  readonly #locks: TestLocks
   readonly #close: () => void
 
   constructor(port: MessagePort, name: string, url: string, instance: string, locks: TestLocks, clock: Clock) {
     const { scope, generation, build } = parseHubName(name) ?? { scope: '', generation: 0, build: '' }
     this.instance = instance
+    this.#locks = locks
     this.lock = hubLockName(scope, { epoch: generation, instance, generation, rung: 'shared', build, url })
     void holdLock(locks, this.lock).catch(() => (this.isDead = true))
     const api = new Proxy({} as HubApi, {
@@ -103,7 +105,10 @@ export class TestHub {
   }
 
   readonly #defaults: Partial<HubApi> = {
-    attach: () => Promise.resolve({ ok: true, value: { bridge: 1, instance: this.instance, lock: this.lock } }),
+    attach: async ({ lock }) => {
+      const apart = !(await isHeld(this.#locks, lock))
+      return { ok: true, value: { bridge: 1, instance: this.instance, lock: this.lock, ...(apart ? { apart } : {}) } }
+    },
     ping: () => Promise.resolve({ ok: true, value: { instance: this.instance } }),
     send: (messages) => {
       this.taken.push(...messages)
@@ -137,6 +142,10 @@ export class TestPage implements Platform {
   hasSharedWorker = true
   clock: TestClock = new TestClock()
   locks: TestLocks = new TestLocks()
+  /** The lock table of pages that load now; another one than {@link TestPage.locks} once the site was cleared. */
+  newestLocks: () => TestLocks = () => this.locks
+  /** That of the worker of that name. */
+  locksOf: (name: string) => TestLocks = () => this.newestLocks()
   readonly hubs: TestHub[] = []
   readonly names: string[] = []
   readonly urls: string[] = []
@@ -153,6 +162,11 @@ export class TestPage implements Platform {
 
   newId = (): string => `id${String(++this.#ids).padStart(20, '0')}`
   hash = (): Promise<string> => Promise.resolve('S'.repeat(22))
+  renewLocks = async (held: string): Promise<boolean> => {
+    if (await isHeld(this.newestLocks(), held)) return false
+    this.locks = this.newestLocks()
+    return true
+  }
   isVisible = (): boolean => this.visible
   report = (error: unknown): void => void this.reported.push(error)
 
@@ -160,7 +174,7 @@ export class TestPage implements Platform {
     this.names.push(name)
     this.urls.push(String(url))
     const { port1, port2 } = new MessageChannel()
-    const hub = new TestHub(port1, name, String(url), `hub${this.newId().slice(3)}`, this.locks, this.clock)
+    const hub = new TestHub(port1, name, String(url), `hub${this.newId().slice(3)}`, this.locksOf(name), this.clock)
     this.prepare(hub, name)
     this.hubs.push(hub)
     const addEventListener = (_type: string, listener: () => void): void => {

@@ -1,0 +1,82 @@
+import type { Page } from '@playwright/test'
+import { eventsOf, expect, hasStatus, openProbe, QUICK, sendQueued, showsAll, test, texts } from './harness/test.ts'
+import type { Lab } from './harness/lab.ts'
+
+/** How soon everything is to work again. */
+const SOON_MS = 5_000
+
+/** The ways in which a site is cleared: by the answer to a request, and as a user does in the browser. */
+const WAYS: Readonly<Record<string, (page: Page, lab: Lab) => Promise<void>>> = {
+  'a header': async (page, lab) => void (await page.evaluate(async (url) => (await fetch(url)).text(), lab.clearingUrl)),
+  'the browser': async (page, lab) => {
+    const session = await page.context().newCDPSession(page)
+    await session.send('Storage.clearDataForOrigin', { origin: new URL(lab.pageUrl).origin, storageTypes: 'all' })
+  },
+}
+
+/** What a tab has shown since it was connected first, without repeats. */
+async function shown(page: Page): Promise<string[]> {
+  const states = (await eventsOf(page, 'state')).map(({ state }) => state.status)
+  return states.slice(states.indexOf('connected')).filter((status, at, all) => status !== all[at - 1])
+}
+
+for (const [name, clear] of Object.entries(WAYS)) {
+  test(`[SO12] [TB31] [DS10] [I5] two tabs work on when their site is cleared by ${name}, together with those that are loaded later`, async ({
+    openTab,
+    context,
+    lab,
+  }) => {
+    const [one, two] = [await openTab(), await openTab()]
+    for (const page of [one, two]) await hasStatus(page, 'connected')
+    await lab.proxy.set({ kind: 'refuse' })
+    lab.proxy.cutAll()
+    await hasStatus(one, 'waiting')
+    const waiting = texts('waits', 5)
+    await sendQueued(one, 'board', waiting)
+
+    await clear(one, lab)
+    // Nothing is written meanwhile.
+    for (const page of [one, two]) {
+      await expect.poll(() => eventsOf(page, 'lost'), { timeout: SOON_MS }).toEqual([{ type: 'lost', requeued: 5, mayRepeat: [] }])
+    }
+    await sendQueued(two, 'board', ['sent after'])
+    await lab.proxy.set({ kind: 'pass' })
+    for (const page of [one, two]) await hasStatus(page, 'connected', SOON_MS)
+
+    const later = await openTab()
+    await hasStatus(later, 'connected', SOON_MS)
+    await sendQueued(later, 'board', ['sent later'])
+    await expect.poll(() => lab.applied.map(({ data }) => data), { timeout: SOON_MS }).toEqual([...waiting, 'sent after', 'sent later'])
+    await showsAll([one, two, later], lab, 'board', SOON_MS)
+    expect(lab.applied.filter(({ mayRepeat }) => mayRepeat)).toEqual([])
+
+    await openProbe(two, lab)
+    await hasStatus(two, 'connected', SOON_MS)
+    await one.close()
+    const last = await openProbe(await context.newPage(), lab)
+    await hasStatus(last, 'connected', SOON_MS)
+    await lab.publish('board', 'for all')
+    await showsAll([two, later, last], lab, 'board', SOON_MS)
+    expect(lab.live.metrics().sockets).toBe(1)
+    for (const page of [two, last]) expect(await shown(page)).toEqual(['connected'])
+  })
+}
+
+test('[SO12] [TB31] [I26] a user signs out, the answer clears the site, and whoever comes next is served, in that page and in others', async ({
+  openTab,
+  lab,
+}) => {
+  const page = await openTab()
+  await hasStatus(page, 'connected')
+  await page.evaluate(() => window.probe.connection.signOut())
+  await WAYS['a header']?.(page, lab)
+  await page.evaluate((options) => window.probe.open(options), { url: lab.liveUrl, reconnect: QUICK })
+  await hasStatus(page, 'connected', SOON_MS)
+  const later = await openTab()
+  await hasStatus(later, 'connected', SOON_MS)
+  for (const [at, tab] of [page, later].entries()) await sendQueued(tab, 'board', [`from ${at}`])
+  await expect.poll(() => lab.applied.map(({ data }) => data).toSorted(), { timeout: SOON_MS }).toEqual(['from 0', 'from 1'])
+  for (const tab of [page, later]) await hasStatus(tab, 'connected', SOON_MS)
+  expect(lab.live.metrics().sockets).toBe(1)
+  expect(await shown(later)).toEqual(['connected'])
+})
