@@ -78,7 +78,7 @@ describe('README', () => {
   it('names the sizes that the build is held to', () => {
     const limits = JSON.parse(readFileSync('.size-limit.json', 'utf8')) as { name: string; limit: string }[]
     const sizes = [...readme.matchAll(/<!-- size:(\w+) -->(.*?)<!-- \/size -->/g)].map(([, name, limit]) => ({ name, limit }))
-    expect(sizes.map(({ name }) => name)).toEqual(['page', 'hub'])
+    expect(sizes.map(({ name }) => name)).toEqual(['page', 'hub', 'worker'])
     for (const size of sizes) expect(limits).toContainEqual(expect.objectContaining(size))
   })
 
