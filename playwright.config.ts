@@ -14,7 +14,7 @@ export default defineConfig<RungOption>({
   reporter: [['line'], ['json', { outputFile: '.reports/e2e.json' }]],
   // What an app lives through happens on both rungs: with a SharedWorker, and with a worker in one of the tabs.
   projects: [
-    { name: 'shared', testIgnore: '**/elected/**' },
+    { name: 'shared', testIgnore: ['**/elected/**', '**/long/**'] },
     {
       name: 'elected',
       testMatch: [

@@ -38,10 +38,6 @@ export class SignOutBook {
     const [profile, scope] = this.#ownerOf(disk)
     const { entries = [], sentThrough = 0 } = disk.contents.stored?.outbox ?? {}
     const waiting = entries.filter((entry) => check.upward.all.has(entry.id) && entry.skip === undefined)
-    for (const tab of profile.liveTabs) {
-      // It stood still before a hub with the store had told it anything: nothing tells it later that its user has left, and it offers again what was not answered.
-      if (tab.scope === scope && tab.process.isPaused && !this.#known.has(tab)) check.upward.unheard(tab)
-    }
     return () => {
       const { stored, channels } = disk.contents
       const wasMemory = profile.liveWorkers.some(({ process, isForgetful }) => process === hub && isForgetful)

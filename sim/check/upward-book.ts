@@ -37,10 +37,9 @@ export interface SentFacts {
 }
 
 /**
- * What a fault did to a storage: emptied it, put an older copy back, copied it, or let it be kept in memory only. `signed out`: its user had it deleted. `unheard`: emptied it before the page
- * heard that the message was there. `never compared`: emptied it after an older copy was put back, and before a server could say that it is older.
+ * What a fault did to a storage: emptied it, put an older copy back, copied it, or let it be kept in memory only. `signed out`: its user had it deleted.  `never compared`: emptied it after an older copy was put back, and before a server could say that it is older.
  */
-export type Excuse = 'emptied' | 'rolled back' | 'copied' | 'memory' | 'unheard' | 'never compared' | 'signed out'
+export type Excuse = 'emptied' | 'rolled back' | 'copied' | 'memory' | 'never compared' | 'signed out'
 
 /** Every message that was sent: what was promised of it, and what became of it. */
 export class UpwardBook {
@@ -153,11 +152,9 @@ export class UpwardBook {
     const isLostTwice = facts.excuses.has('rolled back') && (ledgers > 1 || facts.isKept) && !facts.clients.has(`${ledger} ${client}`)
     if (facts.applied > 1 && !facts.isMarked && isLostTwice) totals.count('repeated after both sides lost their memory')
     facts.clients.add(`${ledger} ${client}`)
-    // Nobody had told its page that it was queued, and what knew of it is gone: the page offers it again.
-    const isUnheard = facts.excuses.has('unheard')
     // What the storage did not remember to have sent was queued again when that storage was lost, too.
     const isUncompared = facts.excuses.has('never compared')
-    const isAnnounced = facts.isMarked || facts.excuses.has('copied') || isLostTwice || isUnheard || isUncompared
+    const isAnnounced = facts.isMarked || facts.excuses.has('copied') || isLostTwice || isUncompared
     check.holds(facts.applied === 1 || isAnnounced, 'I7', () => `${id} took effect ${facts.applied} times`)
     const { tab, payload, isRetry, behind } = facts
     const isCancelled = facts.message.fate === 'cancelled' && !facts.excuses.has('rolled back') && !facts.excuses.has('copied')
@@ -189,12 +186,11 @@ export class UpwardBook {
   /** A fault has changed what is stored of a scope. */
   excuse(profile: Profile, scope: string, why: Excuse): void {
     for (const facts of this.all.values()) {
-      const { tab, applied, isQueued, excuses } = facts
+      const { tab, applied, excuses } = facts
       if (tab.profile !== profile || tab.scope !== scope) continue
       const key = storageOf(profile.name, tab.user)
       if (why === 'rolled back') this.#uncompared.add(key)
       if (why === 'emptied' && excuses.has('rolled back') && this.#uncompared.has(key)) excuses.add('never compared')
-      if (why === 'emptied' && !isQueued && profile.disk(scope).knows(facts.id)) excuses.add('unheard')
       if (applied === 0 || why === 'copied' || why === 'rolled back') excuses.add(why)
     }
   }
@@ -213,11 +209,6 @@ export class UpwardBook {
       const facts = this.all.get(id)
       if (facts) facts.isKept = true
     }
-  }
-
-  /** A page stands still while what knew of its messages is forgotten. */
-  unheard(tab: SimTab): void {
-    for (const facts of this.all.values()) if (facts.tab === tab && !facts.isQueued) facts.excuses.add('unheard')
   }
 
   /** A server answers the hello of a hub. */

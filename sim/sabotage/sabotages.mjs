@@ -481,6 +481,28 @@ export const SABOTAGES = [
       { file: 'hub/rescue.ts', find: '  fates.tell(mayRepeat.map(mayRepeatFate))\n', put: '' },
     ],
   },
+  {
+    name: 'what is handed over again is queued as new, whatever the memory reaches',
+    seeds: 2000,
+    edits: [
+      {
+        file: 'storage/outbox-methods.ts',
+        find: 'const doubtful = again.filter(({ since }) => since && !reaches(memory, since))',
+        put: 'const doubtful = again.filter(({ since }) => since === undefined)',
+      },
+    ],
+  },
+  {
+    name: 'a hub takes what names another store than its own',
+    seeds: 2000,
+    edits: [
+      {
+        file: 'hub/ownership.ts',
+        find: 'if (!isAgain && since.memory !== taken.memory) return',
+        put: 'if (!isAgain && since.memory === null) return',
+      },
+    ],
+  },
   ...ELECTED_SABOTAGES,
   ...SEND_ONLY_SABOTAGES,
   ...SIGN_OUT_SABOTAGES,

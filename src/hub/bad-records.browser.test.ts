@@ -86,9 +86,14 @@ describe('a hub that finds records it cannot trust', () => {
   }
 
   it.each<[string, string, (objects: IDBObjectStore) => void, string[]]>([
-    ['a message with a field of another type', 'outbox', (objects) => objects.put([{ ...message(POISON), n: '2' }], 2), ['first']],
+    ['a message with a field of another type', 'outbox', (objects) => objects.put([{ ...message(POISON), n: '2', atMs: 1 }], 2), ['first']],
     ['a message without a field', 'outbox', (objects) => objects.put([{ n: 2, id: id(POISON), json: `"${POISON}"` }], 2), ['first']],
-    ['a message that is not JSON', 'outbox', (objects) => objects.put([{ ...message(POISON), n: 2, json: `{"${POISON}` }], 2), ['first']],
+    [
+      'a message that is not JSON',
+      'outbox',
+      (objects) => objects.put([{ ...message(POISON), n: 2, atMs: 1, json: `{"${POISON}` }], 2),
+      ['first'],
+    ],
     [
       'JSON that is two values',
       'outbox',

@@ -136,7 +136,7 @@ export function createConnection(
     attached() {
       tell()
       subscriptions.sync()
-      void sender.flush()
+      sender.flush()
     },
     lost: forgetState,
     replaced() {
@@ -277,7 +277,7 @@ export function createConnection(
     },
     async signOut({ park = false } = {}) {
       // What was sent before goes first.
-      await sender.flush()
+      await sender.handedOver()
       return signOut(link, park, () => left(true))
     },
     storage: () => storageFacts(platform),

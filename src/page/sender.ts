@@ -22,7 +22,9 @@ export interface Sender {
   readonly cancel: (id: Id) => Promise<void>
   readonly retry: (id: Id) => SentMessage
   /** Hands over what waits, if there is a hub. */
-  flush(): Promise<void>
+  flush(): void
+  /** Resolves when nothing waits to be handed over any more. */
+  handedOver(): Promise<void>
   /** Ids of queued messages without a final fate. */
   unsettled(): readonly Id[]
   /** The hub tells fates. */
@@ -51,14 +53,17 @@ export function createSender(link: HubLink, { newId, report }: Platform, { maxMe
   let units = 0
   let passing: (readonly [NewMessage, Sending])[] = []
   let isFlushing = false
-  let flushing = Promise.resolve()
+  let awaiting: (() => void)[] = []
   let over: HoldfastError | null = null
   /** The durable messages whose end is not known yet. */
   const open = new Map<Id, Sending>()
 
-  function flush(): Promise<void> {
-    if (!isFlushing) flushing = handOver()
-    return flushing
+  function flush(): void {
+    if (!isFlushing) void handOver()
+  }
+
+  function nothingWaits(): void {
+    if (waiting.length + handed.length === 0) for (const go of awaiting.splice(0)) go()
   }
 
   async function handOver(): Promise<void> {
@@ -88,6 +93,7 @@ export function createSender(link: HubLink, { newId, report }: Platform, { maxMe
       })
     }
     isFlushing = false
+    nothingWaits()
   }
 
   function settle(id: Id, answer: SendAnswer | undefined): void {
@@ -130,6 +136,7 @@ export function createSender(link: HubLink, { newId, report }: Platform, { maxMe
     for (const message of waiting.splice(at, 1)) units -= unitsOf(message)
     open.get(id)?.failed(fateError({ fate: 'cancelled' }), 'cancelled')
     open.delete(id)
+    nothingWaits()
   }
 
   function make(): Sending {
@@ -146,7 +153,7 @@ export function createSender(link: HubLink, { newId, report }: Platform, { maxMe
       units += unitsOf(message)
       open.set(message.id, sending)
       waiting.push(message)
-      queueMicrotask(() => void flush())
+      queueMicrotask(flush)
     }
   }
 
@@ -168,11 +175,16 @@ export function createSender(link: HubLink, { newId, report }: Platform, { maxMe
       return sending.message
     },
     flush,
+    handedOver: () =>
+      new Promise((resolve) => {
+        awaiting.push(resolve)
+        nothingWaits()
+      }),
     unsettled: () => [...open].filter(([, { message }]) => message.fate !== 'sending').map(([id]) => id),
     told,
     heard(taken) {
       heard = taken
-      void flush()
+      flush()
     },
     close(error) {
       over = error
@@ -183,6 +195,7 @@ export function createSender(link: HubLink, { newId, report }: Platform, { maxMe
       }
       open.clear()
       waiting = handed = []
+      nothingWaits()
     },
   }
 }

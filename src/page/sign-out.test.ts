@@ -66,6 +66,22 @@ describe('signOut', () => {
     await expect(connection.channel('news').send('after').queued).rejects.toMatchObject({ code: 'closed' })
   })
 
+  it('[SO2] [TB23] hands over first what was sent before the hub could tell what its store had taken', async () => {
+    page.prepare = (hub) => {
+      hub.mark = null
+      hub.answers = { signOut: () => Promise.resolve(answer) }
+    }
+    const connection = await connected()
+    const sent = connection.channel('news').send('before')
+    const leaving = connection.signOut()
+    await settled()
+    expect(page.hub.calls.map(([name]) => name)).toEqual(['attach'])
+    await page.hub.deliver({ taken: { memory: 'M'.repeat(22), taken: 0 } })
+    await leaving
+    expect(page.hub.calls.map(([name]) => name).slice(0, 3)).toEqual(['attach', 'send', 'signOut'])
+    await sent.queued
+  })
+
   it('[SO4] in another tab closes this one, empties its outbox view and ends its subscriptions', async () => {
     const connection = await connected()
     const heard = listen(connection)

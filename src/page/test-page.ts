@@ -69,8 +69,8 @@ export async function settled(): Promise<void> {
 export class TestHub {
   readonly calls: (readonly [name: keyof HubApi, ...args: unknown[]])[] = []
   readonly taken: (HandedMessage & { readonly json?: string })[] = []
-  /** What its store has taken, as it tells tabs that attach. */
-  mark: TakenCount = { memory: 'M'.repeat(22), taken: 0 }
+  /** What its store has taken, as it tells tabs that attach; `null` while that is not open. */
+  mark: TakenCount | null = { memory: 'M'.repeat(22), taken: 0 }
   answers: Partial<HubApi> = {}
   instance: string
   isDead = false
@@ -95,7 +95,7 @@ export class TestHub {
             ...args: unknown[]
           ) => Promise<unknown>
           const given = answer(...args)
-          if (method === 'attach') void given.then((result) => void ((result as Result<unknown>).ok && this.deliver({ taken: this.mark })))
+          if (method === 'attach') void given.then((result) => (result as Result<unknown>).ok && this.#tellMark())
           return given
         },
     })
@@ -123,6 +123,10 @@ export class TestHub {
 
   get attached(): AttachRequest {
     return this.said('attach').at(-1) as AttachRequest
+  }
+
+  #tellMark(): void {
+    if (this.mark) void this.deliver({ taken: this.mark })
   }
 
   deliver(batch: Delivery): Promise<Result<null>> | undefined {

@@ -12,7 +12,7 @@ import {
   restartOutbox,
   settleThrough,
 } from '../core/outbox.ts'
-import type { Fate, OutboxState, ParkedMessage, Store } from '../core/ports.ts'
+import type { Fate, NewMessage, OutboxEntry, OutboxState, ParkedMessage, Store, TakenCount } from '../core/ports.ts'
 import type { Id } from '../protocol/messages.ts'
 import { idOf, newMessages, type StoreWorld } from './store-contract.ts'
 
@@ -25,6 +25,8 @@ type Step =
   | { readonly call: 'recalled'; readonly known: boolean[]; readonly hold: boolean }
   | { readonly call: 'restart'; readonly ask: 'possibly-sent' | 'all' }
   | { readonly call: 'unpark'; readonly at: number }
+  | { readonly call: 'again'; readonly names: number[]; readonly told: number; readonly isElsewhere: boolean }
+  | { readonly call: 'wait' }
   | { readonly call: 'reopen' }
 
 const fraction = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
@@ -51,6 +53,16 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ call: fc.constant('restart'), ask: fc.constantFrom('possibly-sent', 'all') }) },
   { weight: 1, arbitrary: fc.record({ call: fc.constant('unpark'), at: fraction }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      call: fc.constant('again'),
+      names: fc.array(fc.nat(NAMES - 1), { maxLength: 8 }),
+      told: fraction,
+      isElsewhere: fc.boolean(),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ call: fc.constant('wait') }) },
   { weight: 2, arbitrary: fc.record({ call: fc.constant('reopen') }) },
 )
 
@@ -59,6 +71,22 @@ class Model {
   outbox: OutboxState = emptyOutbox('')
   readonly fates = new Map<Id, Fate>()
   readonly parked = new Map<Id, ParkedMessage>()
+  taken: TakenCount = { memory: '', taken: 0 }
+  /** What tabs were told of that. */
+  readonly told: TakenCount[] = []
+  /** Fates may be packed: only what comes again is looked for among them. */
+  mayBePacked = false
+
+  take(messages: readonly NewMessage[], sent: boolean, atMs: number): void {
+    if (messages.length === 0) return
+    this.outbox = appendMessages(this.outbox, messages, sent, atMs)
+    this.taken = { ...this.taken, taken: this.taken.taken + messages.length }
+  }
+
+  /** The entry that waits under an id. */
+  waiting(id: Id): OutboxEntry | null {
+    return (this.fates.has(id) ? null : this.outbox.entries.find((entry) => entry.id === id)) ?? null
+  }
 
   learn(fate: Fate): void {
     if (!this.fates.has(fate.id)) this.fates.set(fate.id, fate)
@@ -71,7 +99,7 @@ class Model {
 
 /** Walks a store through random calls and compares every answer, and what a restarted worker reads, with the pure rules. */
 export function registerStoreModel(name: string, makeWorld: () => StoreWorld, runs: number): void {
-  it(`[ST8] [I3] ${name} follows the pure rules of the outbox through any calls`, { timeout: 60_000 }, async () => {
+  it(`[ST8] [ST16] [I3] [I37] ${name} follows the pure rules of the outbox through any calls`, { timeout: 60_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anyStep, { maxLength: 30 }), async (steps) => {
         const world = makeWorld()
@@ -79,9 +107,16 @@ export function registerStoreModel(name: string, makeWorld: () => StoreWorld, ru
           let store = world.store()
           const model = new Model()
           model.outbox = (await store.open()).outbox
+          model.taken = store.taken()
           for (const [at, { call, ...rest }] of [...steps, { call: 'reopen' as const }].entries()) {
-            if (call !== 'reopen') await take(store, model, { call, ...rest } as Step, idOf(`client-${at}-`))
-            else {
+            model.told.push(model.taken)
+            expect(store.taken()).toEqual(model.taken)
+            if (call === 'wait') {
+              world.clock.advance(700_000)
+              model.mayBePacked = true
+            } else if (call !== 'reopen') {
+              await take(world, store, model, { call, ...rest } as Step, idOf(`client-${at}-`))
+            } else {
               store.close()
               store = world.store()
               const state = await store.open()
@@ -91,7 +126,10 @@ export function registerStoreModel(name: string, makeWorld: () => StoreWorld, ru
             }
           }
           const everyId = Array.from({ length: NAMES }, (_, n) => idOf(n))
-          expect(await store.fatesOf(everyId)).toMatchObject(everyId.flatMap((id) => model.fates.get(id) ?? []))
+          // What was said about them is forgotten in time.
+          expect((await store.fatesOf(everyId)).map(({ id, fate }) => [id, fate])).toEqual(
+            everyId.flatMap((id) => (model.fates.has(id) ? [[id, model.fates.get(id)?.fate]] : [])),
+          )
         } finally {
           await world.dispose()
         }
@@ -101,18 +139,30 @@ export function registerStoreModel(name: string, makeWorld: () => StoreWorld, ru
   })
 }
 
-async function take(store: Store, model: Model, step: Step, freshId: Id): Promise<void> {
+async function take({ clock }: StoreWorld, store: Store, model: Model, step: Step, freshId: Id): Promise<void> {
   const { outbox } = model
   const held = (at: number): number => outbox.acked + 1 + Math.floor(at * outbox.entries.length)
   if (step.call === 'append') {
-    const messages = newMessages(...step.names)
-    const fresh = messages.filter(({ id }, at) => {
-      const isFirst = messages.findIndex((message) => message.id === id) === at
-      return isFirst && !model.fates.has(id) && !outbox.entries.some((entry) => entry.id === id)
-    })
-    if (fresh.length > 0) model.outbox = appendMessages(outbox, fresh, step.sent, 1_000_000)
-    const expected = messages.map(({ id }) => (model.fates.has(id) ? null : model.outbox.entries.find((entry) => entry.id === id)))
-    expect(await store.append(messages, step.sent)).toEqual({ client: outbox.client, entries: expected })
+    const messages = newMessages(...step.names).filter(({ id }) => !model.mayBePacked || !model.fates.has(id))
+    model.take(
+      messages.filter((message, at) => isFirst(messages, at) && !model.fates.has(message.id) && !model.waiting(message.id)),
+      step.sent,
+      clock.steadyMs(),
+    )
+    const entries = messages.map(({ id }) => model.waiting(id))
+    expect(await store.append(messages, step.sent)).toEqual({ client: outbox.client, entries })
+  } else if (step.call === 'again') {
+    const told = model.told[Math.floor(step.told * model.told.length)] ?? model.taken
+    const since = step.isElsewhere ? { memory: idOf('elsewhere'), taken: 0 } : told
+    const messages = newMessages(...step.names).map((message) => ({ ...message, since }))
+    const isReached = since.memory === model.taken.memory
+    model.take(
+      messages.filter((message, at) => isReached && isFirst(messages, at) && !model.fates.has(message.id) && !model.waiting(message.id)),
+      false,
+      clock.steadyMs(),
+    )
+    const entries = messages.map(({ id }) => model.waiting(id))
+    expect(await store.append(messages, false)).toEqual({ client: outbox.client, entries })
   } else if (step.call === 'bury') {
     const numbers = step.at.map(held)
     for (const n of new Set(numbers)) {
@@ -154,10 +204,15 @@ async function take(store: Store, model: Model, step: Step, freshId: Id): Promis
     expect(await store.recalled(question.client, question.ids, fates, step.hold)).toEqual(after)
   } else if (step.call === 'restart') {
     model.outbox = restartOutbox(outbox, freshId, step.ask)
+    if (step.ask === 'all') model.taken = { ...model.taken, memory: freshId }
     expect(await store.restart(freshId, step.ask)).toEqual(model.outbox)
   } else if (step.call === 'unpark') {
     const id = [...model.parked.keys()][Math.floor(step.at * model.parked.size)] ?? idOf('nobody')
     model.parked.delete(id)
     await store.unpark(id)
   }
+}
+
+function isFirst(messages: readonly NewMessage[], at: number): boolean {
+  return messages.findIndex(({ id }) => id === messages[at]?.id) === at
 }
