@@ -1,15 +1,24 @@
+import { sendAndStop } from './faults/browser.ts'
 import { openTab, someTimeMs } from './faults/fault.ts'
 import type { Process } from './world/process.ts'
 import type { Profile } from './world/profile.ts'
 import type { World } from './world/world.ts'
 
+/** Shortly before everybody leaves, some send and do not come back for long. */
+const LAST_MS = 3_000
 /** How late somebody comes back, at most. */
 const LATE_MS = 20_000
 
 /** Plans the times in which nobody is there: nothing happens in them, so a month costs no more than a minute. */
 export function planAbsences(world: World): void {
   const { schedule, settings } = world
-  for (const { atMs, lastsMs } of settings.absences) schedule.at(world.afterBusyMs(atMs), () => passNight(world, lastsMs))
+  for (const { atMs, lastsMs } of settings.absences) {
+    schedule.at(world.afterBusyMs(atMs), () => passNight(world, lastsMs))
+    for (const profile of world.profiles) {
+      const beforeMs = Math.max(0, atMs - world.random.next() * LAST_MS)
+      if (world.random.next() < 0.6) schedule.at(world.afterBusyMs(beforeMs), () => sendAndStop(world, profile))
+    }
+  }
 }
 
 /** Everybody leaves, or stands still; time passes; they come back one by one. */

@@ -10,6 +10,10 @@ import { World } from './world/world.ts'
 const CONVERGENCE_MS = 400_000
 /** What happened last may take so long to show everywhere. */
 const SETTLING_MS = 3_000
+/** For how long nothing may change then. */
+const STEADY_MS = 15_000
+/** Some of what went wrong before may be noticed only now. */
+const MAY_CHANGE = 5
 /** What every page sends while the last connection comes back, and for how long. */
 const LAST_WORDS = 4
 const LAST_WORDS_MS = 1_500
@@ -74,7 +78,21 @@ function run(world: World): void {
     becomeQuiet(world)
     if (isOver()) return
   }
+  staysQuiet(world)
   checkAtEnd(world)
+}
+
+/** Who is connected stays so when nothing happens any more. */
+function staysQuiet(world: World): void {
+  const { schedule, check } = world
+  const before = world.liveTabs.map((tab) => ({ tab, changes: tab.changes }))
+  schedule.runUntil(schedule.nowMs + STEADY_MS, () => world.violation !== null)
+  for (const { tab, changes } of before)
+    check.holds(
+      tab.changes <= changes + MAY_CHANGE,
+      'I32',
+      () => `${tab.process.name} flips: ${tab.changes - changes} changes in ${STEADY_MS} ms`,
+    )
 }
 
 function heal(world: World): void {

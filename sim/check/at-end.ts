@@ -19,7 +19,7 @@ export function whatIsStuck(world: World): string {
       if (late) return `${tab.process.name} ${late.channel} is at ${late.place?.offset}, the log at ${late.head()?.offset}`
       continue
     }
-    const outbox = JSON.stringify(tab.profile.disk(tab.scope).contents.stored?.outbox)
+    const outbox = JSON.stringify(tab.disk.contents.stored?.outbox)
     return `${tab.process.name} is ${status} with ${pending} pending${durable ? '' : ', in memory'}; stored: ${outbox}`
   }
   for (const { message, tab, id } of world.check.upward.all.values()) {
@@ -58,7 +58,7 @@ export function checkAtEnd(world: World): void {
 
 function hasEnded({ applied, rejected, isPutAside, message, id, tab }: SentFacts): boolean {
   if (applied > 0 || rejected > 0 || isPutAside || FINAL.has(message.fate)) return true
-  return tab.profile.disk(tab.scope).knows(id)
+  return tab.disk.knows(id)
 }
 
 /** Says where in what a tab sent the losses lie. */

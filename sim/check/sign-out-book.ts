@@ -62,7 +62,7 @@ export class SignOutBook {
     const { check, totals } = this.#world
     this.#world.trace('left', tab.process.name, discarded, serverTold)
     totals.count(serverTold ? 'sign-outs that the server was told of' : 'sign-outs that the server was not told of')
-    const last = this.#last.get(tab.profile.disk(tab.scope))
+    const last = this.#last.get(tab.disk)
     check.holds(last !== undefined, 'I26', () => `${tab.process.name} has signed out, and nothing was forgotten`)
     if (!last) return
     const stored = last.park ? 0 : last.waiting
@@ -92,7 +92,7 @@ export class SignOutBook {
     const { check, schedule } = this.#world
     const { name } = tab.process
     check.holds(!tab.hasLeft, 'I26', () => `${name} hears of ${channel} after its user has left`)
-    const disk = tab.profile.disk(tab.scope)
+    const { disk } = tab
     const { signOuts } = disk.contents
     const known = this.#known.get(tab)
     if (known === undefined) return void this.#known.set(tab, signOuts)

@@ -21,8 +21,8 @@ export class ToldBook {
   /** Everything is over, and every user has a page that listens. */
   atEnd(): void {
     const { check, totals } = this.#world
-    for (const { id, applied, isMarked, isDoubtful, excuses } of check.upward.all.values()) {
-      if (applied < 2 || !isMarked || excuses.has('copied')) continue
+    for (const { id, applied, isMarked, isDoubtful, isUntellable, excuses } of check.upward.all.values()) {
+      if (applied < 2 || !isMarked || isUntellable || excuses.has('copied')) continue
       totals.count('doubled effects that were told of')
       check.holds(this.#mayRepeat.has(id) || isDoubtful, 'I38', () => `${id} took effect ${applied} times, and nobody was told`)
     }

@@ -26,10 +26,17 @@ export interface SentFacts {
   isPutAside: boolean
   /** It was sent on with the mark that it may have been applied before. */
   isMarked: boolean
+  readonly sentMs: number
+  /** How often a hub was handed it. */
+  offers: number
+  /** How its sender was told that it was not applied, and will not be. */
+  denied: string | null
   /** Its sender was told that nobody knows whether it takes effect. */
   isDoubtful: boolean
   /** Its user left before it was sent, and had it deleted. */
   isForgotten: boolean
+  /** What the storage held to be told of it went with the storage, or with its user. */
+  isUntellable: boolean
   /** Its user left and had it kept, which gave it the number of another client. */
   isKept: boolean
   /** What faults have done to the storage that held it. */
@@ -78,9 +85,13 @@ export class UpwardBook {
       rejected: 0,
       isPutAside: false,
       isMarked: false,
+      sentMs: this.#world.schedule.nowMs,
+      offers: 0,
+      denied: null,
       isDoubtful: false,
       isForgotten: false,
       isKept: false,
+      isUntellable: false,
       excuses: new Set(),
     }
     this.all.set(id, facts)
@@ -111,12 +122,24 @@ export class UpwardBook {
         const isUnknown = fate === 'failed' && error.code === 'may-repeat'
         if (isUnknown) totals.count(`handed to another hub before: ${facts.applied > 0 ? 'applied' : 'not applied yet'}`)
         // Who closes the connection does not learn what becomes of what is on its way.
-        else if ((fate === 'cancelled' || fate === 'failed') && error.code !== 'closed')
-          check.holds(facts.applied === 0 || facts.excuses.size > 0, 'I6', () => `${id} is ${fate} and was applied`)
+        else if (['cancelled', 'failed', 'expired'].includes(fate) && error.code !== 'closed') {
+          if (fate === 'expired') this.#holdsAge(facts)
+          facts.denied = `${fate} (${error.code})`
+          this.#holdsDenial(facts)
+        }
         const isHonest = fate !== 'rejected' || facts.applied === 0 || facts.isMarked || error.code === 'may-repeat'
         check.holds(isHonest, 'I6', () => `${id} is rejected as ${error.code} and was applied`)
       },
     )
+  }
+
+  /** A page hands messages to a hub. */
+  handedOver(messages: unknown): void {
+    if (!Array.isArray(messages)) return
+    for (const { id } of messages as { readonly id: string }[]) {
+      const facts = this.all.get(id)
+      if (facts) facts.offers++
+    }
   }
 
   /** The handler is called with a message. */
@@ -155,7 +178,8 @@ export class UpwardBook {
     // What the storage did not remember to have sent was queued again when that storage was lost, too.
     const isUncompared = facts.excuses.has('never compared')
     const isAnnounced = facts.isMarked || facts.excuses.has('copied') || isLostTwice || isUncompared
-    check.holds(facts.applied === 1 || isAnnounced, 'I7', () => `${id} took effect ${facts.applied} times`)
+    check.holds(facts.applied === 1 || isAnnounced, facts.offers > 1 ? 'I37' : 'I7', () => `${id} took effect ${facts.applied} times`)
+    this.#holdsDenial(facts)
     const { tab, payload, isRetry, behind } = facts
     const isCancelled = facts.message.fate === 'cancelled' && !facts.excuses.has('rolled back') && !facts.excuses.has('copied')
     check.holds(!isCancelled, 'I6', () => `${id} was cancelled and takes effect`)
@@ -186,9 +210,10 @@ export class UpwardBook {
   /** A fault has changed what is stored of a scope. */
   excuse(profile: Profile, scope: string, why: Excuse): void {
     for (const facts of this.all.values()) {
-      const { tab, applied, excuses } = facts
+      const { tab, applied, isMarked, excuses } = facts
       if (tab.profile !== profile || tab.scope !== scope) continue
       const key = storageOf(profile.name, tab.user)
+      if (isMarked) facts.isUntellable = true
       if (why === 'rolled back') this.#uncompared.add(key)
       if (why === 'emptied' && excuses.has('rolled back') && this.#uncompared.has(key)) excuses.add('never compared')
       if (applied === 0 || why === 'copied' || why === 'rolled back') excuses.add(why)
@@ -222,6 +247,25 @@ export class UpwardBook {
     this.#uncompared.delete(storageOf(profile, user))
   }
 
+  /** No jump of a clock ages anything while a hub lives; the next one has its own clock and nothing else. */
+  #holdsAge({ id, sentMs, tab: { profile } }: SentFacts): void {
+    const { check, schedule, settings } = this.#world
+    const ageMs = schedule.nowMs - sentMs
+    const { hubsJumpedMs } = profile.clocks
+    const isExcused = hubsJumpedMs > -Infinity && profile.hubBeganMs > sentMs
+    const leastMs = (settings.connect.outbox?.maxAgeMs ?? 0) - 1_000
+    check.holds(ageMs >= leastMs || isExcused, 'I35', () => `${id} expired ${ageMs} ms after it was sent, and may wait ${leastMs}`)
+  }
+
+  /** Nothing is told as not applied that is. */
+  #holdsDenial({ id, denied, applied, excuses }: SentFacts): void {
+    this.#world.check.holds(
+      denied === null || applied === 0 || excuses.size > 0,
+      'I39',
+      () => `${id} is told as ${denied}, and was applied`,
+    )
+  }
+
   #lastQueued(tab: SimTab): number {
     const orders = [...this.all.values()].filter((facts) => facts.tab === tab && facts.isQueued).map(({ payload }) => payload.order)
     return Math.max(0, ...orders)
@@ -232,7 +276,7 @@ export class UpwardBook {
     const { id, tab } = facts
     facts.isQueued = true
     this.#world.totals.count('messages queued')
-    const isSafe = tab.profile.disk(tab.scope).knows(id) || facts.applied > 0 || facts.excuses.size > 0
+    const isSafe = tab.disk.knows(id) || facts.applied > 0 || facts.excuses.size > 0
     const isMemory = tab.profile.liveWorkers.some((worker) => worker.isForgetful)
     if (isMemory) facts.excuses.add('memory')
     check.holds(isSafe || isMemory, 'I1', () => `${id} is told as queued and is nowhere`)

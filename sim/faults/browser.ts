@@ -21,7 +21,7 @@ function stop(world: World, profile: Profile, tells: boolean, takesLocks: boolea
   if (tells) tab.suspend()
   // What stops a page stops its worker, too; a page that computes has none of its own stopped.
   else tab.process.pause(world.random.next() < 0.5)
-  if (takesLocks) profile.locks.takeFrom(tab.process)
+  if (takesLocks) tab.lockTable.takeFrom(tab.process)
   world.schedule.at(someTimeMs(world, 60_000), () => tab.goOn())
   return true
 }
@@ -39,7 +39,7 @@ function saysAndStops(world: World, profile: Profile): boolean {
 }
 
 /** A page sends as it is frozen, or goes into the back–forward cache, and comes back when everybody has forgotten: after absences, too. */
-function sendAndStop(world: World, profile: Profile): boolean {
+export function sendAndStop(world: World, profile: Profile): boolean {
   const { random, schedule, settings } = world
   const tab = someTab(world, profile)
   if (!tab) return false

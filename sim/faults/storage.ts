@@ -1,4 +1,4 @@
-import { disksOf, restartBrowser, someTimeMs, type Fault } from './fault.ts'
+import { disksOf, openTab, restartBrowser, someTab, someTimeMs, type Fault } from './fault.ts'
 import type { DiskTrouble } from '../world/disk.ts'
 import type { Profile } from '../world/profile.ts'
 import type { World } from '../world/world.ts'
@@ -51,6 +51,22 @@ export const STORAGE_FAULTS: readonly Fault[] = [
         world.check.upward.excuse(profile, scope, 'emptied')
         disk.clear()
       }
+      return true
+    },
+  },
+  {
+    kind: 'D5 the site is cleared, and who comes later sees other locks',
+    inject: (world, profile) => {
+      const tab = someTab(world, profile)
+      if (!tab) return false
+      const { random, schedule } = world
+      if (random.next() < 0.3) tab.do(() => void tab.signOut(false))
+      schedule.at(random.next() * 500, () => {
+        for (const [scope] of disksOf(profile)) world.check.upward.excuse(profile, scope, 'emptied')
+        profile.clearSite()
+        for (let at = random.integer(1, 2); at > 0; at--) schedule.at(random.next() * 5_000, () => openTab(world, profile))
+        if (random.next() < 0.3) tab.do(() => tab.close())
+      })
       return true
     },
   },

@@ -23,7 +23,7 @@ function dieBeforeTelling(world: World, profile: Profile): boolean {
   const { random, schedule, server, settings } = world
   const tab = someTab(world, profile)
   if (!tab || !server.isListening) return false
-  const disk = profile.disk(tab.scope)
+  const disk = tab.disk
   if (random.next() < 0.7) for (const one of profile.liveTabs) one.do(() => one.show(false))
   profile.link.change({ holdsDown: true })
   tab.do(() => {

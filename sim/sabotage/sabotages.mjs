@@ -2,6 +2,7 @@
 // `number` is the place in the list of bugs that a checker of this kind must catch; those without one were real, or are ours.
 import { ELECTED_SABOTAGES } from './elected-sabotages.mjs'
 import { SEND_ONLY_SABOTAGES } from './send-only-sabotages.mjs'
+import { LOCK_TABLE_SABOTAGES } from './lock-table-sabotages.mjs'
 import { SIGN_OUT_SABOTAGES } from './sign-out-sabotages.mjs'
 
 /**
@@ -505,5 +506,6 @@ export const SABOTAGES = [
   },
   ...ELECTED_SABOTAGES,
   ...SEND_ONLY_SABOTAGES,
+  ...LOCK_TABLE_SABOTAGES,
   ...SIGN_OUT_SABOTAGES,
 ]

@@ -88,6 +88,8 @@ export class Disk {
           if (this.#world.keepsBackups) this.#keep()
           if (name === 'open') check.tries.beginsAgain(process)
           if (name === 'open') this.#world.trace('disk', process.name, process.isAlive ? 'opens' : 'opens, dead')
+          // In some simulations a database remembers little.
+          if (contents.stored) contents.stored.memory = { ...contents.stored.memory, bounds: this.#world.settings.memory }
           const done = work()
           // As of the transaction itself: what waited behind it may follow before anybody hears.
           const current = contents.lease

@@ -87,9 +87,12 @@ export class LockTable {
                 reject(error)
               },
             )
+            // Taken away before it was heard that it was granted: that is heard first all the same.
+            if (this.#lost.has(request)) this.#schedule.at(1, () => request.lose())
           }),
         lose: () => {
           this.#lost.add(request)
+          if (!isRunning) return free()
           process.post(() => {
             this.#lost.delete(request)
             reject(new DOMException('the lock was taken away', 'AbortError'))

@@ -23,18 +23,22 @@ const EXTENDED_LIFETIME_MS = 5_000
 export class Profile {
   readonly name: string
   readonly link: Link
-  readonly locks: LockTable
   readonly broadcasts: Broadcasts
   readonly sharing: Sharing
   readonly serviceWorker: SimServiceWorker
   /** SharedWorkers by their names. */
   readonly #shared = new Map<string, SharedSimWorker>()
   #elected: ElectedSimWorker[] = []
+  /** By scope. */
   readonly disks: Map<string, Disk> = new Map()
+  /** The newest is for those who come now. */
+  readonly lockTables: LockTable[]
   tabs: SimTab[] = []
   /** Who is signed in. */
   user: string
   readonly clocks: WallClocks
+  /** When the last hub began. */
+  hubBeganMs = 0
   /** New workers do not start: the script does not load. */
   isScriptBroken = false
   readonly #world: World
@@ -48,7 +52,7 @@ export class Profile {
     this.broadcasts = new Broadcasts(world)
     this.sharing = drawSharing(world.random)
     this.serviceWorker = new SimServiceWorker(world, this)
-    this.locks = new LockTable(world.schedule, () => world.random.next() * 3)
+    this.lockTables = [this.#newLockTable()]
   }
 
   /** The clock of a process that begins now. */
@@ -70,10 +74,26 @@ export class Profile {
     return [...this.#shared.values(), ...this.#elected].filter(({ process }) => process.isAlive)
   }
 
+  /** Where whoever comes now looks for locks. */
+  get locks(): LockTable {
+    return this.lockTables.at(-1) as LockTable
+  }
+
   disk(scope: string): Disk {
     let disk = this.disks.get(scope)
     if (!disk) this.disks.set(scope, (disk = new Disk(this.#world)))
     return disk
+  }
+
+  /**
+   * Everything stored for the site is deleted, under the feet of whoever uses it, and service workers go. As in Chromium, who is there keeps the lock table it has, and who
+   * comes later gets another one, while databases, ports and broadcasts cross.
+   */
+  clearSite(): void {
+    for (const disk of this.disks.values()) disk.clear()
+    this.serviceWorker.unregister()
+    this.lockTables.push(this.#newLockTable())
+    this.#world.trace('cleared', this.name)
   }
 
   openTab(): SimTab {
@@ -136,6 +156,10 @@ export class Profile {
     for (const disk of this.disks.values()) disk.heal()
     for (const worker of this.liveWorkers) if (!worker.isWedged) worker.process.resume()
     for (const tab of this.liveTabs) tab.goOn()
+  }
+
+  #newLockTable(): LockTable {
+    return new LockTable(this.#world.schedule, () => this.#world.random.next() * 3)
   }
 
   #starts(tab: SimTab, name: string): Named {

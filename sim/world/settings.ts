@@ -2,6 +2,7 @@ import type { ConnectOptions } from '../../src/page/options.ts'
 import type { HistoryLimits } from '../../src/protocol/index.ts'
 import type { LiveServerOptions } from '../../src/server/options.ts'
 import { isTried } from '../pending.ts'
+import { MEMORY_BOUNDS, type MemoryBounds } from '../../src/storage/fate-memory.ts'
 import type { SeededRandom } from '../../src/testing/seeded-random.ts'
 
 /** A time in which nobody is there, after so much of the time in which somebody is. */
@@ -21,6 +22,8 @@ const DAYS_SHARE = 0.2
 export interface Settings {
   readonly connect: Pick<ConnectOptions, 'reconnect' | 'outbox' | 'hiddenDelayMs'>
   readonly server: Pick<LiveServerOptions, 'sessions' | 'limits'> & { readonly history: Partial<HistoryLimits> }
+  /** How much a database remembers of the messages that have ended. */
+  readonly memory: MemoryBounds
   /** Channels that the engine has room for. */
   readonly maxChannels: number
   /** Whether the engine outlives the server's process. */
@@ -66,7 +69,10 @@ export function drawSettings(random: SeededRandom): Settings {
     credentialMs: oneOf(Infinity, 60_000, 600_000),
     absences: [],
     maxChannels: 100_000,
+    memory: MEMORY_BOUNDS,
   }
+  if (isTried('days') && random.next() < 0.25)
+    settings = { ...settings, memory: { maxFates: oneOf(2, 8, 100), maxFateUnits: 10_000, maxEnded: oneOf(0, 4, 20) } }
   if (isTried('engine')) settings = { ...settings, maxChannels: oneOf(100_000, 100_000, 12, 7) }
   if (isTried('given-up'))
     settings = {

@@ -23,6 +23,7 @@ export class SimServiceWorker {
   readonly #registered = new Set<string>()
   #version = 0
   #events = 0
+  #isGone = false
   #leave = new AbortController()
   #send: (scope: string) => Promise<void> = () => Promise.resolve()
 
@@ -60,7 +61,7 @@ export class SimServiceWorker {
       if (isDone) return
       isDone = true
       if (this.process === process) this.#events--
-      if (again && tries > 1) schedule.at(random.next() * AGAIN_MS, () => this.sync(tag, tries - 1))
+      if (again && tries > 1 && !this.#isGone) schedule.at(random.next() * AGAIN_MS, () => this.sync(tag, tries - 1))
       else this.#rest()
     }
     const finish = (again: boolean): void => {
@@ -88,6 +89,14 @@ export class SimServiceWorker {
       this.#world.check.sendOnly.left(this.process)
       this.#rest()
     })
+  }
+
+  /** The site is cleared: it is gone, and its events with it. */
+  unregister(): void {
+    this.#registered.clear()
+    this.#isGone = true
+    this.process.kill()
+    this.#isGone = false
   }
 
   #rest(): void {

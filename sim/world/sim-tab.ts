@@ -8,6 +8,8 @@ import { isId } from '../../src/protocol/decode.ts'
 import type { HoldfastError } from '../../src/protocol/errors.ts'
 import { keepSyncRegistered } from '../../sw/register/outbox-sync.ts'
 import { Stream } from '../check/stream.ts'
+import type { Disk } from './disk.ts'
+import type { LockTable } from './lock-table.ts'
 import { Process } from './process.ts'
 import type { Profile } from './profile.ts'
 import type { World } from './world.ts'
@@ -25,6 +27,8 @@ export class SimTab {
   readonly number: number
   readonly process: Process
   readonly profile: Profile
+  /** Where it looks for locks. */
+  lockTable: LockTable
   readonly user: string
   /** Names what this page shares with others of its browser. */
   readonly scope: string
@@ -46,23 +50,33 @@ export class SimTab {
   #tell: (event: PageEvent) => void = () => {}
   #order = 0
   #isListening = false
+  /** How often it came to be connected, or was no longer. */
+  changes = 0
   #hide: () => void = () => {}
 
   constructor(world: World, profile: Profile) {
     this.#world = world
     this.profile = profile
+    this.lockTable = profile.locks
     this.user = profile.user
     this.number = world.nextTab++
     this.process = new Process(world.schedule, `${profile.name}/tab${this.number}`)
     this.process.onEnd(() => profile.reap())
     const { process } = this
     const broadcasts = profile.broadcasts.of(process)
+    let locks = this.lockTable.of(process)
     const platform: Platform = {
       baseUrl: 'https://app.test/',
       isSecure: true,
       hasSharedWorker: profile.sharing !== 'missing',
-      locks: profile.locks.of(process),
-      renewLocks: () => Promise.resolve(false),
+      get locks() {
+        return locks
+      },
+      renewLocks: () => {
+        const isAnother = this.lockTable !== profile.locks
+        if (isAnother) locks = (this.lockTable = profile.locks).of(process)
+        return Promise.resolve(isAnother)
+      },
       clock: profile.clockOf(process, 'pages'),
       newId: () => world.ids.id(),
       hash: (text) => Promise.resolve(world.scopeOf(text)),
@@ -103,6 +117,12 @@ export class SimTab {
     this.scope = world.scopeOf(options.scopeKey)
     this.connection = createConnection(options, platform, { release: () => true, ended: () => {} })
     this.connection.on('error', (error) => world.check.errorTold(this, error))
+    let { status } = this.connection.state.current
+    this.connection.state.subscribe(() => {
+      const { status: next } = this.connection.state.current
+      if (next !== status) this.changes++
+      status = next
+    })
     this.process.after(isTried('told') ? drawLateness(world) : 0, () => this.listen())
     this.connection.on('signedOut', () => {
       world.check.signOuts.told(this)
@@ -130,6 +150,11 @@ export class SimTab {
     if (this.#isListening) return
     this.#isListening = true
     this.connection.on('outboxRestarted', (restart) => this.#world.check.restartTold(this, restart))
+  }
+
+  /** The database of its scope. */
+  get disk(): Disk {
+    return this.profile.disk(this.scope)
   }
 
   /** Does something in this page, now or when it runs again. */

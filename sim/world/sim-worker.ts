@@ -4,6 +4,7 @@ import { broadcastHubs } from '../../src/hub/broadcast-hubs.ts'
 import { createHub } from '../../src/hub/hub.ts'
 import type { HubPlatform } from '../../src/hub/platform.ts'
 import { createMemoryStore } from '../../src/storage/memory-store.ts'
+import type { LockTable } from './lock-table.ts'
 import { Process } from './process.ts'
 import type { Profile } from './profile.ts'
 import type { SimTab } from './sim-tab.ts'
@@ -25,10 +26,13 @@ export abstract class SimWorker {
   isForgetful = false
   protected readonly world: World
   protected readonly profile: Profile
+  /** Where it looks for locks: a worker starts in the newest table, whoever starts it. */
+  readonly lockTable: LockTable
 
   constructor(world: World, profile: Profile, host: SimTab, named: Named, rung: Rung) {
     this.world = world
     this.profile = profile
+    this.lockTable = profile.locks
     this.host = host
     this.named = named
     this.rung = rung
@@ -45,17 +49,18 @@ export abstract class SimWorker {
 
   /** Runs the script. @returns how to give it a port */
   protected boot(): (port: BridgePort) => void {
-    const { process, world, profile } = this
+    const { process, world, profile, lockTable } = this
     const { scope, generation, build } = this.named
     const { ids, check } = world
     world.trace('worker', process.name, 'starts')
+    profile.hubBeganMs = world.schedule.nowMs
     world.totals.count(this.rung === 'shared' ? 'hubs that ran in SharedWorkers' : 'hubs that ran in tabs')
-    check.wires.hubs.set(process, () => profile.locks.isHeldBy(process, ownerLockName(scope)))
+    check.wires.hubs.set(process, () => lockTable.isHeldBy(process, ownerLockName(scope)))
     const clock = profile.clockOf(process, 'hubs')
     const platform: HubPlatform = {
       clock,
       random: ids,
-      locks: profile.locks.of(process),
+      locks: lockTable.of(process),
       log: () => {},
       scope,
       generation,
@@ -80,7 +85,11 @@ export abstract class SimWorker {
     }
     const hub = createHub(platform)
     return (port) => {
-      port.addEventListener('message', ({ data }) => check.tries.hears(process, data))
+      port.addEventListener('message', ({ data }) => {
+        check.tries.hears(process, data)
+        const call = data as { readonly path?: readonly string[]; readonly argumentList?: readonly { readonly value?: unknown }[] } | null
+        if (call?.path?.[0] === 'send') check.upward.handedOver(call.argumentList?.[0]?.value)
+      })
       hub.connect({
         addEventListener: (type, listener) => port.addEventListener(type, listener),
         postMessage: (data) => {

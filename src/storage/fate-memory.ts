@@ -13,6 +13,16 @@ export const MAX_FATE_UNITS: number = 16 * 2 ** 20
 /** Most ids of which only the end is remembered; some 23 bytes each. */
 export const MAX_ENDED = 200_000
 
+/** How much is remembered: this much by every store, and by some of the simulator's less. */
+export interface MemoryBounds {
+  readonly maxFates: number
+  readonly maxFateUnits: number
+  readonly maxEnded: number
+}
+
+/** What stores remember. */
+export const MEMORY_BOUNDS: MemoryBounds = { maxFates: MAX_FATES, maxFateUnits: MAX_FATE_UNITS, maxEnded: MAX_ENDED }
+
 /** Ids that share a row at most: one is rewritten when more are added to it. */
 const MAX_ROW_IDS = 4_096
 
@@ -50,6 +60,7 @@ export interface EndedRow {
 /** What tells a repeat from a new message: the ends of earlier ones, in full at first, later only that they ended and how. In the order of their recording. */
 export interface FateMemory {
   head: MemoryHead
+  readonly bounds: MemoryBounds
   /** Those that are remembered in full. */
   readonly fates: Map<Id, Fate>
   /** The same as they were recorded, oldest first. */
@@ -78,12 +89,12 @@ export interface Packing {
 
 /** A memory that has taken nothing. */
 export function emptyMemory(memory: Id): FateMemory {
-  return { head: { memory, taken: 0, forgottenThrough: 0 }, fates: new Map(), rows: [], units: 0, ended: [] }
+  return { head: { memory, taken: 0, forgottenThrough: 0 }, bounds: MEMORY_BOUNDS, fates: new Map(), rows: [], units: 0, ended: [] }
 }
 
 /** The memory that stored rows stand for. */
 export function memoryOf(head: MemoryHead, rows: FatesRow[], ended: readonly EndedRow[]): FateMemory {
-  const memory: FateMemory = { head, fates: new Map(), rows, units: 0, ended }
+  const memory: FateMemory = { head, bounds: MEMORY_BOUNDS, fates: new Map(), rows, units: 0, ended }
   for (const { fates } of rows) keep(memory, fates)
   return memory
 }
@@ -154,15 +165,16 @@ function forget(memory: FateMemory, id: Id): void {
 }
 
 /** Seldom more than none: all that are old enough once the oldest is twice as old, or as many as bring the memory well within its bounds. */
-function rowsToPack({ rows, fates, units }: FateMemory, added: number, addedUnits: number, nowMs: number): number {
-  const isTooMuch = fates.size + added > MAX_FATES || units + addedUnits > MAX_FATE_UNITS
+function rowsToPack({ rows, fates, units, bounds }: FateMemory, added: number, addedUnits: number, nowMs: number): number {
+  const { maxFates, maxFateUnits } = bounds
+  const isTooMuch = fates.size + added > maxFates || units + addedUnits > maxFateUnits
   const isOld = (row: FatesRow | undefined, ageMs: number): boolean => row !== undefined && nowMs - row.atMs >= ageMs
   if (!isTooMuch && !isOld(rows[0], 2 * FATES_KEPT_MS)) return 0
   let count = 0
   let leftFates = fates.size + added
   let leftUnits = units + addedUnits
   for (const row of rows) {
-    const isWithin = leftFates <= MAX_FATES * EASED && leftUnits <= MAX_FATE_UNITS * EASED
+    const isWithin = leftFates <= maxFates * EASED && leftUnits <= maxFateUnits * EASED
     if (!isOld(row, FATES_KEPT_MS) && (!isTooMuch || isWithin)) break
     count++
     leftFates -= row.fates.length
@@ -171,7 +183,7 @@ function rowsToPack({ rows, fates, units }: FateMemory, added: number, addedUnit
   return count
 }
 
-function planPacking({ ended, head }: FateMemory, rows: readonly FatesRow[]): Packing {
+function planPacking({ ended, head, bounds }: FateMemory, rows: readonly FatesRow[]): Packing {
   const written = packed(ended.at(-1), rows)
   const first = written[0]?.row ?? 0
   const all = [...ended.filter((one) => one.row < first), ...written]
@@ -179,7 +191,7 @@ function planPacking({ ended, head }: FateMemory, rows: readonly FatesRow[]): Pa
   let forgottenRow = 0
   let { forgottenThrough } = head
   for (const { row, ends, taken } of all) {
-    if (count <= MAX_ENDED) break
+    if (count <= bounds.maxEnded) break
     count -= ends.length
     forgottenRow = row
     forgottenThrough = taken
