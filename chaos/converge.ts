@@ -7,9 +7,11 @@ import { CHANNELS } from './scene.ts'
 /** How long after the last fault everybody must be up to date: the most tries a minute may make a client wait for one. */
 const DEADLINE_MS = 90_000
 const POLL_MS = 200
+/** Who is well stays so; a connection that comes and goes is not. */
+const STEADY_MS = 2_500
 
 /**
- * Waits until every tab is connected, has nothing waiting, knows the end of all it sent, and is at the head of every channel (I32).
+ * Waits until every tab is connected and stays so, has nothing waiting, knows the end of all it sent, and is at the head of every channel (I32).
  * Gives what is wrong at the deadline.
  */
 export async function converge(
@@ -18,16 +20,24 @@ export async function converge(
   published: () => ReadonlyMap<string, readonly string[]>,
 ): Promise<readonly Violation[]> {
   const fromMs = Date.now()
+  let wellSinceMs = Infinity
   for (;;) {
     await sleep(POLL_MS)
     const names = published()
-    const late = tabs().flatMap((tab) => {
+    const atMs = Date.now()
+    const missing = tabs().flatMap((tab) => {
       const why = whatIsMissing(desk.pageOf(tab.name), fromMs, names)
       return why === undefined ? [] : [{ tab, why }]
     })
-    if (late.length === 0) return []
-    const atMs = Date.now()
-    if (atMs - fromMs >= DEADLINE_MS)
+    wellSinceMs = missing.length > 0 ? Infinity : Math.min(wellSinceMs, atMs)
+    const unsteady = tabs().flatMap((tab) => {
+      const left = timesLeft(desk.pageOf(tab.name), wellSinceMs)
+      return left === 0 ? [] : [{ tab, why: `is connected and left that ${timesLeft(desk.pageOf(tab.name), fromMs)} times` }]
+    })
+    if (unsteady.length > 0) wellSinceMs = Infinity
+    if (atMs - wellSinceMs >= STEADY_MS) return []
+    const late = missing.length > 0 ? missing : unsteady
+    if (atMs - fromMs >= DEADLINE_MS && late.length > 0)
       return Promise.all(
         late.map(async ({ tab, why }) => ({
           kind: 'stuck' as const,
@@ -44,6 +54,11 @@ async function howItIs({ page, crashed }: Tab): Promise<string> {
   if (crashed) return 'the page has crashed'
   const asked = page.evaluate('document.visibilityState').then(String, String)
   return `asked, the page said: ${await Promise.race([asked, sleep(3_000, 'nothing for 3 s')])}`
+}
+
+/** How often a page was no longer connected, after this time. */
+function timesLeft(page: PageLog | undefined, sinceMs: number): number {
+  return page?.events.filter((event) => event.type === 'status' && event.status !== 'connected' && event.atMs > sinceMs).length ?? 0
 }
 
 function whatIsMissing(page: PageLog | undefined, fromMs: number, published: ReadonlyMap<string, readonly string[]>): string | undefined {

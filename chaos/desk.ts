@@ -59,6 +59,8 @@ export async function openDesk(site: string, broken: (why: string) => void): Pro
       return
     }
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+    // What a site answers to a sign-out.
+    if (pathname === '/clear') return void response.writeHead(200, { 'clear-site-data': '"storage"' }).end()
     const path = join(site, normalize(pathname === '/' ? '/index.html' : pathname))
     if (!path.startsWith(site) || !existsSync(path)) return void response.writeHead(404).end()
     response.writeHead(200, { 'content-type': TYPES[extname(path)] ?? 'application/octet-stream' })

@@ -16,11 +16,33 @@ export type JournalRow =
       /** Name of the message, as the page gave it; absent in a skipped number. */
       readonly key?: string
       readonly mayRepeat?: boolean
+      /** How many messages its handler published. */
+      readonly publishes?: number
       readonly fate: 'applied' | 'rejected' | 'skipped'
       readonly published: readonly JournalPublication[]
     }
   /** A service worker came with a token of this client. */
   | { readonly type: 'sendOnly'; readonly atMs: number; readonly server: number; readonly client: string; readonly published: readonly [] }
+  /** A message with `durable: false` came to its handler. */
+  | {
+      readonly type: 'volatile'
+      readonly atMs: number
+      readonly server: number
+      readonly id: string
+      readonly key: string
+      readonly published: readonly []
+    }
+  /** A commit failed, and yet the client's highest number is another. */
+  | {
+      readonly type: 'half'
+      readonly atMs: number
+      readonly server: number
+      readonly client: string
+      readonly n: number
+      readonly published: readonly []
+    }
+  /** The record of a client was given up for others. */
+  | { readonly type: 'gave up'; readonly atMs: number; readonly server: number; readonly published: readonly [] }
   /** The server published of its own accord. */
   | { readonly type: 'published'; readonly atMs: number; readonly server: number; readonly published: readonly JournalPublication[] }
 

@@ -27,17 +27,20 @@ export interface Profile {
   kill(): Promise<void>
   /** Stops or continues every process. */
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void
-  openTab(): Promise<Tab>
+  /** A new tab; one that `listens` to all there is to tell, or one of any kind. */
+  openTab(listens?: boolean): Promise<Tab>
   /** Pages that are loaded from now on are of another build. */
   deploy(): void
   /** Ends the hub, wherever it runs, as a crash would. Gives how many workers there were. */
   killHub(): Promise<number>
-  /** Waits until one of the tabs is connected, but not longer. */
-  connected(mostMs: number): Promise<void>
+  /** Waits until one of the tabs is connected, but not longer. Gives whether one is. */
+  connected(mostMs: number): Promise<boolean>
   /** Has every tab send much at once, soon. */
   rush(): void
-  /** Has one of the tabs sign the user out, soon; every page of the profile then signs in again. */
-  signOut(tab: Tab): void
+  /** Has one of the tabs sign the user out, soon, and clear the site then where that is asked; every page of the profile then signs in again. */
+  signOut(tab: Tab, clears?: boolean): void
+  /** Has a tab's clock off by so much, soon. */
+  setClock(tab: Tab, offMs: number): void
   closeTab(tab: Tab): Promise<void>
   /** Replaces crashed tabs, and opens one when there is none; a browser that has ended, or does not do so, is killed and started again. */
   repair(): Promise<void>
@@ -67,10 +70,11 @@ const DEADLINE_MS = 15_000
 /** The app under test, as far as a profile has to do with it; tabs are given by their names. */
 export interface ProfileApp {
   /** The page of a tab, which is of that build. */
-  address(tab: string, user: string, live: string, build: number): string
+  address(tab: string, user: string, live: string, build: number, listens?: boolean): string
   isConnected(tab: string): boolean
   rush(tab: string): void
-  signOut(tab: string): void
+  signOut(tab: string, clears: boolean): void
+  setClock(tab: string, offMs: number): void
 }
 
 /** Makes a profile; no browser runs on it yet. */
@@ -115,16 +119,18 @@ export function createProfile(name: string, user: string, folder: string, proxy:
       running = undefined
     },
     signal: toGroup,
-    async openTab() {
+    async openTab(listens) {
       const page = await profile.browser().newPage()
       const tab: Tab = { name: `${name}${++opened}`, page, crashed: false }
       page.on('error', () => (tab.crashed = true))
       tabs.push(tab)
       // A page that does not load in time is one more fault: it is replaced like a crashed one.
-      await page.goto(app.address(tab.name, user, proxy.url('/live'), build), { timeout: DEADLINE_MS }).catch(() => (tab.crashed = true))
+      const address = app.address(tab.name, user, proxy.url('/live'), build, listens)
+      await page.goto(address, { timeout: DEADLINE_MS }).catch(() => (tab.crashed = true))
       return tab
     },
-    signOut: ({ name: tab }) => app.signOut(tab),
+    signOut: ({ name: tab }, clears = false) => app.signOut(tab, clears),
+    setClock: ({ name: tab }, offMs) => app.setClock(tab, offMs),
     deploy: () => void build++,
     async killHub() {
       const own = tabs.flatMap(({ page }) => page.workers())
@@ -137,7 +143,9 @@ export function createProfile(name: string, user: string, folder: string, proxy:
       return own.length + targets.length
     },
     async connected(mostMs) {
-      for (const endMs = Date.now() + mostMs; Date.now() < endMs && !tabs.some((tab) => app.isConnected(tab.name));) await sleep(50)
+      const isConnected = (): boolean => tabs.some((tab) => app.isConnected(tab.name))
+      for (const endMs = Date.now() + mostMs; Date.now() < endMs && !isConnected();) await sleep(50)
+      return isConnected()
     },
     rush() {
       for (const tab of tabs) app.rush(tab.name)

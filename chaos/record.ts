@@ -1,6 +1,7 @@
 import type { PageLog } from './desk.ts'
 import type { Happened } from './faults/fault.ts'
 import { userChannel, type JournalRow } from './journal.ts'
+import type { PageEvent } from './page/page-event.ts'
 
 /** What was done to the storage of a user, as far as the promise depends on it. */
 export type StorageLoss =
@@ -8,8 +9,8 @@ export type StorageLoss =
   | { readonly type: 'rolled back'; readonly user: string; readonly asOfMs: number; readonly untilMs: number }
   /** Several browsers hold what was queued until `atMs`. */
   | { readonly type: 'copied'; readonly user: string; readonly atMs: number }
-  /** The storage was taken away at some time from `atMs` on. */
-  | { readonly type: 'cleared'; readonly user: string; readonly atMs: number }
+  /** The storage was taken away at some time from `atMs` on. A hub that lived, and went on living, has saved what was there. */
+  | { readonly type: 'cleared'; readonly user: string; readonly atMs: number; readonly hubLived: boolean }
   /** The user was to be signed out, with all that was queued. */
   | { readonly type: 'signed out'; readonly user: string; readonly atMs: number }
 
@@ -25,7 +26,7 @@ export interface RunRecord {
 
 /** Something that must never happen. */
 export interface Violation {
-  readonly kind: 'lost' | 'doubled' | 'out of order' | 'stuck' | 'unfounded' | 'broken'
+  readonly kind: 'lost' | 'doubled' | 'out of order' | 'stuck' | 'half done' | 'unfounded' | 'untold' | 'untrue' | 'broken'
   readonly text: string
   readonly atMs: number
   /** The messages concerned. */
@@ -38,6 +39,8 @@ export interface SentRecord {
   readonly id: string
   readonly page: PageLog
   readonly seq: number
+  /** Sent with `durable: false`. */
+  readonly volatile: boolean
   readonly sentMs: number
   queuedMs?: number
   appliedMs?: number
@@ -53,7 +56,14 @@ export function sentMessages(pages: readonly PageLog[]): readonly SentRecord[] {
     const sent = new Map<number, SentRecord>()
     for (const event of page.events) {
       if (event.type === 'sent')
-        sent.set(event.seq, { key: `${page.page}:${event.seq}`, id: event.id, page, seq: event.seq, sentMs: event.atMs })
+        sent.set(event.seq, {
+          key: `${page.page}:${event.seq}`,
+          id: event.id,
+          page,
+          seq: event.seq,
+          volatile: event.volatile === true,
+          sentMs: event.atMs,
+        })
       const message = 'seq' in event ? sent.get(event.seq) : undefined
       if (!message) continue
       if (event.type === 'queued') message.queuedMs = event.atMs
@@ -63,6 +73,52 @@ export function sentMessages(pages: readonly PageLog[]): readonly SentRecord[] {
     }
     return [...sent.values()]
   })
+}
+
+/** A number that was committed. */
+export type Committed = Extract<JournalRow, { type: 'committed' }>
+
+/** All that was committed, by message id, in order. */
+export function committedById({ journal }: Pick<RunRecord, 'journal'>): ReadonlyMap<string, readonly Committed[]> {
+  const byId = new Map<string, Committed[]>()
+  for (const row of journal) {
+    if (row.type !== 'committed') continue
+    const rows = byId.get(row.id)
+    if (rows) rows.push(row)
+    else byId.set(row.id, [row])
+  }
+  return byId
+}
+
+/** Who sent a message and when, as far as that is known: a page that dies at once tells nobody. */
+export interface Sender {
+  readonly user: string
+  readonly sentMs: number
+  readonly page?: PageLog
+}
+
+/** Whether the sender knew at this moment that nothing was durable, or a page of the user heard in that round that the storage failed. */
+export function storageFailed(record: RunRecord, { user, page }: Omit<Sender, 'sentMs'>, atMs: number): boolean {
+  const known = page?.events.findLast((event) => event.type === 'durable' && event.atMs <= atMs)
+  if (known?.type === 'durable' && !known.durable) return true
+  const { fromMs, toMs } = roundOf(record, atMs)
+  const isFailure = (event: PageEvent): boolean =>
+    event.atMs >= fromMs &&
+    event.atMs <= toMs &&
+    ((event.type === 'error' && event.code.startsWith('storage-')) || (event.type === 'durable' && !event.durable))
+  return record.pages.some((other) => other.user === user && other.events.some(isFailure))
+}
+
+/** Whether the storage that remembered a message, and had something to tell of it since `atMs`, went before anybody can have heard. */
+export function mayHaveLostNotices(record: RunRecord, sender: Sender, atMs: number): boolean {
+  const { user, sentMs } = sender
+  const { toMs } = roundOf(record, atMs)
+  const isGone = (loss: StorageLoss): boolean => {
+    if (loss.user !== user || loss.type === 'copied') return false
+    const goneMs = 'untilMs' in loss ? loss.untilMs : loss.atMs
+    return goneMs >= sentMs && goneMs <= toMs
+  }
+  return record.losses.some(isGone) || storageFailed(record, sender, sentMs) || storageFailed(record, sender, atMs)
 }
 
 /** Names of all that was published, by the channel's name in the journal, in order. */

@@ -1,11 +1,14 @@
 // The server, in a process of its own: `node server.mjs <journal>`, driven over IPC. It keeps its messages in memory and forgets them when it ends.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createLiveServer, memoryEngine, Rejected, type Commit, type Engine, type Publication } from 'holdfast/server'
-import { appendTo, readJournal, userChannel, type JournalPublication } from './journal.ts'
+import { createLiveServer, memoryEngine, Rejected, type Clock } from 'holdfast/server'
+import { appendTo, readJournal, userChannel, type JournalRow } from './journal.ts'
+import { journalled, type HandlerCall } from './journalled-engine.ts'
 import type { ChaosMessage } from './page/page-event.ts'
-import type { ServerOrder } from './server-process.ts'
+import { CHANNELS } from './scene.ts'
+import type { SecondChannel, ServerOrder } from './server-process.ts'
 
 /** What the handlers publish. */
 interface Published {
@@ -14,113 +17,96 @@ interface Published {
 
 const HISTORY = { messages: 400 }
 const HEARTBEAT = { pingMs: 1_500, hiddenPingMs: 3_000, timeoutMs: 1_500 }
+/** Small, so that strangers can fill it; swept often, since what was there at the last sweep is not given up. */
+const SESSIONS = { max: 40, sweepMs: 1_000 }
+/** Credentials end, by the clock of this server: a client is asked for another one a minute before. */
+const CREDENTIAL_MS = 90_000
 
-const [path = ''] = process.argv.slice(2)
+const [path = '', ...users] = process.argv.slice(2)
 const rows = readJournal(path)
-const append = appendTo(path)
+const write = appendTo(path)
 const server = rows.filter(({ type }) => type === 'started').length + 1
-append({ type: 'started', atMs: Date.now(), server })
 
 /** How many messages the database holds of each channel: its whole value. */
 const counts = new Map<string, number>()
-const count = (published: readonly JournalPublication[]): void => {
-  for (const { channel } of published) counts.set(channel, (counts.get(channel) ?? 0) + 1)
+const count = (row: JournalRow): void => {
+  if (row.type !== 'started') for (const { channel } of row.published) counts.set(channel, (counts.get(channel) ?? 0) + 1)
 }
-for (const row of rows) if (row.type !== 'started') count(row.published)
+rows.forEach(count)
+const append = (row: JournalRow): void => {
+  count(row)
+  write(row)
+}
+append({ type: 'started', atMs: Date.now(), server })
 
-/** The last call of a handler for each message that is not committed yet. */
-const calls = new Map<string, { readonly key: string; readonly mayRepeat: boolean }>()
-const names = ({ key, data }: Publication): JournalPublication => ({ channel: key, name: (JSON.parse(data) as Published).name })
+const calls = new Map<string, HandlerCall>()
+let clockOffMs = 0
+/** The machine's clock, whose wall clock somebody may set. */
+const clock: Clock = {
+  nowMs: () => performance.now(),
+  wallMs: () => Date.now() + clockOffMs,
+  setTimer(delayMs, run) {
+    const timer = setTimeout(run, Math.min(delayMs, 2 ** 31 - 1)).unref()
+    return () => clearTimeout(timer)
+  },
+  soon: (run) => void setImmediate(run),
+}
 
-/** The memory engine, which answers at once: what it has done is in the journal before anybody can have heard of it. */
-function journalled(engine: Engine): Engine {
-  const record = (user: string | null, client: string, { n, id, fate, publications }: Commit): void => {
-    const published = publications.map(names)
-    count(published)
-    append({
-      type: 'committed',
-      atMs: Date.now(),
-      server,
-      client,
-      user,
-      n,
-      id,
-      ...calls.get(id),
-      fate: fate?.kind ?? 'applied',
-      published,
-    })
-    calls.delete(id)
-  }
-  return {
-    get ledger() {
-      return engine.ledger
-    },
-    get secret() {
-      return engine.secret
-    },
-    revoke: (client) => engine.revoke(client),
-    get revocations() {
-      return engine.revocations
-    },
-    // Asked once for each connection that only sends.
-    revokedAt(client) {
-      append({ type: 'sendOnly', atMs: Date.now(), server, client, published: [] })
-      return engine.revokedAt(client)
-    },
-    start: (host) => engine.start(host),
-    open: (key) => engine.open(key),
-    release: (key) => engine.release(key),
-    accepts: (key) => engine.accepts(key),
-    publish(publication) {
-      const cursor = engine.publish(publication)
-      const published = [names(publication)]
-      count(published)
-      append({ type: 'published', atMs: Date.now(), server, published })
-      return cursor
-    },
-    loadClient: (client) => engine.loadClient(client),
-    commit(client, user, commits) {
-      const known = engine.commit(client, user, commits)
-      if (known !== null) for (const commit of commits) record(user, client, commit)
-      return known
-    },
-    confirm: (client, n) => engine.confirm(client, n),
-    admit: (admittance) => engine.admit(admittance),
-    forget: (session) => engine.forget(session),
-    touch: (sessions, clients) => engine.touch(sessions, clients),
-    sweep: () => engine.sweep(),
-    counts: () => engine.counts(),
-    close: () => engine.close(),
-  }
+/** Besides those that everybody reads there is room for one more, and its messages are soon forgotten. */
+const MOST_CHANNELS = CHANNELS.length + users.length + 1
+function history(channel: string): { readonly messages: number; readonly ageMs?: number } {
+  if (channel === 'second.throws') throw new TypeError('chaos: no such kind of channel')
+  if (channel === 'second.nonsense') return { messages: 0 }
+  return channel.startsWith('second.') ? { messages: 20, ageMs: 1_000 } : HISTORY
 }
 
 let publications = 0
 let throwing = 0
 let slow = { count: 0, ms: 0 }
+/** What the next handlers do besides. */
+let second: { count: number; readonly channel: SecondChannel } = { count: 0, channel: 'fine' }
 let snapshotsFailUntilMs = 0
 const next = (): Published => ({ name: `${server}.${++publications}` })
 
+/** Channels that a handler publishes to besides: new ones, for one of which there is room; or one that cannot be made. */
+function secondChannels(): readonly string[] {
+  if (second.count === 0) return []
+  second.count--
+  const { channel } = second
+  return channel === 'no room' ? [1, 2, 3].map((nth) => `second.${publications}.${nth}`) : [`second.${channel}`]
+}
+
 const live = createLiveServer({
   allowedOrigins: '*',
-  history: HISTORY,
+  clock,
+  history,
+  sessions: SESSIONS,
   heartbeat: HEARTBEAT,
-  engine: journalled(memoryEngine()),
-  authenticate: ({ credential }) => (credential === null ? null : { user: credential }),
+  engine: journalled(memoryEngine({ maxChannels: MOST_CHANNELS }), { server, calls, append }),
+  authenticate: ({ credential }) => (credential === null ? null : { user: credential, expiresAtMs: clock.wallMs() + CREDENTIAL_MS }),
   snapshot(channel, { user }) {
     if (Date.now() < snapshotsFailUntilMs) throw new Error('chaos: no value now')
     return { rows: counts.get(channel === '@user' ? userChannel(user) : channel) ?? 0 }
   },
-  onMessage({ id, channel, data, mayRepeat }, { publish, sendToUser, user }) {
+  onMessage({ id, channel, data, mayRepeat, durable }, { publish, sendToUser, user }) {
     const { key, reject, personal } = data as ChaosMessage
+    if (!durable) return append({ type: 'volatile', atMs: Date.now(), server, id, key, published: [] })
     const take = (): void => {
-      calls.set(id, { key, mayRepeat })
+      const call: HandlerCall = { key, mayRepeat, publishes: 0 }
+      calls.set(id, call)
       if (throwing > 0) {
         throwing--
         throw new Error('chaos: the handler throws')
       }
       if (reject) throw new Rejected('the message asks for it')
-      publish(channel, next())
-      if (personal && user !== null) sendToUser(user, next())
+      // All of it commits with the message's number, or nothing.
+      for (const each of [channel, ...secondChannels()]) {
+        publish(each, next())
+        call.publishes++
+      }
+      if (!personal || user === null) return
+      sendToUser(user, next())
+      call.publishes++
     }
     if (slow.count === 0) return take()
     slow.count--
@@ -133,6 +119,9 @@ const live = createLiveServer({
 
 const http = createServer()
 live.attach(http, { path: '/live' })
+// What everybody reads has its place for good.
+for (const channel of CHANNELS) await live.publish(channel, next())
+for (const user of users) await live.sendToUser(user, next())
 http.listen(0, '127.0.0.1', () => process.send?.({ port: (http.address() as AddressInfo).port }))
 
 const carryOut = async (order: ServerOrder): Promise<void> => {
@@ -142,6 +131,12 @@ const carryOut = async (order: ServerOrder): Promise<void> => {
       return
     case 'throw':
       throwing = order.count
+      return
+    case 'second':
+      second = { count: order.count, channel: order.channel }
+      return
+    case 'clock':
+      clockOffMs = order.offMs
       return
     case 'slow':
       slow = { count: order.count, ms: order.ms }

@@ -1,15 +1,19 @@
 import type { DownwardCounts } from './check/downward.ts'
+import type { TellingCounts } from './check/telling.ts'
 import type { UpwardCounts } from './check/upward.ts'
+import type { VolatileCounts } from './check/volatile.ts'
 import type { Happened } from './faults/fault.ts'
 import type { RunRecord, Violation } from './record.ts'
+
+/** All figures of a run. */
+export type RunCounts = UpwardCounts & DownwardCounts & TellingCounts & VolatileCounts
 
 /** The end of a run, for people. */
 export function formatResult(
   seed: number,
   minutes: number,
   { faults, pages, journal }: RunRecord,
-  up: UpwardCounts,
-  down: DownwardCounts,
+  counts: RunCounts,
   violations: readonly Violation[],
 ): string {
   const kinds = new Map<string, number>()
@@ -24,25 +28,33 @@ export function formatResult(
     ['servers', journal.filter(({ type }) => type === 'started').length],
     ['service workers that came to send', journal.filter(({ type }) => type === 'sendOnly').length],
     ['page loads', pages.length],
-    ['messages sent', up.sent],
-    ['queued', up.queued],
-    ['refused at send', up.failed],
-    ['effects', up.applied],
-    ['rejected by the handler', up.rejected],
-    ['delivered to pages', down.delivered],
-    ['values', down.values],
-    ['recoveries', down.recoveries],
-    ['announced: resets', down.resets],
-    ['announced: outbox restarts', down.restarts],
-    ['announced: repeats (mayRepeat)', up.announcedRepeats],
-    ['announced: repeats of copied profiles', up.copiedRepeats],
-    ['announced: lost where storage failed', up.announcedLosses],
-    ['discarded at sign-out', up.discarded],
-    ['lost with storage that went back or was emptied', up.declaredLosses],
+    ['messages sent', counts.sent],
+    ['queued', counts.queued],
+    ['refused at send', counts.failed],
+    ['effects', counts.applied],
+    ['rejected by the handler', counts.rejected],
+    ['delivered to pages', counts.delivered],
+    ['values', counts.values],
+    ['recoveries', counts.recoveries],
+    ['announced: resets', counts.resets],
+    ['announced: outbox restarts', counts.restarts],
+    ['announced: repeats (mayRepeat)', counts.announcedRepeats],
+    ['announced: repeats of copied profiles', counts.copiedRepeats],
+    ['announced: lost where storage failed', counts.announcedLosses],
+    ['discarded at sign-out', counts.discarded],
+    ['lost with storage that went back or was emptied', counts.declaredLosses],
+    ['told: repeats', counts.toldRepeats],
+    ['told: confirmed, and then forgotten by the server', counts.toldLosses],
+    ['sent with durable: false', counts.volatileSent],
+    ['of these applied', counts.volatileApplied],
+    ['clients given up by the server', journal.filter(({ type }) => type === 'gave up').length],
     ['lost', number('lost')],
     ['doubled', number('doubled')],
     ['out of order', number('out of order')],
     ['stuck', number('stuck')],
+    ['half done', number('half done')],
+    ['untold', number('untold')],
+    ['told and not true', number('untrue')],
     ['announced without a reason', number('unfounded')],
     ['otherwise broken', number('broken')],
   ]
@@ -50,13 +62,15 @@ export function formatResult(
   return [`chaos, seed ${seed}, ${minutes} minutes`, ...rows.map(([name, count]) => `  ${name.padEnd(width)}  ${count}`)].join('\n')
 }
 
-const MOST_SHOWN = 20
+/** Of each kind. */
+const MOST_SHOWN = 5
 const AROUND_MS = 15_000
 
 /** Violations with what is known of the messages concerned and the faults around them. */
 export function formatViolations(violations: readonly Violation[], record: RunRecord, startMs: number): string {
   const at = (ms: number): string => (Number.isFinite(ms) ? `${((ms - startMs) / 1_000).toFixed(2)} s` : 'the end')
-  const shown = [...violations].sort((a, b) => a.atMs - b.atMs).slice(0, MOST_SHOWN)
+  const sorted = [...violations].sort((a, b) => a.atMs - b.atMs)
+  const shown = sorted.filter((one, place) => sorted.slice(0, place).filter(({ kind }) => kind === one.kind).length < MOST_SHOWN)
   return shown
     .map(({ kind, text, atMs, keys }) => {
       const facts = keys.flatMap((key) => storyOf(key, record)).map(([ms, what]) => `    ${at(ms)} ${what}`)

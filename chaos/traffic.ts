@@ -21,6 +21,7 @@ export async function makeTraffic(
       const dice = random.integer(1, 100)
       if (dice <= 30) desk.order(name, { channel: channel(), count: random.integer(1, 6) })
       else if (dice === 31) desk.order(name, { channel: channel(), count: 150 })
+      else if (dice <= 40) desk.order(name, { channel: channel(), count: random.integer(1, 10), volatile: true })
     }
     const dice = random.integer(1, 100)
     if (dice <= 30) server.order({ type: 'publish', channel: channel(), count: random.integer(1, 5) })

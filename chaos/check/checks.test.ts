@@ -2,9 +2,12 @@ import { describe, expect, it } from 'vitest'
 import type { PageLog } from '../desk.ts'
 import type { JournalRow } from '../journal.ts'
 import type { PageEvent } from '../page/page-event.ts'
-import type { RunRecord, StorageLoss } from '../record.ts'
+import type { RunRecord, StorageLoss, Violation } from '../record.ts'
 import { checkDownward } from './downward.ts'
+import { checkLedger } from './ledger.ts'
+import { checkTelling } from './telling.ts'
 import { checkUpward } from './upward.ts'
+import { checkVolatile } from './volatile.ts'
 
 type Told = PageEvent extends infer Event ? (Event extends PageEvent ? Omit<Event, 'atMs'> : never) : never
 type Committed = Extract<JournalRow, { type: 'committed' }>
@@ -22,14 +25,14 @@ const queued = (...numbers: readonly number[]): Told[] =>
 const started = (server: number, atMs: number): JournalRow => ({ type: 'started', server, atMs })
 /** The nth number of the client is this message. */
 function effect(n: number, seq: number, facts: Partial<Committed> = {}): JournalRow {
-  const about = { server: 1, client: 'c', user: 'anna', n, id: `id${seq}`, key: `a1.x:${seq}`, mayRepeat: false }
+  const about = { server: 1, client: 'c', user: 'anna', n, id: `id${seq}`, key: `a1.x:${seq}`, mayRepeat: false, publishes: 1 }
   return { type: 'committed', atMs: 2_000 + n, ...about, fate: 'applied', published: [{ channel: 'board', name: `m${n}` }], ...facts }
 }
 function kinds(
   pages: PageLog[],
   journal: JournalRow[],
   losses: StorageLoss[] = [],
-  check: typeof checkUpward | typeof checkDownward = checkUpward,
+  check: (record: RunRecord) => { readonly violations: readonly Violation[] } = checkUpward,
 ): string[] {
   const record: RunRecord = { pages, journal: [started(1, 0), ...journal], faults: [], losses, wellMs: [1_900] }
   return check(record).violations.map(({ kind }) => kind)
@@ -65,9 +68,18 @@ describe('chaos, upward', () => {
     expect(kinds(pages, [], [{ type: 'rolled back', user: 'anna', asOfMs: 900, untilMs: 1_500 }])).toEqual([])
     expect(kinds(pages, [], [{ type: 'rolled back', user: 'ben', asOfMs: 900, untilMs: 1_500 }])).toEqual(['lost'])
     expect(kinds(pages, [], [{ type: 'rolled back', user: 'anna', asOfMs: 5_000, untilMs: 6_000 }])).toEqual(['lost'])
-    expect(kinds(pages, [], [{ type: 'cleared', user: 'anna', atMs: 1_500 }])).toEqual([])
-    expect(kinds(pages, [], [{ type: 'cleared', user: 'anna', atMs: 2_500 }])).toEqual(['lost'])
+    expect(kinds(pages, [], [{ type: 'cleared', user: 'anna', atMs: 1_500, hubLived: false }])).toEqual([])
+    expect(kinds(pages, [], [{ type: 'cleared', user: 'anna', atMs: 2_500, hubLived: false }])).toEqual(['lost'])
     expect(kinds(pages, [], [{ type: 'copied', user: 'anna', atMs: 1_500 }])).toEqual(['lost'])
+  })
+
+  it('[I6] a storage that was emptied under a hub that lives excuses only what was told of', () => {
+    const loss: StorageLoss = { type: 'cleared', user: 'anna', atMs: 1_500, hubLived: true }
+    const lost = (mayRepeat: readonly string[]): Told => ({ type: 'storageLost', requeued: 0, mayRepeat })
+    expect(kinds([page(...queued(1))], [], [loss])).toEqual(['lost'])
+    expect(kinds([page(...queued(1), lost(['id2']))], [], [loss])).toEqual(['lost'])
+    expect(kinds([page(...queued(1), lost(['id1']))], [], [loss])).toEqual([])
+    expect(kinds([page(...queued(1), { type: 'ended', seq: 1, code: 'may-repeat' })], [], [loss])).toEqual([])
   })
 
   it('[I6] a sign-out excuses what was queued before it in that round, of pages that were told so or did not live to be told', () => {
@@ -91,12 +103,19 @@ describe('chaos, upward', () => {
     )
   })
 
+  it('[I7] a second effect of a message whose page died before it could tell of it is doubled', () => {
+    const again = { server: 2, atMs: 3_000 }
+    expect(kinds([], [effect(1, 1), started(2, 2_500), effect(1, 1, again)])).toEqual(['doubled'])
+    expect(kinds([], [effect(1, 1), started(2, 2_500), effect(1, 1, { ...again, mayRepeat: true })])).toEqual([])
+  })
+
   it('[I7] a mark without anything forgotten is unfounded', () => {
     const marked = effect(1, 1, { mayRepeat: true })
     expect(kinds([page(...queued(1))], [marked])).toEqual(['unfounded'])
     // A service worker may not know yet of a server of that round.
     expect(kinds([page(...queued(1))], [started(2, 500), effect(1, 1, { server: 2, mayRepeat: true })])).toEqual([])
     expect(kinds([page(...queued(1))], [marked, started(2, 2_500)])).toEqual(['unfounded'])
+    expect(kinds([page(...queued(1))], [{ type: 'gave up', server: 1, atMs: 1_950, published: [] }, marked])).toEqual([])
   })
 
   it('[I8] [I9] effects in another order, and numbers with a gap, are found', () => {
@@ -115,6 +134,13 @@ describe('chaos, upward', () => {
       'broken',
     ])
     expect(kinds([page(...queued(1))], [effect(1, 1, { user: 'ben' })])).toEqual(['broken'])
+  })
+
+  it('[I39] a message is not refused or called too old because some clock is wrong', () => {
+    const refused = (code: string): PageLog => page({ type: 'sent', seq: 1, id: 'id1' }, { type: 'failed', seq: 1, code })
+    expect(kinds([refused('storage-full')], [])).toEqual([])
+    expect(kinds([refused('protocol')], [])).toEqual(['untrue'])
+    expect(kinds([page(...queued(1), { type: 'ended', seq: 1, code: 'expired' })], [effect(1, 1)])).toEqual(['untrue'])
   })
 
   it('[I5] a message that was refused because nobody can tell whether a hub that died has stored it may take effect, late and once', () => {
@@ -160,5 +186,74 @@ describe('chaos, downward', () => {
 
   it('[I26] a message that was not published where it was heard is found', () => {
     expect(down([value(0), messages('stranger')])).toEqual(['broken'])
+  })
+})
+
+describe('chaos, telling', () => {
+  const untold = (pages: PageLog[], journal: JournalRow[], losses: StorageLoss[] = []): string[] =>
+    kinds(pages, journal, losses, checkTelling)
+  const restart = (mayRepeat: readonly string[], mayBeLost: readonly string[] = []): Told => ({
+    type: 'restart',
+    reason: 'ledger',
+    mayRepeat,
+    mayBeLost,
+  })
+  /** A tab that was opened late. */
+  const later = (...told: readonly Told[]): PageLog => {
+    const log = page(...told)
+    return { ...log, page: 'a2.y', events: log.events.map((event) => ({ ...event, atMs: event.atMs + 3_000 })) }
+  }
+  const twice = [effect(1, 1), started(2, 2_500), effect(1, 1, { server: 2, atMs: 3_000, mayRepeat: true })]
+
+  it('[I38] an effect that came twice was told to some listener of the user, or its sender', () => {
+    expect(untold([page(...queued(1))], twice)).toEqual(['untold'])
+    expect(untold([page(...queued(1)), later(restart(['id1']))], twice)).toEqual([])
+    expect(untold([page(...queued(1)), later({ type: 'storageLost', requeued: 0, mayRepeat: ['id1'] })], twice)).toEqual([])
+    expect(untold([page(...queued(1), { type: 'ended', seq: 1, code: 'may-repeat' })], twice)).toEqual([])
+    expect(untold([page(...queued(1)), { ...later(restart(['id1'])), user: 'ben' }], twice)).toEqual(['untold'])
+    expect(untold([], twice)).toEqual(['untold'])
+  })
+
+  it('[I38] what a server had confirmed and then forgot is told as what may be lost', () => {
+    const pages = [page(...queued(1), { type: 'applied', seq: 1 })]
+    const lost = [effect(1, 1), started(2, 2_500)]
+    expect(untold(pages, [effect(1, 1)])).toEqual([])
+    expect(untold(pages, lost)).toEqual(['untold'])
+    expect(untold([...pages, later(restart([], ['id1']))], lost)).toEqual([])
+    expect(untold([...pages, later(restart([], ['id2']))], lost)).toEqual(['untold'])
+    expect(untold([page(...queued(1))], lost)).toEqual([])
+  })
+
+  it('[I38] nobody can tell what went with its storage in that round', () => {
+    expect(untold([page(...queued(1))], twice, [{ type: 'cleared', user: 'anna', atMs: 3_500, hubLived: true }])).toEqual([])
+    expect(untold([page(...queued(1))], twice, [{ type: 'signed out', user: 'ben', atMs: 3_500 }])).toEqual(['untold'])
+  })
+})
+
+describe('chaos, the ledger', () => {
+  const half = (row: JournalRow): string[] => checkLedger({ journal: [row] }).map(({ kind }) => kind)
+
+  it('[I7] [I10] a number commits with all that its handler published, or with nothing', () => {
+    expect(half(effect(1, 1))).toEqual([])
+    expect(half(effect(1, 1, { publishes: 2 }))).toEqual(['half done'])
+    expect(half(effect(1, 1, { fate: 'rejected', published: [] }))).toEqual([])
+    expect(half(effect(1, 1, { fate: 'rejected' }))).toEqual(['half done'])
+    expect(half({ type: 'half', atMs: 1, server: 1, client: 'c', n: 1, published: [] })).toEqual(['half done'])
+  })
+})
+
+describe('chaos, messages with durable: false', () => {
+  const sent: Told = { type: 'sent', seq: 1, id: 'id1', volatile: true }
+  const came: JournalRow = { type: 'volatile', atMs: 2_000, server: 1, id: 'id1', key: 'a1.x:1', published: [] }
+  const found = (told: readonly Told[], journal: JournalRow[]): string[] => kinds([page(...told)], journal, [], checkVolatile)
+
+  it('[I39] what was told as not sent was not applied', () => {
+    expect(found([sent, { type: 'failed', seq: 1, code: 'not-connected' }], [])).toEqual([])
+    expect(found([sent, { type: 'failed', seq: 1, code: 'not-connected' }], [came])).toEqual(['untrue'])
+    expect(found([sent, { type: 'queued', seq: 1 }], [came])).toEqual([])
+  })
+
+  it('[I7] none is applied twice', () => {
+    expect(found([sent], [came, came])).toEqual(['doubled'])
   })
 })

@@ -1,8 +1,14 @@
-import type { JournalRow } from '../journal.ts'
-import type { PageEvent } from '../page/page-event.ts'
-import { roundOf, sentMessages, type RunRecord, type SentRecord, type StorageLoss, type Violation } from '../record.ts'
-
-type Committed = Extract<JournalRow, { type: 'committed' }>
+import {
+  committedById,
+  roundOf,
+  sentMessages,
+  storageFailed,
+  type Committed,
+  type RunRecord,
+  type SentRecord,
+  type StorageLoss,
+  type Violation,
+} from '../record.ts'
 
 /** Figures of a run's messages on their way up. */
 export interface UpwardCounts {
@@ -25,19 +31,16 @@ export interface UpwardCounts {
   declaredLosses: number
 }
 
+/** Why a message may be refused: what is done here to storages and hubs, and people who leave. */
+const FAILURES = ['storage-failed', 'storage-full', 'outbox-full', 'hub-failed', 'hub-timeout', 'may-repeat', 'closed']
 /** How long after its loss a storage may still have answered for what it did not hold any more. */
 const LOSS_MS = 2_000
 
 /** Holds what took effect against what was promised: everything queued once, in order (I6, I7, I8), as its own user (I25), numbers without gaps (I9). */
 export function checkUpward(record: RunRecord): { readonly counts: UpwardCounts; readonly violations: readonly Violation[] } {
   const committed = record.journal.filter((row): row is Committed => row.type === 'committed')
-  const byId = new Map<string, Committed[]>()
-  for (const row of committed) {
-    const rows = byId.get(row.id)
-    if (rows) rows.push(row)
-    else byId.set(row.id, [row])
-  }
-  const messages = sentMessages(record.pages)
+  const byId = committedById(record)
+  const messages = sentMessages(record.pages).filter(({ volatile }) => !volatile)
   const counts: UpwardCounts = {
     sent: messages.length,
     queued: 0,
@@ -63,13 +66,16 @@ export function checkUpward(record: RunRecord): { readonly counts: UpwardCounts;
     if (message.failed !== undefined) counts.failed++
     if (message.queuedMs !== undefined) counts.queued++
 
+    if (message.failed !== undefined && !FAILURES.includes(message.failed))
+      violate('untrue', sentMs, `${key} was refused as ${message.failed}`, [key])
+    if (message.ended === 'expired') violate('untrue', sentMs, `${key} was told as expired, and nothing here is that old`, [key])
     if (message.failed !== undefined && !isDoubtful(message) && rows.length > 0)
       violate('broken', sentMs, `${key} was told as never queued (${message.failed}) and yet came to the server`, [key])
     if (message.appliedMs !== undefined && effects.length === 0)
       violate('lost', message.appliedMs, `${key} was told as applied and has no effect`, [key])
     if (message.queuedMs !== undefined && rows.length === 0) {
       if (wasDiscarded(record, message)) counts.discarded++
-      else if (storageFailed(record, message)) counts.announcedLosses++
+      else if (storageFailed(record, { user: page.user, page }, message.queuedMs) || wasSaid(record, message)) counts.announcedLosses++
       else if (record.losses.some((loss) => mayHaveTaken(loss, message, record))) counts.declaredLosses++
       else
         violate(
@@ -90,8 +96,25 @@ export function checkUpward(record: RunRecord): { readonly counts: UpwardCounts;
         violate('unfounded', row.atMs, `${key} was marked mayRepeat, and nothing had been forgotten since it was sent`, [key])
     }
   }
-  violations.push(...checkOrder(messages, byId, committed), ...checkNumbers(committed))
+  violations.push(...checkUnheard(record, messages, byId), ...checkOrder(messages, byId, committed), ...checkNumbers(committed))
   return { counts, violations }
+}
+
+/** Messages of pages that died before they could tell of them take effect once, too. */
+function checkUnheard(
+  { losses }: RunRecord,
+  messages: readonly SentRecord[],
+  byId: ReadonlyMap<string, readonly Committed[]>,
+): readonly Violation[] {
+  const heard = new Set(messages.map(({ id }) => id))
+  return [...byId].flatMap(([id, rows]) => {
+    const [first, ...more] = rows.filter(({ fate }) => fate === 'applied')
+    const again = more.find(({ mayRepeat }) => !mayRepeat)
+    const mayBeCopied = losses.some(({ user, type }) => user === first?.user && (type === 'copied' || type === 'rolled back'))
+    if (heard.has(id) || !again || mayBeCopied) return []
+    const { key = id, atMs } = again
+    return [{ kind: 'doubled' as const, atMs, text: `${key}, whose page died, took effect ${more.length + 1} times`, keys: [key] }]
+  })
 }
 
 /** First effects of one page come in the order in which it sent. A message of which the page was told that nobody can tell has left its place. */
@@ -143,11 +166,11 @@ function checkNumbers(committed: readonly Committed[]): readonly Violation[] {
   })
 }
 
-/** A storage that went back, or was emptied while no hub had it open, cannot know what it had. */
+/** A storage that went back, or was emptied while no hub had it open, cannot know what it had; a hub that lives knows. */
 function mayHaveTaken(loss: StorageLoss, { page, queuedMs = 0 }: SentRecord, record: RunRecord): boolean {
   if (loss.user !== page.user) return false
   if (loss.type === 'rolled back') return queuedMs >= loss.asOfMs - LOSS_MS && queuedMs <= loss.untilMs
-  return loss.type === 'cleared' && queuedMs <= loss.atMs + LOSS_MS && loss.atMs <= roundOf(record, queuedMs).toMs
+  return loss.type === 'cleared' && !loss.hubLived && queuedMs <= loss.atMs + LOSS_MS && loss.atMs <= roundOf(record, queuedMs).toMs
 }
 
 /** Whether the user was signed out in the round of a message, and its page was told so, or did not live to be told. */
@@ -158,16 +181,15 @@ function wasDiscarded(record: RunRecord, { page, queuedMs = 0, ended }: SentReco
   return (ended === 'closed' || (ended === undefined && page.heardAtMs <= toMs)) && record.losses.some(isSignOut)
 }
 
-/** Whether the message's page knew that nothing was durable, or a page of the user heard in that round that the storage failed. */
-function storageFailed(record: RunRecord, { page: { user, events }, queuedMs = 0 }: SentRecord): boolean {
-  const known = events.findLast((event) => event.type === 'durable' && event.atMs <= queuedMs)
-  if (known?.type === 'durable' && !known.durable) return true
+/** Whether a storage was taken away under a hub in the round of a message, and it was told of this one that nobody can know. */
+function wasSaid(record: RunRecord, { id, page: { user }, queuedMs = 0, ended }: SentRecord): boolean {
   const { fromMs, toMs } = roundOf(record, queuedMs)
-  const isFailure = (event: PageEvent): boolean =>
-    event.atMs >= fromMs &&
-    event.atMs <= toMs &&
-    ((event.type === 'error' && event.code.startsWith('storage-')) || (event.type === 'durable' && !event.durable))
-  return record.pages.some((page) => page.user === user && page.events.some(isFailure))
+  const { losses, pages } = record
+  if (!losses.some((loss) => loss.type === 'cleared' && loss.user === user && loss.atMs >= fromMs && loss.atMs <= toMs)) return false
+  const isListed = pages.some(
+    (page) => page.user === user && page.events.some((event) => event.type === 'storageLost' && event.mayRepeat.includes(id)),
+  )
+  return ended === 'may-repeat' || isListed
 }
 
 function mayHaveCopied(loss: StorageLoss, { page, sentMs }: SentRecord): boolean {
@@ -183,6 +205,7 @@ function mayHaveCopied(loss: StorageLoss, { page, sentMs }: SentRecord): boolean
 function mayHaveForgotten(record: RunRecord, user: string, sentMs: number, toMs: number): boolean {
   const { journal, losses } = record
   const { fromMs } = roundOf(record, sentMs)
-  const servers = journal.some((row) => row.type === 'started' && row.server > 1 && row.atMs >= fromMs && row.atMs <= toMs)
+  const isForgetting = (row: RunRecord['journal'][number]): boolean => row.type === 'gave up' || (row.type === 'started' && row.server > 1)
+  const servers = journal.some((row) => isForgetting(row) && row.atMs >= fromMs && row.atMs <= toMs)
   return servers || losses.some((loss) => loss.user === user && ('untilMs' in loss ? loss.untilMs : loss.atMs) <= toMs)
 }

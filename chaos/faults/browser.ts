@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SeededRandom } from 'holdfast/testing'
-import { TargetType, type CDPSession } from 'puppeteer-core'
+import type { CDPSession } from 'puppeteer-core'
 import type { Profile, Tab } from '../profile.ts'
 import type { Fault } from './fault.ts'
+import { inHubWorkers } from './hub-worker.ts'
 
 const MOST_TABS = 4
 
@@ -15,15 +16,7 @@ function someTab({ tabs }: Profile, random: SeededRandom): Tab {
 
 /** Keeps the hub from everything else for so long. Gives whether there was one. */
 async function hangHub(profile: Profile, ms: number): Promise<boolean> {
-  const hub = profile
-    .browser()
-    .targets()
-    .find((target) => target.type() === TargetType.SHARED_WORKER)
-  const session = await hub?.createCDPSession()
-  const loop = session?.send('Runtime.evaluate', { expression: `for (const end = Date.now() + ${ms}; Date.now() < end;);` })
-  // Answered when it is over, if the hub lives that long.
-  void loop?.catch(() => {}).then(() => session?.detach().catch(() => {}))
-  return loop !== undefined
+  return (await inHubWorkers(profile, `for (const end = Date.now() + ${ms}; Date.now() < end;);`)) > 0
 }
 
 /** Until tabs have handed messages to a hub that does not answer: what kills it then meets calls whose outcome nobody knows. */

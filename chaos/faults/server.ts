@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ServerProcess } from '../server-process.ts'
+import type { SecondChannel, ServerProcess } from '../server-process.ts'
+import { fillServer } from '../strangers.ts'
+import { someClockMs } from './clocks.ts'
 import type { Fault } from './fault.ts'
 
 /** What happens to server processes and the app's code in them. */
@@ -8,10 +10,8 @@ export const SERVER_FAULTS: readonly Fault<ServerProcess>[] = [
     kind: 'server kill -9',
     weight: 2,
     async run(server, random) {
-      await server.kill()
       const ms = random.integer(0, 3_000)
-      await sleep(ms)
-      await server.start()
+      await server.replace({ pauseMs: ms })
       return `another one after ${ms} ms`
     },
   },
@@ -29,10 +29,8 @@ export const SERVER_FAULTS: readonly Fault<ServerProcess>[] = [
     kind: 'graceful restart',
     async run(server, random) {
       const drainMs = random.integer(0, 2_000)
-      await server.close(drainMs)
       const ms = random.integer(0, 1_000)
-      await sleep(ms)
-      await server.start()
+      await server.replace({ drainMs, pauseMs: ms })
       return `drain ${drainMs} ms, another one after ${ms} ms`
     },
   },
@@ -69,5 +67,28 @@ export const SERVER_FAULTS: readonly Fault<ServerProcess>[] = [
       await sleep(ms)
       return `${ms} ms`
     },
+  },
+  {
+    kind: 'handler publishes to more channels than can be made',
+    weight: 2,
+    async run(server, random) {
+      const channels: readonly SecondChannel[] = ['no room', 'throws', 'nonsense', 'fine']
+      const channel = channels[random.integer(0, channels.length - 1)] ?? 'fine'
+      const calls = channel === 'fine' ? random.integer(1, 20) : random.integer(1, 2)
+      server.order({ type: 'second', count: calls, channel })
+      return `${calls} calls, ${channel}`
+    },
+  },
+  {
+    kind: 'wall clock of the server set',
+    async run(server, random) {
+      const offMs = someClockMs(random)
+      server.order({ type: 'clock', offMs })
+      return `${offMs} ms off`
+    },
+  },
+  {
+    kind: 'strangers fill the server',
+    run: (server, random) => fillServer(server.port, random.integer(170, 400)),
   },
 ]

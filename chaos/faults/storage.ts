@@ -10,8 +10,8 @@ export interface StoredProfile {
   readonly rolledBack: (asOfMs: number, untilMs: number) => void
   /** From now on several browsers hold what was queued until `atMs`. */
   readonly copied: (atMs: number) => void
-  /** The storage was taken away at some time from `atMs` on. */
-  readonly cleared: (atMs: number) => void
+  /** The storage was taken away at some time from `atMs` on; whether under a hub that lives, and goes on living for a while. */
+  readonly cleared: (atMs: number, hubLives: boolean) => void
   /** Runs a second browser of the same user on a copy, until its outbox is empty. */
   readonly runCopy: (folder: string, ms: number) => Promise<void>
 }
@@ -56,7 +56,7 @@ export const STORAGE_FAULTS: readonly Fault<StoredProfile>[] = [
   {
     kind: 'storage cleared',
     async run({ profile, cleared }) {
-      cleared(Date.now())
+      cleared(Date.now(), false)
       await withOrigin(profile, (_origin, send) => send('clear'))
       return 'indexeddb'
     },

@@ -1,46 +1,72 @@
 // A tab of the app under test: sends what the desk asks it to send, and tells the desk all it was told itself. An event leaves its memory only when the
 // desk has it, so a page that lives loses none.
+import { setPageClock, trueNowMs } from './page-clock.ts'
 import { connect, type Channel } from 'holdfast'
 import { registerServiceWorker } from 'holdfast/sw/register'
 import { CHANNELS, RECONNECT } from '../scene.ts'
-import type { ChaosMessage, ChaosValue, PageEvent, PageOrder, PageReport } from './page-event.ts'
+import type { ChaosMessage, ChaosValue, PageEvent, PageOrder, PageReport, SendOrder } from './page-event.ts'
 
 type Happening = PageEvent extends infer Event ? (Event extends PageEvent ? Omit<Event, 'atMs'> : never) : never
 
 const REPORT_MS = 150
+/** When a page that listens late begins to. */
+const LATE_MS = 4_000
 const MOST_EVENTS = 5_000
 const query = new URLSearchParams(location.search)
 const tab = query.get('tab') ?? ''
 const user = query.get('user') ?? ''
+setPageClock(Number(query.get('clock') ?? 0))
 const page = `${tab}.${crypto.randomUUID().slice(0, 8)}`
 
 let events: PageEvent[] = []
 let reported = 0
 let seq = 0
 let open = 0
-const tell = (event: Happening): void => void events.push({ ...event, atMs: Date.now() })
+const tell = (event: Happening): void => void events.push({ ...event, atMs: trueNowMs() })
 const codeOf = (error: unknown): string => (error as { code?: string }).code ?? String(error)
+
+/** Many apps send something as they are left; what comes behind it may be a reload, the back-forward cache, or the end. */
+const farewell = (): void => {
+  send({ channel: 'board', count: 2 })
+  send({ channel: 'board', count: 3, volatile: true })
+}
+addEventListener('pagehide', farewell)
+document.addEventListener('freeze', farewell)
 
 const connection = connect({
   url: query.get('live') ?? '',
   user,
   token: () => user,
   reconnect: RECONNECT,
-  hiddenDelayMs: 300,
+  hiddenDelayMs: 1_000,
   build: query.get('build') ?? '',
   shared: query.get('shared') !== 'false',
 })
-connection.on('outboxRestarted', ({ reason, mayRepeat, mayBeLost }) => tell({ type: 'restart', reason, mayRepeat, mayBeLost }))
+/** Not every page of an app cares for what may be repeated or lost, and some learn to only when they have loaded more of it. */
+const listen = (): void => {
+  connection.on('outboxRestarted', ({ reason, mayRepeat, mayBeLost }) => tell({ type: 'restart', reason, mayRepeat, mayBeLost }))
+  connection.on('storageLost', ({ requeued, mayRepeat }) => tell({ type: 'storageLost', requeued, mayRepeat }))
+}
+if (query.get('listens') === 'now') listen()
+if (query.get('listens') === 'late') setTimeout(listen, LATE_MS)
 connection.on('error', ({ code, message }) => tell({ type: 'error', code, message }))
 registerServiceWorker('./sw.js', { connection, type: 'module', failed: ({ code, message }) => tell({ type: 'error', code, message }) })
 let isLeft = false
+/** The answer to a sign-out has the browser forget the site, as many do. */
+let isToClear = false
 connection.on('signedOut', () => {
-  isLeft = true
   tell({ type: 'signedOut' })
+  if (!isToClear) return void (isLeft = true)
+  void fetch('/clear')
+    .then(() => tell({ type: 'cleared' }))
+    .finally(() => (isLeft = true))
 })
 let durable: boolean | undefined
+let shown = ''
 const watchState = (): void => {
   const { status } = connection.state.current
+  if (status !== shown) tell({ type: 'status', status })
+  shown = status
   if (status === 'connecting' || connection.state.current.durable === durable) return
   durable = connection.state.current.durable
   tell({ type: 'durable', durable })
@@ -65,14 +91,14 @@ for (const [channel, source] of channels) {
   })
 }
 
-function send({ channel, count }: Exclude<PageOrder, string>): void {
+function send({ channel, count, volatile = false }: SendOrder): void {
   for (let at = 0; at < count; at++) {
     const mine = ++seq
     const message: ChaosMessage = { key: `${page}:${mine}`, reject: mine % 40 === 0, personal: mine % 5 === 0 }
-    const { id, queued, applied } = channels.get(channel)?.send(message) ?? {}
+    const { id, queued, applied } = channels.get(channel)?.send(message, { durable: !volatile }) ?? {}
     if (!id || !queued || !applied) throw new Error(`no channel ${channel}`)
-    tell({ type: 'sent', seq: mine, id })
-    open++
+    tell({ type: 'sent', seq: mine, id, ...(volatile ? { volatile } : {}) })
+    if (!volatile) open++
     let isQueued = false
     queued.then(
       () => {
@@ -81,6 +107,8 @@ function send({ channel, count }: Exclude<PageOrder, string>): void {
       },
       (error: unknown) => tell({ type: 'failed', seq: mine, code: codeOf(error) }),
     )
+    // Nobody answers those.
+    if (volatile) continue
     applied.then(
       () => {
         open--
@@ -107,8 +135,13 @@ async function report(): Promise<void> {
   events = events.slice(batch.length)
   reported += batch.length
   for (const order of (await response.json()) as PageOrder[]) {
-    if (order === 'sign out') void connection.signOut().catch(() => {})
-    else send(order)
+    if (typeof order === 'object') {
+      if ('clockMs' in order) setPageClock(order.clockMs)
+      else send(order)
+      continue
+    }
+    isToClear = order === 'sign out and clear the site'
+    void connection.signOut().catch(() => {})
   }
   // Signs in again, as every app does.
   if (isLeft && events.length === 0) location.reload()

@@ -15,7 +15,7 @@ export interface ChaosValue {
 
 /** What a page was told or did, in the order it happened. */
 export type PageEvent = { readonly atMs: number } & (
-  | { readonly type: 'sent'; readonly seq: number; readonly id: string }
+  | { readonly type: 'sent'; readonly seq: number; readonly id: string; readonly volatile?: boolean }
   | { readonly type: 'queued' | 'applied'; readonly seq: number }
   /** It will never be queued. */
   | { readonly type: 'failed'; readonly seq: number; readonly code: string }
@@ -29,6 +29,10 @@ export type PageEvent = { readonly atMs: number } & (
   | { readonly type: 'restart'; readonly reason: string; readonly mayRepeat: readonly string[]; readonly mayBeLost: readonly string[] }
   | { readonly type: 'error'; readonly code: string; readonly message: string }
   | { readonly type: 'durable'; readonly durable: boolean }
+  | { readonly type: 'storageLost'; readonly requeued: number; readonly mayRepeat: readonly string[] }
+  | { readonly type: 'status'; readonly status: string }
+  /** The site's storage was cleared by the answer to a sign-out. */
+  | { readonly type: 'cleared' }
   | { readonly type: 'signedOut' }
 )
 
@@ -52,5 +56,13 @@ export interface PageReport {
   readonly facts: PageFacts
 }
 
-/** What a page is asked to do: to send so many messages, or to sign its user out. */
-export type PageOrder = { readonly channel: string; readonly count: number } | 'sign out'
+/** To send so many messages. */
+export interface SendOrder {
+  readonly channel: string
+  readonly count: number
+  /** With `durable: false`. */
+  readonly volatile?: boolean
+}
+
+/** What a page is asked to do: to send, to have its clock off by so much, or to sign its user out. */
+export type PageOrder = SendOrder | { readonly clockMs: number } | 'sign out' | 'sign out and clear the site'
