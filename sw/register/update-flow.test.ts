@@ -2,15 +2,17 @@ import { describe, expect, it } from 'vitest'
 import { createUpdateFlow } from './update-flow.ts'
 
 /** Tabs of one browser, as far as updates go. */
-function openTab(isControlled: boolean): {
+function openTab(isControlledAtFirst: boolean): {
   flow: ReturnType<typeof createUpdateFlow>
   waiting(): void
-  controller(): void
+  /** Another service worker has the page, or none has. */
+  controller(has?: boolean): void
   calls: string[]
 } {
   const calls: string[] = []
   let waiting = (): void => {}
   let controller = (): void => {}
+  let isControlled = isControlledAtFirst
   const flow = createUpdateFlow({
     onWaiting: (listener) => (waiting = listener),
     onController: (listener) => (controller = listener),
@@ -19,7 +21,15 @@ function openTab(isControlled: boolean): {
     reload: () => calls.push('reload'),
     report: (error) => calls.push(String(error)),
   })
-  return { flow, waiting: () => waiting(), controller: () => controller(), calls }
+  return {
+    flow,
+    waiting: () => waiting(),
+    controller(has = true) {
+      isControlled = has
+      controller()
+    },
+    calls,
+  }
 }
 
 describe('update flow', () => {
@@ -54,6 +64,17 @@ describe('update flow', () => {
     const { waiting, controller, calls } = openTab(false)
     controller()
     expect(calls).toEqual([])
+    waiting()
+    controller()
+    expect(calls).toEqual(['reload'])
+  })
+
+  it('[SW4] a service worker that went with a cleared site, and the one after it, reload nothing', () => {
+    const { flow, waiting, controller, calls } = openTab(true)
+    controller(false)
+    controller()
+    expect(calls).toEqual([])
+    expect(flow.state.current).toBe('none')
     waiting()
     controller()
     expect(calls).toEqual(['reload'])

@@ -7,7 +7,7 @@ export type UpdateState = 'none' | 'waiting' | 'applying'
 export interface UpdatePorts {
   /** A new version is installed and waits. May be told more than once. */
   onWaiting(listener: () => void): void
-  /** Another service worker has this page now. */
+  /** Another service worker has this page now, or none has. */
   onController(listener: () => void): void
   /** Whether a service worker has this page. */
   isControlled(): boolean
@@ -34,8 +34,9 @@ export function createUpdateFlow(ports: UpdatePorts): UpdateFlow {
   ports.onController(() => {
     // The first service worker of the app: this page is of its version.
     const isFirst = !isControlled && state.current === 'none'
-    isControlled = true
-    if (isFirst || isReloading) return
+    // It goes with the site's data when those are cleared.
+    isControlled = ports.isControlled()
+    if (isFirst || !isControlled || isReloading) return
     isReloading = true
     state.set('applying')
     ports.reload()
