@@ -4,6 +4,8 @@ import type { World } from '../world/world.ts'
 const MAX_TRIES_A_MINUTE = 20
 /** A minute, less what clocks that tell whole milliseconds may be off. */
 const WINDOW_MS = 59_990
+/** A link that has held for so long forgives the tries before it, however short `stableAfterMs` is. */
+const FORGIVING_MS = 5_000
 /** A page has so long to give a credential, before another one is asked. */
 const CREDENTIAL_MS = 10_100
 
@@ -15,8 +17,12 @@ interface Tries {
   askedMs: readonly [first: number, last: number] | null
   /** Tries that were not answered, since the delays began anew. */
   failures: number
+  /** When the first of them began. */
+  troubledMs: number | null
   /** When the last one was answered. */
   answeredMs: number | null
+  /** When its connection ended. */
+  endedMs: number | null
   /** The last one was refused: only what {@link mayHurry} notes brings another. */
   isRefused: boolean
   /** Something has come since that is a reason not to wait. */
@@ -39,7 +45,8 @@ export class TriesBook {
     this.#world.trace('opens', hub.name)
     totals.count('tries')
     const tries = this.#of(hub)
-    if (tries.lastMs !== null) this.#holdsWait(hub, tries, nowMs - tries.lastMs)
+    if (tries.lastMs !== null) this.#holdsWait(hub, tries, nowMs)
+    if (this.#hasHeld(tries, FORGIVING_MS)) tries.atMs.length = 0
     // Tries are counted when they begin, which is with the question for a credential.
     const beganMs = tries.askedMs?.[0] ?? nowMs
     while ((tries.atMs[0] ?? beganMs) <= beganMs - WINDOW_MS) tries.atMs.shift()
@@ -48,17 +55,24 @@ export class TriesBook {
     tries.lastMs = nowMs
     // Until it is answered.
     tries.failures++
-    tries.answeredMs = null
+    tries.troubledMs ??= nowMs
+    tries.answeredMs = tries.endedMs = null
     tries.isRefused = false
     tries.mayHurry = false
     check.holds(tries.atMs.length <= MAX_TRIES_A_MINUTE, 'I34', () => `${hub.name} opened ${tries.atMs.length} sockets in a minute`)
   }
 
-  /** The server answers `hello`. */
+  /** The answer to `hello` is here. */
   answered(hub: Process): void {
     const tries = this.#of(hub)
     this.#wasNoFailure(tries)
     tries.answeredMs = this.#world.schedule.nowMs
+  }
+
+  /** Its connection ended, by whichever side. */
+  ended(hub: Process): void {
+    const tries = this.#of(hub)
+    if (tries.answeredMs !== null) tries.endedMs ??= this.#world.schedule.nowMs
   }
 
   /** A close code that refuses has reached the hub. A try that ends so is no failure: no wait follows it, but nothing at all until somebody acts (CN7, SO9). */
@@ -103,12 +117,16 @@ export class TriesBook {
     if (path?.[0] !== 'attach' && path?.[0] !== 'signal' && path?.[0] !== 'signOut') return
     const tries = this.#of(hub)
     tries.mayHurry = true
-    if (argumentList?.[0]?.value === 'retry') tries.failures = 0
+    if (argumentList?.[0]?.value === 'retry') this.#beginAnew(tries)
   }
 
   /** The clock that counts a hub's tries has jumped. */
   forget(hub: Process): void {
-    this.#of(hub).atMs.length = 0
+    const tries = this.#of(hub)
+    tries.atMs.length = 0
+    // What it takes for the time since its last socket, and since the trouble began, is another.
+    tries.mayHurry = true
+    tries.troubledMs = null
   }
 
   /** The user has left: what this hub does next it does for another client, whose tries are counted anew. */
@@ -116,34 +134,58 @@ export class TriesBook {
     this.#hubs.delete(hub)
   }
 
-  /** The delay grows with every failure in a row, and begins anew only after a connection that was stable. */
-  #holdsWait(hub: Process, tries: Tries, waitedMs: number): void {
+  /** The delay grows with every failure in a row and with the time they take, and begins anew only after a connection that was stable. */
+  #holdsWait(hub: Process, tries: Tries, nowMs: number): void {
     const { check, settings } = this.#world
+    const lastMs = tries.lastMs ?? nowMs
+    const waitedMs = nowMs - lastMs
     const { baseDelayMs = 0, maxDelayMs = 0, jitter = 1 } = settings.connect.reconnect ?? {}
     if (tries.answeredMs !== null) return this.#wasStable(tries)
     if (tries.mayHurry) return
     check.holds(!tries.isRefused, 'I34', () => `${hub.name} tried again ${waitedMs} ms after it was refused, and nobody asked for it`)
-    const leastMs = (1 - jitter) * Math.min(maxDelayMs, baseDelayMs * 2 ** (tries.failures - 1))
+    const troubledMs = lastMs - (tries.troubledMs ?? lastMs)
+    const leastMs = (1 - jitter) * Math.min(maxDelayMs, baseDelayMs * 2 ** (tries.failures - 1), baseDelayMs + 2 * troubledMs)
     const what = (): string => `${hub.name} waited ${waitedMs} ms after ${tries.failures} failures in a row, less than ${leastMs}`
     check.holds(waitedMs >= leastMs - 1, 'I34', what)
   }
 
   /** The last try counted as a failure until it was known better. */
   #wasNoFailure(tries: Tries): void {
-    if (tries.answeredMs === null && !tries.isRefused && tries.failures > 0) tries.failures--
+    if (tries.answeredMs !== null || tries.isRefused || tries.failures === 0) return
+    tries.failures--
+    if (tries.failures === 0) tries.troubledMs = null
   }
 
   /** The last connection may have held for so long that the delays begin anew. */
   #wasStable(tries: Tries): void {
+    if (this.#hasHeld(tries, 0)) this.#beginAnew(tries)
+  }
+
+  #hasHeld({ answeredMs, endedMs }: Tries, leastMs: number): boolean {
     const { schedule, settings } = this.#world
     const stableAfterMs = settings.connect.reconnect?.stableAfterMs ?? 0
-    if (tries.answeredMs !== null && schedule.nowMs - tries.answeredMs >= stableAfterMs) tries.failures = 0
+    return answeredMs !== null && (endedMs ?? schedule.nowMs) - answeredMs >= Math.max(stableAfterMs, leastMs)
+  }
+
+  #beginAnew(tries: Tries): void {
+    tries.failures = 0
+    tries.troubledMs = null
   }
 
   #of(hub: Process): Tries {
     const known = this.#hubs.get(hub)
     if (known) return known
-    const tries: Tries = { atMs: [], lastMs: null, askedMs: null, failures: 0, answeredMs: null, isRefused: false, mayHurry: false }
+    const tries: Tries = {
+      atMs: [],
+      lastMs: null,
+      askedMs: null,
+      failures: 0,
+      troubledMs: null,
+      answeredMs: null,
+      endedMs: null,
+      isRefused: false,
+      mayHurry: false,
+    }
     this.#hubs.set(hub, tries)
     return tries
   }

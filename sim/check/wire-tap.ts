@@ -80,7 +80,9 @@ export class WireTap {
   /** The hub has it: an answer to hello tells it whether its storage is an older copy. */
   clientHears(wire: Wire, text: string): void {
     const seen = this.#seen.get(wire.id)
-    if (seen && text.startsWith('{"type":"session_')) this.#world.check.upward.compared(wire.link.name, seen.user)
+    if (!seen || !text.startsWith('{"type":"session_')) return
+    this.#world.check.tries.answered(wire.hub)
+    this.#world.check.upward.compared(wire.link.name, seen.user)
   }
 
   /** The server closes a connection for a newer one of its session: one that only sends is none. */
@@ -121,7 +123,6 @@ export class WireTap {
     this.#newest.set(message.session.id, message.connection)
     check.holds(message.user === seen.user, 'I27', () => `${seen.user} was answered as ${message.user}`)
     check.sessionOf(message.session.id, message.user)
-    check.tries.answered(wire.hub)
     check.upward.answered(wire.link.name, message.user, message.ledger)
     this.#world.trace('welcome', wire.id, message.type, message.connection, message.client?.hi)
     this.#world.totals.count(message.type)

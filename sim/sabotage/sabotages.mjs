@@ -246,8 +246,8 @@ export const SABOTAGES = [
     edits: [
       {
         file: 'core/connecting.ts',
-        find: "  change(turn, { phase: { name: 'greeting', asked",
-        put: "  change(turn, { attempt: 0, phase: { name: 'greeting', asked",
+        find: "    phase: { name: 'greeting', asked",
+        put: "    attempt: 0,\n    phase: { name: 'greeting', asked",
       },
     ],
   },

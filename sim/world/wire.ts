@@ -144,6 +144,7 @@ export class Wire implements ServerSocket {
   #clientEnds(): void {
     if (this.hasClientEnded) return
     this.hasClientEnded = true
+    this.#world.check.tries.ended(this.hub)
     this.#transit.send('up', 0, () => this.#tellServer())
     this.#forget()
   }
@@ -163,6 +164,7 @@ export class Wire implements ServerSocket {
     this.#atClient(() => {
       this.hasClientEnded = true
       this.#forget()
+      this.#world.check.tries.ended(this.hub)
       if (afterClose(code) === 'refuse') this.#world.check.tries.refused(this.hub)
       this.#listener.closed(code)
     })

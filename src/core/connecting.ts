@@ -1,18 +1,19 @@
 import { afterClose, CLOSE } from '../protocol/close-codes.ts'
 import type { SendOnly, SessionInit, SessionRestored, SubscribeRequest } from '../protocol/messages.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
-import { attemptBudgetDelayMs, backoffDelayMs, countedAttempts } from './backoff.ts'
+import { afterTry, backoffDelayMs, believedPaidByMs, tryDelayMs } from './backoff.ts'
 import type { TimerName, Turn } from './events.ts'
 import { startHeartbeat } from './heartbeat.ts'
+import { openingMs } from './opening-time.ts'
 import { compareMemories, storeWentBack, type Disagreement } from './outbox.ts'
-import type { StoredIdentity } from './ports.ts'
 import type { RefusalReason, WaitReason } from './public-state.ts'
 import type { ChannelState, Phase, SendOnlyEnd } from './state.ts'
 import { change, changeLink, clearTimer, liveLink, log, send, setTimer } from './turn.ts'
+import { whatIsGiven } from './what-is-given.ts'
 
 /** The life of the socket: tries, waits, refusals, and the answer to `hello`. Knows nothing of what flows once it is live. */
 
-/** No answer to `hello` within this time of a try: the next one. */
+/** No answer to `hello` within this time of its socket's opening: the next try. */
 const HANDSHAKE_TIMEOUT_MS = 10_000
 
 /**
@@ -34,11 +35,12 @@ export function hasSocket(phase: Phase): boolean {
 /** Goes for a new socket now, or as soon as the limit of tries allows; with the `credential` that is given, or with one that is asked for. */
 export function beginAttempt(turn: Turn, credential?: string | null): void {
   const { nowMs } = turn.at
-  const times = countedAttempts(turn.state.attemptTimes, nowMs)
-  const budgetMs = attemptBudgetDelayMs(times, nowMs)
-  if (budgetMs > 0) return waitFor(turn, budgetMs, 'unreachable')
+  const triesPaidByMs = believedPaidByMs(turn.state.triesPaidByMs, nowMs)
+  const delayMs = tryDelayMs(triesPaidByMs, nowMs)
+  change(turn, { triesPaidByMs: delayMs > 0 ? triesPaidByMs : afterTry(triesPaidByMs, nowMs) })
+  if (delayMs > 0) return waitFor(turn, delayMs, 'unreachable')
   clearTimer(turn, 'retry')
-  change(turn, { phase: { name: 'asking' }, attemptTimes: [...times, nowMs] })
+  change(turn, { phase: { name: 'asking' } })
   if (credential === undefined && turn.state.sendOnly === null) turn.effects.push({ type: 'ask-credential' })
   else open(turn, credential ?? null)
 }
@@ -62,9 +64,9 @@ export function answerAnew(turn: Turn, credential: string | null | undefined): v
 /** The credential is here: opens the socket. */
 export function open(turn: Turn, credential: string | null): void {
   if (turn.state.phase.name !== 'asking') return
-  setTimer(turn, 'handshake', HANDSHAKE_TIMEOUT_MS)
+  setTimer(turn, 'handshake', openingMs(turn.state, turn.at.nowMs))
   turn.effects.push({ type: 'open' })
-  change(turn, { phase: { name: 'opening', credential }, presented: credential })
+  change(turn, { phase: { name: 'opening', credential, sinceMs: turn.at.nowMs }, presented: credential })
 }
 
 /** The socket is open: says hello, with every channel that is wanted under a new number. */
@@ -92,7 +94,14 @@ export function greet(turn: Turn): void {
       ...(sendOnly === null ? {} : { outboxToken: sendOnly }),
     },
   })
-  change(turn, { phase: { name: 'greeting', asked: subscriptions.map((asked) => asked.sub) }, channels, nextSub: sub })
+  setTimer(turn, 'handshake', HANDSHAKE_TIMEOUT_MS)
+  const { sinceMs } = phase
+  change(turn, {
+    phase: { name: 'greeting', asked: subscriptions.map((asked) => asked.sub), sinceMs },
+    channels,
+    nextSub: sub,
+    openingTookMs: Math.max(0, turn.at.nowMs - sinceMs),
+  })
 }
 
 /** The answer to `hello`. Nothing of the outbox moves before the memories agree and the answer is stored. */
@@ -135,6 +144,7 @@ export function welcome(turn: Turn, answer: SessionInit | SessionRestored | Send
         recalling: null,
         tokens: Math.max(1, answer.limits.framesPerSecond / 2),
         tokensAtMs: turn.at.nowMs,
+        sinceMs: turn.at.nowMs,
         lastHeardMs: turn.at.nowMs,
         lastSaidMs: turn.at.nowMs,
         pinging: false,
@@ -144,21 +154,6 @@ export function welcome(turn: Turn, answer: SessionInit | SessionRestored | Send
   })
   startHeartbeat(turn)
   setTimer(turn, 'answers', ANSWERS_MS)
-}
-
-/** The session that the answer gives, and what a worker without a tab may send with later; `null` when it is no answer to this `hello`. */
-function whatIsGiven(
-  { state }: Turn,
-  answer: SessionInit | SessionRestored | SendOnly,
-): Pick<StoredIdentity, 'session' | 'sendOnly'> | null {
-  if (answer.type === 'send_only') return state.sendOnly === null ? null : {}
-  const session = answer.type === 'session_init' ? answer.session : state.session
-  if (state.sendOnly !== null || session?.id !== answer.session.id) return null
-  const { outboxToken: token } = answer
-  const { url, user } = state.settings
-  // Its query is left behind: it may hold what is meant for the tabs alone.
-  const [address = ''] = url.split('?')
-  return { session, sendOnly: token === undefined ? null : { url: address, token, user } }
 }
 
 /** The user leaves: asks the server to end the session. What it still answers is heard. */
@@ -215,16 +210,25 @@ export function breakProtocol(turn: Turn): void {
   giveUp(turn, 'protocol', CLOSE.badMessage.code)
 }
 
-/** A try failed: waits as the server said, else by the backoff. */
+/**
+ * A try failed: waits as the server said, else by the backoff. The wait is reckoned from the try's socket on: one that failed late has waited already, and
+ * servers are asked no more often for it.
+ */
 export function fail(turn: Turn, reason: WaitReason): void {
-  const { attempt, comeBack, settings, online } = turn.state
+  const { attempt, comeBack, settings, online, phase } = turn.state
+  const { nowMs, fraction } = turn.at
+  const triedMs = phase.name === 'opening' || phase.name === 'greeting' ? Math.min(phase.sinceMs, nowMs) : nowMs
+  const troubledSinceMs = Math.min(turn.state.troubledSinceMs ?? triedMs, triedMs)
+  const isHurried = phase.name === 'opening' && phase.isHurried
   const delayMs = comeBack
-    ? comeBack.minMs + turn.at.fraction * (comeBack.maxMs - comeBack.minMs)
-    : backoffDelayMs(settings.reconnect, attempt, turn.at.fraction)
-  change(turn, { attempt: attempt + 1, comeBack: null })
+    ? comeBack.minMs + fraction * (comeBack.maxMs - comeBack.minMs)
+    : isHurried
+      ? 0
+      : backoffDelayMs(settings.reconnect, attempt, fraction, triedMs - troubledSinceMs) - (nowMs - triedMs)
+  change(turn, { attempt: attempt + 1, comeBack: null, troubledSinceMs })
   const exhausted = attempt + 1 >= settings.reconnect.maxAttempts
   if (exhausted && turn.state.sendOnly !== null) return endSendOnly(turn, 'again', reason)
-  waitFor(turn, exhausted ? Infinity : delayMs, reason === 'unreachable' && !online ? 'offline' : reason)
+  waitFor(turn, exhausted ? Infinity : Math.max(0, delayMs), reason === 'unreachable' && !online ? 'offline' : reason)
 }
 
 /** Stops for good. */

@@ -49,7 +49,7 @@ describe('a credential that was refused', () => {
       if (machine.take().some(({ type }) => type === 'open')) opened++
       machine.feed({ type: 'opened' }, { type: 'closed', code: CLOSE.unauthenticated.code })
     }
-    expect(opened).toBe(19)
+    expect(opened).toBe(9)
     expect(machine.state.phase.name).toBe('waiting')
   })
 

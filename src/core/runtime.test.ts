@@ -50,13 +50,14 @@ describe('runtime', () => {
   })
 
   it('[CN3] [CN6] [I34] the tries and failures of the machine before it count', async () => {
-    const earlier = { attempt: 3, attemptTimes: Array.from({ length: 20 }, () => createFakeClock().nowMs()) }
+    const nowMs = createFakeClock().nowMs()
+    const earlier = { attempt: 3, troubledSinceMs: nowMs, triesPaidByMs: nowMs + 60_000, openingTookMs: null }
     const host = createHost({ earlier })
     host.runtime.dispatch({ type: 'start' })
     await host.settle()
     expect(host.sockets.all).toHaveLength(0)
     expect(host.runtime.state).toMatchObject({ phase: { name: 'waiting' }, attempt: 3 })
-    host.clock.advance(60_000)
+    host.clock.advance(6_000)
     await host.settle()
     expect(host.sockets.all).toHaveLength(1)
   })

@@ -35,8 +35,9 @@ export interface Runtime {
 /** Hosts {@link transition}: feeds it what happens, does what it wants done, in order. Starts resting. */
 export function createRuntime(ports: RuntimePorts): Runtime {
   const { clock, random, store, stored, notify, log } = ports
-  const { attempt = 0, attemptTimes = [] } = ports.earlier ?? {}
-  let state: CoreState = { ...initialState(ports.settings, stored.session, stored.outbox, ports.sendOnly), attempt, attemptTimes }
+  const first = initialState(ports.settings, stored.session, stored.outbox, ports.sendOnly)
+  const { attempt, troubledSinceMs, triesPaidByMs, openingTookMs } = ports.earlier ?? first
+  let state: CoreState = { ...first, attempt, troubledSinceMs, triesPaidByMs, openingTookMs }
   // An earlier hub may have ended before it could announce what it found or marked.
   let restart: { reason: Disagreement | 'interrupted'; mayBeLost: readonly Id[] } | null = state.outbox.entries.some(
     ({ recall, mayRepeat }) => recall ?? mayRepeat,

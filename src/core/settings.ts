@@ -1,4 +1,4 @@
-/** How the connection comes back. A delay is `ceiling · (1 − jitter · random)`, the ceiling `baseDelayMs · 2ⁿ` up to `maxDelayMs`. */
+/** How the connection comes back. A delay is `ceiling · (1 − jitter · random)`, the ceiling `baseDelayMs · 2ⁿ` up to `maxDelayMs`, and up to `baseDelayMs` and twice the time that the trouble has lasted. */
 export interface ReconnectSettings {
   /** @defaultValue 1,000 ms */
   readonly baseDelayMs: number

@@ -11,12 +11,20 @@ export type Phase =
   /** A tab is being asked for a credential. */
   | { readonly name: 'asking' }
   /** The socket is opening. */
-  | { readonly name: 'opening'; readonly credential: string | null }
+  | {
+      readonly name: 'opening'
+      readonly credential: string | null
+      readonly sinceMs: number
+      /** Somebody is back: when this socket fails, the next one follows at once. */
+      readonly isHurried?: true
+    }
   /** `hello` is on its way. */
   | {
       readonly name: 'greeting'
       /** Subscriptions that `hello` named. */
       readonly asked: readonly number[]
+      /** When its socket began to open. */
+      readonly sinceMs: number
     }
   /** `hello` was answered. */
   | { readonly name: 'live'; readonly link: Link }
@@ -59,6 +67,8 @@ export interface Link {
   /** Frames that may be sent now, and when that was reckoned. */
   readonly tokens: number
   readonly tokensAtMs: number
+  /** When `hello` was answered. */
+  readonly sinceMs: number
   readonly lastHeardMs: number
   readonly lastSaidMs: number
   /** A ping waits for its answer. */
@@ -125,7 +135,12 @@ export interface CoreState {
   readonly links: number
   /** Failures in a row since a connection last held. */
   readonly attempt: number
-  readonly attemptTimes: readonly number[]
+  /** When the first of them was: the link was lost, or a socket began to open that failed. */
+  readonly troubledSinceMs: number | null
+  /** When the tries so far will have been paid for, at one every few seconds. */
+  readonly triesPaidByMs: number
+  /** How long the last socket that opened took for it. */
+  readonly openingTookMs: number | null
   /** Restarts of the outbox since a connection last held. */
   readonly restarts: number
   /** When a server that said goodbye wants this client back. Used once. */
@@ -133,6 +148,9 @@ export interface CoreState {
   readonly visible: boolean
   readonly online: boolean
 }
+
+/** No failure since a connection last held. */
+export const FRESH_TRIES: Pick<CoreState, 'attempt' | 'troubledSinceMs'> = { attempt: 0, troubledSinceMs: null }
 
 /**
  * The state of a machine that has read its store and has not connected.
@@ -157,8 +175,9 @@ export function initialState(
     channels: new Map(),
     nextSub: 1,
     links: 0,
-    attempt: 0,
-    attemptTimes: [],
+    ...FRESH_TRIES,
+    triesPaidByMs: 0,
+    openingTookMs: null,
     restarts: 0,
     comeBack: null,
     visible: true,

@@ -123,7 +123,8 @@ describe('a server that is always wrong', () => {
     for (const delayMs of [1_000, 2_000]) {
       machine.feed({ type: 'credential', credential: null }, { type: 'opened' }).frame(welcome())
       disagree()
-      expect(machine.state.phase).toMatchObject({ name: 'waiting', retryAtMs: machine.nowMs - 1 + delayMs + 1 })
+      expect(machine.state.phase).toMatchObject({ name: 'waiting', retryAtMs: machine.nowMs + delayMs })
+      machine.nowMs += delayMs
       machine.feed({ type: 'timer', timer: 'retry' })
     }
     machine.feed({ type: 'credential', credential: null }, { type: 'opened' }).frame(welcome()).feed({ type: 'timer', timer: 'stable' })

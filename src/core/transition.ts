@@ -1,11 +1,13 @@
 import * as connecting from './connecting.ts'
 import type { CoreEvent, Effect, Moment, Turn } from './events.ts'
 import { checkSilence, heard, ping } from './heartbeat.ts'
+import { held } from './held.ts'
+import { hurry } from './opening-time.ts'
 import { appendEntries, applyRecalled, buryNumbers, notHeld } from './outbox.ts'
 import * as receiving from './receiving.ts'
 import { lookForEnd, mayHear } from './send-only.ts'
 import * as sending from './sending.ts'
-import type { CoreState } from './state.ts'
+import { FRESH_TRIES, type CoreState } from './state.ts'
 import { change, changeLink, liveLink, log, send } from './turn.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
 import type { TimerName } from './events.ts'
@@ -32,13 +34,14 @@ function handle(turn: Turn, event: CoreEvent): void {
       return
     case 'retry':
       if (phase.name === 'refused' || phase.name === 'waiting') {
-        change(turn, { attempt: 0, comeBack: null })
+        change(turn, { ...FRESH_TRIES, comeBack: null })
         connecting.beginAttempt(turn)
       } else ping(turn)
       return
     case 'wake':
       if (phase.name === 'waiting') connecting.beginAttempt(turn)
       else if (phase.name === 'refused') connecting.askAnew(turn)
+      else if (phase.name === 'opening') hurry(turn)
       else ping(turn)
       return
     case 'presence':
@@ -174,8 +177,7 @@ function timer(turn: Turn, name: TimerName): void {
       if (turn.state.phase.name === 'waiting') connecting.beginAttempt(turn)
       return
     case 'stable':
-      change(turn, { attempt: 0, restarts: 0 })
-      return
+      return held(turn)
     case 'heartbeat':
       return checkSilence(turn)
     case 'pong':
