@@ -65,7 +65,7 @@ function whatIsMissing(page: PageLog | undefined, fromMs: number, published: Rea
   if (!page || page.heardAtMs < fromMs) return 'was not heard of'
   const { status, pending, open } = page.facts
   if (status !== 'connected') return `is ${status}`
-  if (pending > 0) return `has ${pending} pending`
+  if (pending !== 0) return `has ${pending} pending`
   if (open > 0) return `does not know what became of ${open} messages`
   for (const channel of [...CHANNELS, '@user']) {
     const names = published.get(journalChannel(channel, page.user)) ?? []

@@ -61,14 +61,14 @@ connection.on('signedOut', () => {
     .then(() => tell({ type: 'cleared' }))
     .finally(() => (isLeft = true))
 })
-let durable: boolean | undefined
+let durable: boolean | null = null
 let shown = ''
 const watchState = (): void => {
-  const { status } = connection.state.current
+  const { status, durable: next } = connection.state.current
   if (status !== shown) tell({ type: 'status', status })
   shown = status
-  if (status === 'connecting' || connection.state.current.durable === durable) return
-  durable = connection.state.current.durable
+  if (status === 'connecting' || next === null || next === durable) return
+  durable = next
   tell({ type: 'durable', durable })
 }
 connection.state.subscribe(watchState)

@@ -39,7 +39,7 @@ export type PageEvent = { readonly atMs: number } & (
 /** How a page is doing. */
 export interface PageFacts {
   readonly status: string
-  readonly pending: number
+  readonly pending: number | null
   /** Messages of this page whose end it does not know. */
   readonly open: number
 }

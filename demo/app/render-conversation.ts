@@ -20,6 +20,7 @@ const FATES: Readonly<Record<SendFate, { readonly icon: string; readonly words: 
   expired: { icon: 'stop', words: 'Expired' },
   cancelled: { icon: 'stop', words: 'Cancelled' },
   failed: { icon: 'stop', words: 'Not queued' },
+  unknown: { icon: 'stop', words: 'Nobody knows whether it was applied' },
 }
 
 /** How close to the end counts as reading along, px. */

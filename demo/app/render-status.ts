@@ -77,7 +77,9 @@ function createFacts(list: HTMLElement): (state: ConnectionState, tabs: number) 
   const durable = add('disk')
   const shared = add('link')
   return (state, tabs) => {
-    pending.item.dataset['on'] = String(state.pending > 0)
+    // Nothing is said of what nobody knows yet.
+    list.hidden = state.durable === null
+    pending.item.dataset['on'] = String(state.pending !== 0)
     setText(pending.text, `${state.pending} pending`)
     durable.item.dataset['off'] = String(!state.durable)
     setText(durable.text, state.durable ? 'Queue on disk' : 'Queue in memory only')
@@ -90,7 +92,7 @@ const FAVICON: Readonly<Record<Tone, string>> = { good: '#0f8a7e', calm: '#5f7d9
 
 /** A tab in the background shows the state, too. */
 function showInTab({ status, pending }: ConnectionState, label: string, tone: Tone): void {
-  const title = `${pending > 0 ? `(${pending}) ` : ''}${label} · Holdfast`
+  const title = `${pending ? `(${pending}) ` : ''}${label} · Holdfast`
   if (document.title !== title) document.title = title
   const mark = status === 'connected' ? 'M9 17l5 5 9-11' : tone === 'calm' ? 'M10 16h.1M16 16h.1M22 16h.1' : 'M16 9v9m0 5v.1'
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="${FAVICON[tone]}"/><path d="${mark}" fill="none" stroke="#fff" stroke-width="4" stroke-linecap="round" stroke-linejoin="round"/></svg>`

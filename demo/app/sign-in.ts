@@ -16,6 +16,7 @@ export function createSignInView(connection: Connection, people: readonly [Autho
   button.addEventListener('click', () => {
     const waiting = connection.state.current.pending
     if (
+      waiting !== null &&
       waiting > 0 &&
       !confirm(`${waiting} of your messages could not be sent yet. What cannot be sent in five seconds is lost. Sign out?`)
     )

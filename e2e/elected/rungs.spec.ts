@@ -5,7 +5,7 @@ import type { Page } from '@playwright/test'
 import { serveFiles } from '../harness/static-files.ts'
 import { eventsOf, expect, hasStatus, openProbe, sendQueued, showsAll, test, texts } from '../harness/test.ts'
 
-const isShared = (page: Page): Promise<boolean> => page.evaluate(() => window.probe.state().shared)
+const isShared = (page: Page): Promise<boolean | null> => page.evaluate(() => window.probe.state().shared)
 
 test('[EL1] without SharedWorker everything works, and only the state tells', async ({ lab, context }) => {
   await context.addInitScript(() => Reflect.deleteProperty(globalThis, 'SharedWorker'))

@@ -3,7 +3,7 @@ import type { World } from '../world/world.ts'
 import type { SentFacts } from './upward-book.ts'
 
 /** Fates after which nothing more happens to a message. */
-const FINAL = new Set(['applied', 'rejected', 'expired', 'cancelled', 'failed'])
+const FINAL = new Set(['applied', 'rejected', 'expired', 'cancelled', 'failed', 'unknown'])
 
 /** Whether everybody is connected, and nothing waits any more. */
 export function isQuiet(world: World): boolean {

@@ -118,17 +118,15 @@ export class UpwardBook {
         facts.isDoubtful = error.code === 'may-repeat'
         this.#world.trace('ended', tab.process.name, id, fate, error.code)
         totals.count(`ended: ${fate}`)
-        // A hub that died may have had it: who is told that nobody knows is told the truth.
-        const isUnknown = fate === 'failed' && error.code === 'may-repeat'
-        if (isUnknown) totals.count(`handed to another hub before: ${facts.applied > 0 ? 'applied' : 'not applied yet'}`)
-        // Who closes the connection does not learn what becomes of what is on its way.
-        else if (['cancelled', 'failed', 'expired'].includes(fate) && error.code !== 'closed') {
+        // Who is told that nobody knows is told the truth.
+        if (fate === 'unknown') totals.count(`told as unknown: ${facts.applied > 0 ? 'applied' : 'not applied yet'}`)
+        if (['cancelled', 'failed', 'expired'].includes(fate) && error.code !== 'closed') {
           if (fate === 'expired') this.#holdsAge(facts)
           facts.denied = `${fate} (${error.code})`
           this.#holdsDenial(facts)
         }
-        const isHonest = fate !== 'rejected' || facts.applied === 0 || facts.isMarked || error.code === 'may-repeat'
-        check.holds(isHonest, 'I6', () => `${id} is rejected as ${error.code} and was applied`)
+        const isHonest = fate !== 'rejected' || facts.applied === 0 || facts.isMarked
+        check.holds(isHonest, 'I39', () => `${id} is rejected as ${error.code} and was applied`)
       },
     )
   }

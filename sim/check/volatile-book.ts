@@ -26,7 +26,7 @@ export class VolatileBook {
       () => this.#world.totals.count('passing messages told as sent'),
       (error: HoldfastError) => {
         this.#world.totals.count(`passing messages told as ${error.code}`)
-        if (error.code !== 'not-connected') return
+        if (error.code === 'unknown') return
         facts.denied = error.code
         this.#holds(id, facts)
       },

@@ -91,7 +91,7 @@ export interface HubApi {
    * before and was not answered. Then what is not remembered is queued only when the store remembers everything since, and fails with `may-repeat` otherwise.
    */
   send(messages: readonly HandedMessage[], since: TakenCount, isAgain: boolean): Promise<Result<readonly SendAnswer[]>>
-  /** Sends at once or not at all: `not-connected` when there is no connection. */
+  /** Sends at once or not at all: `not-connected` when there is no connection, `dropped` when they may not go out now. */
   sendVolatile(messages: readonly NewMessage[]): Promise<Result<null>>
   /** `already-sent` when it may have left, `not-found` when it is not held. */
   cancel(id: Id): Promise<Result<null>>
@@ -137,8 +137,8 @@ export interface Delivery {
 export interface SignedOut {
   /** Messages that were neither confirmed nor ended, and were forgotten. With `park` only those are that were in memory alone. */
   readonly discarded: number
-  /** Whether the server ended the session. If not, it ends by itself, when its time to live is over (24 h by default). */
-  readonly serverTold: boolean
+  /** Whether the server ended the session; `null` when it was asked to and did not answer. If not, it ends by itself, when its time to live is over (24 h by default). */
+  readonly serverTold: boolean | null
 }
 
 /** The browser took the storage away while the hub ran: cleared by the user, or evicted. The outbox went on in a new one, under a new client id. */

@@ -22,14 +22,14 @@ export type RefusalReason =
   /** Client and server share no protocol version: reload the page to get the current build. */
   | 'version'
 
-/** What every state carries. */
+/** What every state carries: `null` until a hub has read the storage, and later what the last one said. */
 export interface StateFacts {
   /** Messages of this browser and user that the server has not confirmed yet. */
-  readonly pending: number
+  readonly pending: number | null
   /** Whether queued messages outlive the browser's worker; `false` when the browser gives no storage. */
-  readonly durable: boolean
+  readonly durable: boolean | null
   /** Whether the hub of all tabs runs in a SharedWorker; `false`: in a worker of one of them. */
-  readonly shared: boolean
+  readonly shared: boolean | null
 }
 
 /**

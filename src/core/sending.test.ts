@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { DEFAULT_LIMITS } from '../protocol/limits.ts'
 import type { Ack } from '../protocol/messages.ts'
 import { buryNumbers, restartOutbox } from './outbox.ts'
-import { possiblySentThrough } from './sending.ts'
+import { possiblySentThrough, whyDropped } from './sending.ts'
 import { CLIENT, id, LEDGER, restored, settings, welcome } from './testing/frames.ts'
 import { createMachine, type Machine } from './testing/machine.ts'
 
@@ -255,23 +255,30 @@ describe('sending', () => {
   it('[OB19] a volatile message that fits no frame is dropped, and the socket lives', () => {
     const machine = limited({ frameBytes: 4_096 })
     machine.take()
-    expect(machine.feed({ type: 'volatile', frame: `"${'x'.repeat(5_000)}"` }).take()).toEqual([
-      { type: 'log', entry: { level: 'debug', event: 'volatile-dropped' } },
-    ])
+    const frame = `"${'x'.repeat(5_000)}"`
+    expect(machine.feed({ type: 'volatile', frame }).take()).toEqual([])
+    expect(whyDropped(machine.state, frame, machine.nowMs)).toMatchObject({ code: 'dropped' })
   })
 
   it('[OB11] [P18] a volatile message takes its share of the rate, and is dropped where that is spent', () => {
     const machine = limited({ framesPerSecond: 4 })
     const volatile = { type: 'volatile', frame: '{"type":"volatile","messages":[]}' } as const
     machine.take()
+    const why = (): string | undefined => whyDropped(machine.state, volatile.frame, machine.nowMs)?.code
+    expect(why()).toBeUndefined()
     machine.feed(volatile, volatile, volatile)
-    expect(machine.effects.filter(({ type }) => type === 'log')).toHaveLength(1)
     expect(machine.sent()).toHaveLength(2)
+    expect(why()).toBe('dropped')
     machine.append(1)
     machine.nowMs += 500
     expect(machine.feed(volatile).sent()).toEqual([])
+    expect(why()).toBe('dropped')
     expect(numbers(machine.feed({ type: 'timer', timer: 'pace' }).sent())).toEqual([['send', 1]])
     expect(createMachine().feed(volatile).take()).toEqual([])
+    expect(whyDropped(createMachine().state, volatile.frame, machine.nowMs)).toMatchObject({ code: 'not-connected' })
+    expect(whyDropped(createMachine().connect().feed({ type: 'sign-out' }).state, volatile.frame, machine.nowMs)).toMatchObject({
+      code: 'not-connected',
+    })
   })
 
   it('[OB12] [P13] `expected` goes back to the number the server wants', () => {

@@ -1,13 +1,14 @@
 import type { Ack, Outcome, Recalled, RecalledFate } from '../protocol/messages.ts'
 import { MAX_RECALL_IDS } from '../protocol/limits.ts'
 import { breakProtocol, restartOutbox } from './connecting.ts'
+import type { ErrorData } from '../protocol/errors.ts'
 import type { Turn } from './events.ts'
 import { ENVELOPE_UNITS, exceedsFrame, mayExceed } from './frame-size.ts'
 import { entryAt, idAt, nextRecall, settleThrough } from './outbox.ts'
 import type { Fate, OutboxEntry, OutboxState } from './ports.ts'
 import { lastToLeave, lookForEnd } from './send-only.ts'
 import type { CoreState, Link } from './state.ts'
-import { change, changeLink, liveLink, log, send, sendText, setTimer, tell } from './turn.ts'
+import { change, changeLink, liveLink, send, sendText, setTimer, tell } from './turn.ts'
 
 /** The upward half: what may be sent now, and what the server says became of it. Nothing leaves that is not marked as possibly sent in the store. */
 
@@ -81,16 +82,26 @@ function sendEntries(turn: Turn, through: number): void {
   changeLink(turn, { sent, tokens, tokensAtMs: turn.at.nowMs })
 }
 
-/** Sends what is sent once or not at all: now, or never when the rate is spent or a queued message waits for it. */
+/** Sends what is sent once or not at all: now, or never. */
 export function volatile(turn: Turn, frame: string): void {
   const link = liveLink(turn)
-  if (!link) return
-  const tokens = refill(link, turn.at.nowMs)
-  const fits = !mayExceed(frame, link.limits.frameBytes)
-  const taken = fits && tokens >= 1 && link.sent >= Math.min(turn.state.outbox.sentThrough, link.hi + link.limits.sendWindow)
-  if (taken) sendText(turn, frame)
-  else log(turn, { level: 'debug', event: 'volatile-dropped' })
-  changeLink(turn, { tokens: taken ? tokens - 1 : tokens, tokensAtMs: turn.at.nowMs })
+  if (!link || whyDropped(turn.state, frame, turn.at.nowMs)) return
+  sendText(turn, frame)
+  changeLink(turn, { tokens: refill(link, turn.at.nowMs) - 1, tokensAtMs: turn.at.nowMs })
+}
+
+/** Why a frame that is sent once or not at all would not be sent now; `null` when it would. */
+export function whyDropped({ phase, outbox }: CoreState, frame: string, nowMs: number): ErrorData | null {
+  if (phase.name !== 'live' || phase.link.leaving) return { code: 'not-connected', message: 'there is no connection' }
+  const { link } = phase
+  if (mayExceed(frame, link.limits.frameBytes)) return dropped('the messages do not fit a frame')
+  if (refill(link, nowMs) < 1) return dropped('more is sent than the server takes')
+  const isBehind = link.sent < Math.min(outbox.sentThrough, link.hi + link.limits.sendWindow)
+  return isBehind ? dropped('a queued message goes first') : null
+}
+
+function dropped(message: string): ErrorData {
+  return { code: 'dropped', message }
 }
 
 /** Half of the announced rate is for messages; the other half is left for everything else. */

@@ -3,6 +3,7 @@ import type { Store } from '../core/ports.ts'
 import { DEFAULT_OUTBOX } from '../core/settings.ts'
 import { id, message, place } from '../core/testing/frames.ts'
 import { HoldfastError } from '../protocol/errors.ts'
+import { DEFAULT_LIMITS } from '../protocol/limits.ts'
 import type { Outcome, ServerMessage } from '../protocol/messages.ts'
 import type { Hub } from './hub.ts'
 import { numbersSent as sent, perTest, say, settled, subOf, type TestTab, type TestWorld, twoTabs } from './test-hub.ts'
@@ -113,6 +114,15 @@ describe('messages of tabs', () => {
     const socket = await world.accept()
     expect(sent(socket)).toEqual([[2, id('b')]])
     expect(await tab.hub.cancel(id('b'))).toMatchObject({ ok: false, error: { code: 'already-sent' } })
+  })
+
+  it('[P18] [I39] says that a volatile message was dropped when it was', async () => {
+    const tab = world.tab(world.hub())
+    await tab.attach()
+    const socket = await world.accept({ limits: { ...DEFAULT_LIMITS, framesPerSecond: 2 } })
+    expect(await tab.hub.sendVolatile([message('a')])).toEqual({ ok: true, value: null })
+    expect(await tab.hub.sendVolatile([message('b')])).toMatchObject({ ok: false, error: { code: 'dropped' } })
+    expect(socket.received.filter(({ type }) => type === 'volatile')).toHaveLength(1)
   })
 
   it('[P18] sends a volatile message at once or says that there is no connection', async () => {

@@ -16,12 +16,12 @@ import { openStore } from './open-store.ts'
 import { outboxView } from './outbox-view.ts'
 import type { HubPlatform } from './platform.ts'
 import { rescue } from './rescue.ts'
+import { sendVolatile } from './send-volatile.ts'
 import { settleTab } from './settle-tab.ts'
 import { createSignOut } from './sign-out.ts'
 import { createStateBoard } from './state-board.ts'
 import { SIGNED_OUT, submit, type SubmitHost } from './submit.ts'
 import type { TabSession, TabSource } from './tab-session.ts'
-import { volatileFrame } from './volatile-frame.ts'
 
 /** The session machine, its store and its channels on behalf of the attached tabs: before this hub owns them, while, and after they were lost. */
 export interface Ownership {
@@ -86,10 +86,14 @@ export function createOwnership(
     return running && publicState(running.runtime.state, { durable: running.store.durable, shared }, pending)
   }
 
+  const tellError = (error: ErrorData): void => {
+    for (const tab of tabs) tab.tellError(error)
+  }
+
   const fail = (error: unknown): void => {
     const data: ErrorData = error instanceof HoldfastError ? error.toData() : { code: 'hub-failed', message: String(error) }
-    log({ level: 'error', event: 'hub-failed', code: data.code, message: data.message })
-    for (const tab of tabs) tab.tellError(data)
+    log({ level: 'error', event: data.code, message: data.message })
+    tellError(data)
   }
 
   const open = async (lost: { readonly runtime: Runtime; readonly why: string } | null): Promise<void> => {
@@ -145,7 +149,8 @@ export function createOwnership(
     runtime.dispatch({ type: 'stop' })
     running = null
     ready = new Promise((resolve) => (opened = resolve))
-    fail(new HoldfastError('storage-failed', `the browser took the storage away: ${why}`))
+    log({ level: 'info', event: 'storage-lost', why })
+    tellError({ code: 'storage-failed', message: `the browser took the storage away: ${why}` })
     open({ runtime, why }).catch(fail)
   }
 
@@ -174,8 +179,7 @@ export function createOwnership(
         return
       }
       case 'error':
-        for (const tab of tabs) tab.tellError(notice.error)
-        return
+        return tellError(notice.error)
       default:
         return running?.channels.take(notice)
     }
@@ -260,11 +264,7 @@ export function createOwnership(
       if (!isAgain && since.memory !== taken.memory) return messages.map(() => ({ taken }))
       return submit(tab, messages, isAgain ? since : null, submitTo(now))
     },
-    sendVolatile(messages) {
-      const runtime = running?.runtime
-      if (leaving.isUnderWay() || runtime?.state.phase.name !== 'live') throw new HoldfastError('not-connected', 'there is no connection')
-      runtime.dispatch({ type: 'volatile', frame: volatileFrame(messages) })
-    },
+    sendVolatile: (messages) => sendVolatile(leaving.isUnderWay() ? null : (running?.runtime ?? null), messages, clock.nowMs()),
     cancel: async (id) => (await ready).runtime.cancel(id),
     async discard(id) {
       const { runtime } = await ready

@@ -114,12 +114,12 @@ describe('signing out', () => {
     expect(world.disk.stored?.outbox.entries).toEqual([])
   })
 
-  it('[SO3] waits two seconds for a server that does not answer', async () => {
+  it('[SO3] [I39] waits two seconds for a server that does not answer', async () => {
     const { one } = await twoTabs(world)
     const leaving = one.hub.signOut(false)
     await settled()
     world.clock.advance(2_000)
-    expect(await leaving).toEqual({ ok: true, value: { discarded: 0, serverTold: false } })
+    expect(await leaving).toEqual({ ok: true, value: { discarded: 0, serverTold: null } })
   })
 
   it('(SEC7) [SO6] [I25] parks what waits, and the next sign-in of the same user sends it under the new client id', async () => {

@@ -85,15 +85,15 @@ export function createSignOut({ platform, settings, tabs, ready, now, left }: Si
     }
   }
 
-  /** Gives whether the server ended the session. */
-  const leaveServer = async (): Promise<boolean> => {
+  /** Gives whether the server ended the session; `null` when it was asked to and nobody knows. */
+  const leaveServer = async (): Promise<boolean | null> => {
     const phase = (): Phase['name'] | undefined => now()?.runtime.state.phase.name
     now()?.runtime.dispatch({ type: 'wake' })
     await until(SENDING_MS, isSpent)
     if (phase() !== 'live') return false
     now()?.runtime.dispatch({ type: 'sign-out' })
     await until(TELLING_MS, (state) => state.phase.name !== 'live')
-    return phase() === 'resting'
+    return phase() === 'resting' ? true : null
   }
 
   /** Resolves when it is so, or when it has not become so in time. */

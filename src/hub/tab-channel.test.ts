@@ -129,13 +129,47 @@ describe('a tab in a channel', () => {
   it.each([
     ['at the hub’s place', place(4), { from: 5, to: 6 }],
     ['behind it', place(2), { from: 3, to: 6 }],
-    ['beyond the loss', place(6), {}],
-    ['of another epoch', place(2, OTHER), {}],
   ])('[HU7] tells a tab %s what is missing for it', (_what, at, missing) => {
     const cache = cacheOf(2, 4)
     const tab = tabAt(at)
     tab.lose({ reason: 'trimmed', from: 5, to: 6 }, cache)
     expect(tab.serve(cache, live).delivery?.reset).toEqual({ reason: 'trimmed', ...missing })
+  })
+
+  it('[HU25] is told of another epoch when it stands in one, whatever the hub lost its place for', () => {
+    for (const reason of ['trimmed', 'diverged', 'too-slow', 'hook-failed'] as const) {
+      const tab = tabAt(place(2, OTHER))
+      const cache = cacheOf(2, 4)
+      tab.lose({ reason, ...(reason === 'trimmed' ? { from: 5, to: 6 } : {}) }, cache)
+      expect(tab.serve(cache, live).delivery?.reset).toEqual({ reason: 'epoch' })
+    }
+  })
+
+  it.each([
+    ['goes on where nothing is missing for it', place(8), undefined],
+    ['is told what is missing for it', place(6), { reason: 'trimmed', from: 7, to: 8 }],
+  ])('[HU25] beyond the loss of the hub %s', (_what, at, reset) => {
+    const cache = cacheOf(2, 4)
+    const tab = tabAt(at)
+    tab.lose({ reason: 'trimmed', from: 5, to: 6 }, cache)
+    expect(tab.serve(cache, live)).toEqual({ delivery: null })
+    cache.restart(place(8), value(8))
+    expect(tab.serve(cache, live).delivery?.reset).toEqual(reset)
+    cache.append(published(9, 9), place(9), limits)
+    expect(read(tab.serve(cache, live).delivery)).toMatchObject({ position: place(9), messages: [9] })
+  })
+
+  it.each([
+    ['in the log of the server goes on', place(3, OTHER), undefined],
+    ['behind in the log of the server is told what is missing for it', place(1, OTHER), { reason: 'trimmed', from: 2, to: 3 }],
+    ['in a third log is told so', place(3, id('third-epoch')), { reason: 'epoch' }],
+  ])('[HU25] when the hub was in another log than the server, a tab %s', (_what, at, reset) => {
+    const cache = cacheOf(2, 4)
+    const tab = tabAt(at)
+    tab.lose({ reason: 'epoch' }, cache)
+    expect(tab.serve(cache, live)).toEqual({ delivery: null })
+    cache.restart(place(3, OTHER), value(3, OTHER))
+    expect(tab.serve(cache, live).delivery?.reset).toEqual(reset)
   })
 
   it('[HU7] is not reset when it had not begun', () => {

@@ -44,15 +44,15 @@ export class TabChannel {
     return this.#position
   }
 
-  /** The hub lost its place: so did every tab that had begun. */
+  /** The hub lost its place. So did a tab that had begun, unless that says nothing of its own: then it is judged by where the hub begins again. */
   lose(reason: ResetNotice, cache: ChannelCache): void {
     const place = this.#position
     if (!place) return
     this.#outdated = { cache, generation: cache.generation }
     this.#atLeast = null
-    this.#position = null
     this.#verdict = null
-    this.#reset = place.epoch === cache.cursor?.epoch ? missingAfter(place, reason) : { reason: reason.reason }
+    this.#reset = lossAt(place, reason, cache.cursor)
+    if (this.#reset) this.#position = null
   }
 
   /** The server said the hub's place was good; the tab is told when it has everything up to `upTo`. */
@@ -71,6 +71,7 @@ export class TabChannel {
   /** Takes what is new for the tab out of the cache and moves its place. The caller delivers it, or the tab states its place anew. */
   serve(cache: ChannelCache, { decided, stale }: Serving): Served {
     if (this.#refused) return this.#deliver({ refused: this.#refused })
+    if (this.#position && this.#isOutdated(cache)) return { delivery: null }
     const slice = this.#position && cache.after(this.#position)
     if (slice?.kind === 'messages') return this.#move(cache, slice.json)
     if (slice?.kind === 'ahead') return { delivery: null }
@@ -96,8 +97,7 @@ export class TabChannel {
   #begin(cache: ChannelCache, { decided, stale }: Serving): Served {
     const { cursor, snapshot } = cache
     const floor = this.#atLeast && this.#atLeast.epoch === cursor?.epoch ? this.#atLeast.offset : 0
-    if (this.#outdated?.cache === cache && this.#outdated.generation === cache.generation)
-      return this.#reset ? this.#deliver({}) : { delivery: null }
+    if (this.#isOutdated(cache)) return this.#reset ? this.#deliver({}) : { delivery: null }
     if (cursor && snapshot && snapshot.cursor.offset >= floor) {
       return this.#start(cursor, { json: snapshot.json, atMs: snapshot.atMs, stale }, cache.after(snapshot.cursor))
     }
@@ -106,6 +106,10 @@ export class TabChannel {
     }
     const owed = this.#reset ? this.#deliver({}) : { delivery: null }
     return cursor && decided ? { ...owed, wantsSnapshotFrom: Math.max(floor, cache.joinsFrom) } : owed
+  }
+
+  #isOutdated(cache: ChannelCache): boolean {
+    return this.#outdated?.cache === cache && this.#outdated.generation === cache.generation
   }
 
   #start(cursor: Cursor, snapshot: SnapshotDelivery, rest: Slice): Served {
@@ -143,7 +147,10 @@ export class TabChannel {
   }
 }
 
-/** What of the hub's loss is missing for a tab at `place`, which may be behind the hub or ahead of it. */
-function missingAfter(place: Cursor, { reason, to }: ResetNotice): ResetNotice {
-  return to === undefined || place.offset >= to ? { reason } : { reason, from: place.offset + 1, to }
+/** What the loss of the hub's place, `hubPlace`, is for a tab at `place`, which may be behind the hub, ahead of it, or in another log; `null` when nothing follows from it. */
+function lossAt(place: Cursor, { reason, to }: ResetNotice, hubPlace: Cursor | null): ResetNotice | null {
+  // When the hub's log is another than the server's, a tab in neither, or in the server's, is judged when the hub is in the server's.
+  if (place.epoch !== hubPlace?.epoch) return reason === 'epoch' ? null : { reason: 'epoch' }
+  if (to === undefined) return { reason }
+  return place.offset < to ? { reason, from: place.offset + 1, to } : null
 }

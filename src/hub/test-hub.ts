@@ -267,11 +267,11 @@ export class TestTab {
     return this.batches.findLast(({ state }) => state)?.state?.status
   }
 
-  get pending(): number | undefined {
+  get pending(): number | null | undefined {
     return this.batches.findLast(({ state }) => state)?.state?.pending
   }
 
-  get durable(): boolean | undefined {
+  get durable(): boolean | null | undefined {
     return this.batches.findLast(({ state }) => state)?.state?.durable
   }
 

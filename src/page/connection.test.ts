@@ -612,7 +612,7 @@ describe('sending', () => {
     page.kill()
     await expect(older.queued).rejects.toMatchObject({ code: 'may-repeat' })
     await newer.queued
-    expect([older.fate, newer.fate]).toEqual(['failed', 'queued'])
+    expect([older.fate, newer.fate]).toEqual(['unknown', 'queued'])
     expect(offers(page.hub)).toEqual([
       [0, true],
       [7, false],

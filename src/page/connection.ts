@@ -94,7 +94,7 @@ export function createConnection(
 ): Connection {
   const { report } = platform
   const rungs = createRungs(platform, where)
-  const state = createLiveValue<ConnectionState>({ status: 'connecting', pending: 0, durable: false, shared: rungs.isShared() }, report)
+  const state = createLiveValue<ConnectionState>({ status: 'connecting', pending: null, durable: null, shared: null }, report)
   let watchesOutbox = false
   const outbox = createLiveValue<OutboxContents>(EMPTY_OUTBOX, report, (on) => {
     watchesOutbox = on

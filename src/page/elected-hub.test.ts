@@ -58,7 +58,7 @@ describe('a hub in a worker of one tab', () => {
     expect(onlyWorker().name).toBe(`${NAME}:0`)
     expect(onlyWorker().attached).toHaveLength(3)
     expect(tabs.map(({ page }) => page.names)).toEqual([[], [], []])
-    for (const { connection } of tabs) expect(connection.state.current).toMatchObject({ status: 'connecting', shared: false })
+    for (const { connection } of tabs) expect(connection.state.current).toMatchObject({ status: 'connecting', shared: null })
   })
 
   it('[EL1] is wanted with shared: false, though there is a SharedWorker', async () => {

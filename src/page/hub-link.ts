@@ -5,7 +5,7 @@ import { openHubPort, type HubAnswer, type HubPort } from '../bridge/tab-end.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import type { ChosenHub, HubChoice } from './hub-choice.ts'
 import type { LinkOwner } from './link-owner.ts'
-import { NO_HUB } from './no-hub.ts'
+import { HUB_DIED, NO_HUB } from './no-hub.ts'
 import { createParting } from './parting.ts'
 import type { HubWorker, Platform } from './platform.ts'
 import type { Rungs } from './rungs.ts'
@@ -33,7 +33,7 @@ export interface HubLink {
   isAttached(): boolean
   /** Calls the hub. Never rejects; resolves when it is also known whether a hub that gave no answer goes on. */
   call<Name extends keyof HubApi>(name: Name, ...args: Parameters<HubApi[Name]>): Promise<HubAnswer<Name>>
-  /** Calls the hub as soon as there is one. Rejects with a HoldfastError: what the hub answered, `hub-failed` when it died meanwhile, or what the link was closed with. */
+  /** Calls the hub as soon as there is one. Rejects with a HoldfastError: what the hub answered, `hub-failed` when it died before it did, or what the link was closed with. */
   ask<Name extends 'cancel' | 'discard' | 'signOut'>(name: Name, ...args: Parameters<HubApi[Name]>): Promise<HubValue<Name>>
   /** Finds out whether the hub still answers. */
   check(): Promise<void>
@@ -127,7 +127,7 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
     return new Promise((resolve) => {
       const mine = (end = (how: End): void => session.abort(how))
       signal.addEventListener('abort', () => {
-        port.close(NO_HUB)
+        port.close(HUB_DIED)
         stopWatching()
         const wasAttached = hub === port
         if (wasAttached) hub = null
@@ -254,10 +254,14 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
     isAttached: () => !!hub,
     call,
     async ask<Name extends keyof HubApi>(name: Name, ...args: Parameters<HubApi[Name]>) {
-      await attached()
-      const answer: Result<unknown> = await call(name, ...args)
-      if (!answer.ok) throw over ?? HoldfastError.from(answer.error)
-      return answer.value as HubValue<Name>
+      for (;;) {
+        await attached()
+        const answer: Result<unknown> = await call(name, ...args)
+        if (answer.ok) return answer.value as HubValue<Name>
+        if (over) throw over
+        // Nobody was asked yet.
+        if (answer.error !== NO_HUB) throw HoldfastError.from(answer.error)
+      }
     },
     check,
     suspend() {

@@ -16,7 +16,6 @@ function rungs({
 describe('the choice of the rung', () => {
   it('[EL1] [EL2] is the SharedWorker, and where another one lives the rung of that one', () => {
     const choice = rungs()
-    expect(choice.isShared()).toBe(true)
     expect(choice.choose(null)).toBe('shared')
     expect(choice.choose('elected')).toBe('elected')
     // The hub was in a tab; nothing says that this has changed.
@@ -26,7 +25,6 @@ describe('the choice of the rung', () => {
 
   it.each([{ hasSharedWorker: false }, { shared: false }])('[EL1] is the worker of a tab with %j, whatever lives', (how) => {
     const choice = rungs(how)
-    expect(choice.isShared()).toBe(false)
     for (const living of [null, 'shared', 'elected'] as const) expect(choice.choose(living)).toBe('elected')
     expect(choice.failed()).toBe(false)
     expect(choice.choose(null)).toBe('elected')

@@ -9,8 +9,6 @@ const SILENT_STARTS = 3
 
 /** Where this tab looks for the hub of its scope. Decided by what lives and by what happened, never by the browser's name. */
 export interface Rungs {
-  /** Whether the tabs share a worker, as far as it is known before a hub has answered. */
-  isShared(): boolean
   /** The rung to take, given the one on which the newest hub lives. */
   choose(living: Rung | null): Rung
   /** Starts or joins the hub of that name, with the script at `url` or the page's own one. */
@@ -48,7 +46,6 @@ export function createRungs(platform: Platform, { hub, hubUrl, shared }: Pick<Ch
   }
 
   return {
-    isShared: () => rung === 'shared',
     choose(living) {
       if (canShare && !hasSharedFailed) rung = living ?? rung
       return rung

@@ -1,14 +1,14 @@
 import type { Delivery, HandedMessage, SendAnswer } from '../bridge/contract.ts'
 import type { NewMessage, TakenCount } from '../core/ports.ts'
 import type { OutboxSettings } from '../core/settings.ts'
-import { HoldfastError } from '../protocol/errors.ts'
+import { HoldfastError, type ErrorData } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
 import type { SendOptions } from './channel.ts'
 import type { HubLink } from './hub-link.ts'
-import { isUnanswered } from './no-hub.ts'
+import { isUnanswered, mayBeDone, NO_HUB } from './no-hub.ts'
 import { jsonText } from './json-text.ts'
 import type { Platform } from './platform.ts'
-import { createSending, type Sending, type SentMessage } from './sent-message.ts'
+import { createSending, type SendFate, type Sending, type SentMessage } from './sent-message.ts'
 
 /** Most messages in one call; the rest follows in the next. */
 const MAX_GROUP = 1_000
@@ -77,7 +77,7 @@ export function createSender(link: HubLink, { newId, report }: Platform, { maxMe
       if (!handed.length) break
       const answer = await link.call('send', handed, since, isAgain)
       if (!answer.ok && isUnanswered(answer.error)) {
-        isAgain = true
+        isAgain ||= mayBeDone(answer.error)
         continue
       }
       const [first] = answer.ok ? answer.value : []
@@ -100,7 +100,7 @@ export function createSender(link: HubLink, { newId, report }: Platform, { maxMe
     if (!answer || 'taken' in answer) return
     if ('ended' in answer) return told([answer.ended])
     if ('queued' in answer) return open.get(id)?.told('queued')
-    open.get(id)?.failed(HoldfastError.from(answer.error))
+    open.get(id)?.failed(HoldfastError.from(answer.error), isOpenQuestion(answer.error) ? 'unknown' : 'failed')
     open.delete(id)
   }
 
@@ -108,9 +108,14 @@ export function createSender(link: HubLink, { newId, report }: Platform, { maxMe
     for (const news of fates) {
       const { id, fate } = news
       if (fate === 'applied') open.get(id)?.told(fate, news.isReplyLost ? replyLost() : null, news.replyJson && JSON.parse(news.replyJson))
-      else open.get(id)?.told(fate, fate === 'sent' ? null : fateError(news))
+      else if (fate === 'sent') open.get(id)?.told(fate)
+      else endAs(id, fate, fateError(news))
       if (fate !== 'sent') open.delete(id)
     }
+  }
+
+  function endAs(id: Id, fate: SendFate, error: HoldfastError): void {
+    open.get(id)?.told(isOpenQuestion(error) ? 'unknown' : fate, error)
   }
 
   async function flushPassing(): Promise<void> {
@@ -122,7 +127,8 @@ export function createSender(link: HubLink, { newId, report }: Platform, { maxMe
     )
     for (const [, sending] of group) {
       if (answer.ok) sending.told('sent', new HoldfastError('not-found', 'A message with durable: false gets no answer.'))
-      else if (answer.error.code === 'hub-failed') sending.failed(new HoldfastError('not-connected', 'There is no connection.'))
+      else if (answer.error === NO_HUB) sending.failed(new HoldfastError('not-connected', 'There is no connection.'))
+      else if (mayBeDone(answer.error)) sending.failed(notKnown(answer.error), 'unknown')
       else sending.failed(HoldfastError.from(answer.error))
     }
   }
@@ -188,9 +194,10 @@ export function createSender(link: HubLink, { newId, report }: Platform, { maxMe
     },
     close(error) {
       over = error
-      for (const sending of open.values()) {
+      const untouched = new Set(waiting.map(({ id }) => id))
+      for (const [id, sending] of open) {
         const { fate } = sending.message
-        if (fate === 'sending') sending.failed(error)
+        if (fate === 'sending') sending.failed(error, untouched.has(id) ? 'failed' : 'unknown')
         else sending.told(fate, error)
       }
       open.clear()
@@ -207,6 +214,16 @@ function unitsOf(message: HandedMessage): number {
 
 function replyLost(): HoldfastError {
   return new HoldfastError('reply-lost', 'The message has taken effect; its reply is no longer known.')
+}
+
+/** Of a message that nobody can say of whether it was taken. */
+function notKnown({ message }: ErrorData): HoldfastError {
+  return new HoldfastError('unknown', `It is not known whether the message was taken: ${message}`)
+}
+
+/** Whether nobody can tell whether the message was taken, or applied. */
+function isOpenQuestion(error: ErrorData): boolean {
+  return error.code === 'may-repeat' || mayBeDone(error)
 }
 
 /** Why a message was not applied. */

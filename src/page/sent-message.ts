@@ -3,20 +3,21 @@ import { createListeners } from './listeners.ts'
 
 /**
  * How far a message has come. `sending`: on its way into the outbox. `queued`: it will take effect even if every tab closes. `sent`: it may
- * have left this machine. `applied`, `rejected`, `expired` and `cancelled` are final; so is `failed`: it was never queued, and `queued` says why.
+ * have left this machine. `applied`, `rejected`, `expired` and `cancelled` are final; so are `failed`: it was never queued, and `queued` says why, and
+ * `unknown`: it may have taken effect, or may yet, and nobody can tell.
  */
-export type SendFate = 'sending' | 'queued' | 'sent' | 'applied' | 'rejected' | 'expired' | 'cancelled' | 'failed'
+export type SendFate = 'sending' | 'queued' | 'sent' | 'applied' | 'rejected' | 'expired' | 'cancelled' | 'failed' | 'unknown'
 
 /** What `send` returns at once. */
 export interface SentMessage<Reply = unknown> {
   /** Comes back as `origin` when the message is published, and names it on the server. */
   readonly id: Id
   readonly fate: SendFate
-  /** Fulfilled when the message is in the outbox for good; rejected with a HoldfastError when it never will be. A message with `durable: false`: when it was handed to the socket. */
+  /** Fulfilled when the message is in the outbox for good; rejected with a HoldfastError when it never will be. A message with `durable: false`: when it was handed to the socket; rejected with `unknown` when nobody answered whether it was. */
   readonly queued: Promise<void>
   /**
    * Fulfilled with the server's reply when the message has taken effect. Rejected with `rejected`, `forbidden`, `may-repeat`, `expired`, `cancelled`, or with `closed`
-   * when this tab closed the connection before it knew. Rejected with `reply-lost` when it has taken effect and nobody remembers the reply any more. With `durable: false` nobody answers: rejected with `not-found`.
+   * when this tab closed the connection before it knew. Rejected with `reply-lost` when it has taken effect and nobody remembers the reply any more. With `durable: false` nobody answers: rejected with `not-found`, or as `queued` is.
    */
   readonly applied: Promise<Reply>
   /** Calls `listener` after every change of `fate`. Returns how to stop. Needs no `this`. */
@@ -30,8 +31,8 @@ export interface Sending {
   readonly message: SentMessage
   /** It has come this far, so it was queued. With an `error` it will not be applied, or nobody will tell. */
   told(fate: SendFate, error?: Error | null, reply?: unknown): void
-  /** It ends in this tab without being queued. */
-  failed(error: Error, fate?: 'failed' | 'cancelled'): void
+  /** It ends in this tab without being queued, or nobody knows whether it was. */
+  failed(error: Error, fate?: 'failed' | 'cancelled' | 'unknown'): void
 }
 
 /** The fates on the way; the others are final. */

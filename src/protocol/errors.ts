@@ -17,6 +17,8 @@ export type ErrorCode =
   | 'storage-newer'
   | 'closed'
   | 'not-connected'
+  | 'dropped'
+  | 'unknown'
   | 'already-sent'
   | 'not-found'
   | 'rejected'

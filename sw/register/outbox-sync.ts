@@ -34,7 +34,8 @@ export function keepSyncRegistered({ state, scope }: SyncedConnection, ports: Sy
   }
   const stopState = state.subscribe(look)
   const stopPage = ports.onPageHide(() => {
-    if (state.current.pending > 0) ask()
+    // A page that goes before it knows may leave something behind.
+    if (state.current.pending !== 0) ask()
   })
   ports.onReady(look)
   scope().then((name) => {
@@ -49,5 +50,5 @@ export function keepSyncRegistered({ state, scope }: SyncedConnection, ports: Sy
 }
 
 function waitsUnconnected({ pending, status }: ConnectionState): boolean {
-  return pending > 0 && status !== 'connected' && status !== 'recovering' && status !== 'closed'
+  return pending !== null && pending > 0 && status !== 'connected' && status !== 'recovering' && status !== 'closed'
 }
