@@ -262,6 +262,16 @@ export const SABOTAGES = [
     ],
   },
   {
+    name: 'a passing message that nobody answered for is told as not sent',
+    edits: [
+      {
+        file: 'page/sender.ts',
+        find: "else if (mayBeDone(answer.error)) sending.failed(notKnown(answer.error), 'unknown')",
+        put: "else if (mayBeDone(answer.error)) sending.failed(new HoldfastError('not-connected', 'There is no connection.'))",
+      },
+    ],
+  },
+  {
     name: 'a wake-up begins the delays anew',
     edits: [{ file: 'core/transition.ts', find: "    case 'wake':\n", put: "    case 'wake':\n      change(turn, { attempt: 0 })\n" }],
   },
