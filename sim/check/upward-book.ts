@@ -120,7 +120,7 @@ export class UpwardBook {
         totals.count(`ended: ${fate}`)
         // Who is told that nobody knows is told the truth.
         if (fate === 'unknown') totals.count(`told as unknown: ${facts.applied > 0 ? 'applied' : 'not applied yet'}`)
-        if (['cancelled', 'failed', 'expired'].includes(fate) && error.code !== 'closed') {
+        if (['cancelled', 'failed', 'expired'].includes(fate)) {
           if (fate === 'expired') this.#holdsAge(facts)
           facts.denied = `${fate} (${error.code})`
           this.#holdsDenial(facts)
