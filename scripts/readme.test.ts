@@ -137,7 +137,7 @@ describe('README', () => {
 
   it.each([
     ['src/page/connection.ts', 'Connection'],
-    ['src/page/connection.ts', 'ConnectionEvents'],
+    ['src/page/connection-events.ts', 'ConnectionEvents'],
     ['src/page/channel.ts', 'Channel'],
     ['src/page/channel-feed.ts', 'ChannelHandlers'],
     ['src/page/sent-message.ts', 'SentMessage'],

@@ -64,8 +64,8 @@ export async function openClient(url: string, number: number): Promise<SoakClien
         case 'fates':
           counts.applied += notice.fates.filter(({ fate }) => fate === 'applied').length
           return
-        case 'restarted':
-          counts.restarts++
+        case 'notices':
+          counts.restarts += notice.notices.length
           return
         case 'error':
           counts.errors++

@@ -53,11 +53,11 @@ function checkPage(
     if (event.type === 'restart') {
       counts.restarts++
       const founded =
-        event.reason === 'ledger' || event.reason === 'interrupted' || event.reason === 'forgotten'
+        event.reason === 'ledger' || event.reason === 'forgotten'
           ? journal.filter((row) => row.type === 'started' && row.atMs <= atMs).length > 1
           : losses.some((loss) => loss.user === user && ('untilMs' in loss ? loss.untilMs : loss.atMs) <= atMs)
       if (!founded && !losses.some((loss) => loss.user === user)) violate('unfounded', atMs, `outbox restarted: ${event.reason}`)
-      if (event.reason !== 'ledger' && event.reason !== 'interrupted' && event.mayBeLost.length > 0)
+      if (event.reason !== 'ledger' && event.reason !== 'server-went-back' && event.mayBeLost.length > 0)
         violate('unfounded', atMs, `mayBeLost after ${event.reason}`)
     }
     if (!('channel' in event)) continue

@@ -60,7 +60,8 @@ const RESTART_WORDS: Readonly<Record<OutboxRestart['reason'], string>> = {
   'other-id': 'the two memories differ',
   conflict: 'the two memories differ',
   cloned: 'this profile was copied',
-  interrupted: 'an earlier restart was cut short',
+  'storage-corrupt': 'stored data could not be read',
+  'signed-out': 'messages were kept when you signed out',
 }
 
 /** What a restart of the outbox means for what was sent. */

@@ -1,4 +1,4 @@
-import type { OutboxRestart } from '../../src/bridge/contract.ts'
+import type { OutboxRestart } from '../../src/core/notices.ts'
 import type { SentMessage } from '../../src/page/sent-message.ts'
 import type { HoldfastError } from '../../src/protocol/errors.ts'
 import type { ChannelLog } from '../../src/server/channel-log.ts'

@@ -1,4 +1,4 @@
-import type { OutboxRestart } from '../../src/bridge/contract.ts'
+import type { OutboxRestart } from '../../src/core/notices.ts'
 import type { SimTab } from '../world/sim-tab.ts'
 import type { World } from '../world/world.ts'
 

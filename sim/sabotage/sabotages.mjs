@@ -488,7 +488,7 @@ export const SABOTAGES = [
   {
     name: 'a lost store is forgotten, and what waited in it',
     edits: [
-      { file: 'hub/rescue.ts', find: '  if (again.length > 0) void requeue', put: '  if (again.length < 0) void requeue' },
+      { file: 'hub/rescue.ts', find: '  if (again.length === 0) return []\n', put: '  if (again.length >= 0) return []\n' },
       { file: 'hub/rescue.ts', find: '  fates.tell(mayRepeat.map(mayRepeatFate))\n', put: '' },
     ],
   },

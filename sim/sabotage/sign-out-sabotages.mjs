@@ -10,8 +10,8 @@ export const SIGN_OUT_SABOTAGES = [
     edits: [
       {
         file: 'storage/memory-store.ts',
-        find: '      contents.stored = signedOut(stored, newClient, park)\n',
-        put: '      contents.stored = signedOut(stored, newClient, true)\n',
+        find: '      contents.stored = signedOut(stored, newClient, park, clock.steadyMs())\n',
+        put: '      contents.stored = signedOut(stored, newClient, true, clock.steadyMs())\n',
       },
     ],
   },
@@ -21,7 +21,7 @@ export const SIGN_OUT_SABOTAGES = [
   },
   {
     name: 'what is to be kept is deleted when the user leaves',
-    edits: [{ file: 'storage/stored-outbox.ts', find: '  if (park)\n', put: '  if (park && outbox.next < 0)\n' }],
+    edits: [{ file: 'storage/stored-outbox.ts', find: '  if (!park) return left\n', put: '  if (!park || outbox.next > 0) return left\n' }],
   },
   {
     name: 'what was kept is sent again without asking',

@@ -132,10 +132,11 @@ export class Disk {
           return inner.settle(through, id, fates).then(settled)
         }),
       recalled: (client, asked, fates, hold) => call('recalled', () => inner.recalled(client, asked, fates, hold)),
-      restart: (client, ask) => call('restart', () => inner.restart(client, ask)),
+      restart: (client, why) => call('restart', () => inner.restart(client, why)),
       unpark: (id) => call('unpark', () => inner.unpark(id)),
       fatesOf: (ids) => call('fatesOf', () => inner.fatesOf(ids)),
-      appliedSince: (sinceMs) => call('appliedSince', () => inner.appliedSince(sinceMs)),
+      note: (notices) => call('note', () => inner.note(notices)),
+      heard: (ids) => call('heard', () => inner.heard(ids)),
       saveCache: (changes) => call('saveCache', () => inner.saveCache(changes), true),
       dropCache: (channels) => call('dropCache', () => inner.dropCache(channels)),
       signOut: (newClient, park) =>

@@ -1,4 +1,4 @@
-import type { Disagreement } from '../core/outbox.ts'
+import type { AppNotice } from '../core/notices.ts'
 import type { Fate, LogEntry, NewMessage, TakenCount } from '../core/ports.ts'
 import type { ConnectionState } from '../core/public-state.ts'
 import type { HubSettings } from '../core/settings.ts'
@@ -97,6 +97,8 @@ export interface HubApi {
   cancel(id: Id): Promise<Result<null>>
   /** Forgets a parked message. */
   discard(id: Id): Promise<Result<null>>
+  /** A listener of the app has run for each of these notices: they are forgotten. */
+  heard(notices: readonly Id[]): Promise<Result<null>>
   signal(signal: TabSignal): Promise<Result<null>>
   /** The user leaves; with `park` the messages that wait stay stored. Every other tab is told. A tab that calls again while this is under way gets the same answer. */
   signOut(park: boolean): Promise<Result<SignedOut>>
@@ -119,8 +121,8 @@ export interface Delivery {
   readonly channels?: readonly ChannelDelivery[]
   readonly fates?: readonly (Fate | { readonly id: Id; readonly fate: 'sent' })[]
   readonly outbox?: OutboxView
-  readonly restarts?: readonly OutboxRestart[]
-  readonly storageLost?: StorageLost
+  /** What the app is to be told, once by each tab, though it may be handed over by every hub. */
+  readonly notices?: readonly AppNotice[]
   /** How often the users of this store have signed out before; goes with the state. */
   readonly signOuts?: number
   /** What the hub's store has taken so far; goes with the state. */
@@ -139,16 +141,6 @@ export interface SignedOut {
   readonly discarded: number
   /** Whether the server ended the session; `null` when it was asked to and did not answer. If not, it ends by itself, when its time to live is over (24 h by default). */
   readonly serverTold: boolean | null
-}
-
-/** The browser took the storage away while the hub ran: cleared by the user, or evicted. The outbox went on in a new one, under a new client id. */
-export interface StorageLost {
-  /** What the browser said. */
-  readonly reason: string
-  /** Messages that had not left, and were queued again. */
-  readonly requeued: number
-  /** Messages that may have been applied: only the lost storage knew what to ask the server. Their senders are told `may-repeat`. */
-  readonly mayRepeat: readonly Id[]
 }
 
 /** What is new in one channel. To be handled in the order of the fields. */
@@ -212,13 +204,4 @@ export interface OutboxView {
   readonly parkedCount: number
   readonly pending: readonly PendingMessage[]
   readonly parked: readonly ParkedView[]
-}
-
-/** The client's memory and the server's disagreed and the outbox began a new run of numbers; `interrupted`: it had, and the hub ended before it could say so. */
-export interface OutboxRestart {
-  readonly reason: Disagreement | 'interrupted'
-  /** Messages that may be applied a second time, or wait for the app's decision (option `mayRepeat`). */
-  readonly mayRepeat: readonly Id[]
-  /** Messages confirmed in the last ten minutes that the server may have lost. */
-  readonly mayBeLost: readonly Id[]
 }

@@ -31,6 +31,7 @@ export const HUB_ARGUMENTS: { readonly [Name in keyof HubApi]: readonly ((value:
   sendVolatile: [messages],
   cancel: [id],
   discard: [id],
+  heard: [(value) => read.array(value, 'notices', MAX_ITEMS, id)],
   signal: [(value) => read.word(value, 'signal', SIGNALS)],
   signOut: [(value) => value === true],
   ping: [],

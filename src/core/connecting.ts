@@ -4,8 +4,9 @@ import { PROTOCOL_VERSION } from '../protocol/version.ts'
 import { afterTry, backoffDelayMs, believedPaidByMs, tryDelayMs } from './backoff.ts'
 import type { TimerName, Turn } from './events.ts'
 import { startHeartbeat } from './heartbeat.ts'
+import type { Disagreement } from './notices.ts'
 import { openingMs } from './opening-time.ts'
-import { compareMemories, storeWentBack, type Disagreement } from './outbox.ts'
+import { compareMemories } from './outbox.ts'
 import type { RefusalReason, WaitReason } from './public-state.ts'
 import type { ChannelState, Phase, SendOnlyEnd } from './state.ts'
 import { change, changeLink, clearTimer, liveLink, log, send, setTimer } from './turn.ts'
@@ -251,7 +252,7 @@ export function restartOutbox(turn: Turn, why: Disagreement): void {
   // Its token is bound to the client id, and there is nobody here to tell.
   if (turn.state.sendOnly !== null) return endSendOnly(turn, 'tab', why)
   closeSocket(turn, GIVEN_UP, 'restart')
-  turn.effects.push({ type: 'restart', why, ask: storeWentBack(why) ? 'all' : 'possibly-sent' })
+  turn.effects.push({ type: 'restart', why })
   log(turn, { level: 'info', event: 'outbox-restart', why })
   change(turn, { phase: { name: 'restarting' }, restarts: turn.state.restarts + 1 })
 }

@@ -1,7 +1,7 @@
 import type { Hello, Id, PublishedMessage, ResetReason, ServerMessage, Cursor, RefusedReason } from '../protocol/messages.ts'
 import type { ErrorData } from '../protocol/errors.ts'
 import type { BurialReason, Fate, LogEntry, OutboxEntry, OutboxState, StoredIdentity } from './ports.ts'
-import type { Disagreement } from './outbox.ts'
+import type { Disagreement } from './notices.ts'
 import type { CoreState } from './state.ts'
 
 /** Timers of the machine. Setting one that runs replaces it. */
@@ -102,7 +102,7 @@ export type Effect =
     }
   /** The message does not fit a frame: it ends here, and its number is skipped. */
   | { readonly type: 'reject-too-large'; readonly n: number }
-  | { readonly type: 'restart'; readonly why: Disagreement; readonly ask: 'possibly-sent' | 'all' }
+  | { readonly type: 'restart'; readonly why: Disagreement }
   | { readonly type: 'tell'; readonly told: Told }
   | { readonly type: 'log'; readonly entry: LogEntry }
 

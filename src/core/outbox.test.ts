@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { serverWentBack, type Disagreement } from './notices.ts'
 import {
   appendMessages,
   applyRecalled,
@@ -13,7 +14,6 @@ import {
   restartOutbox,
   settleThrough,
   storeWentBack,
-  type Disagreement,
 } from './outbox.ts'
 import type { OutboxState } from './ports.ts'
 import { CLIENT, entry, id, LEDGER, message } from './testing/frames.ts'
@@ -178,8 +178,9 @@ describe('outbox', () => {
     expect(compareMemories(outbox, { ledger, client })).toBe(expected)
   })
 
-  it('[OB5] all messages are asked about exactly when this store may be the one that went back', () => {
+  it('[OB5] all messages are asked about exactly when this store may be the one that went back, and listed as lost when the server is', () => {
     const reasons: Disagreement[] = ['ledger', 'forgotten', 'store-went-back', 'server-went-back', 'other-id', 'conflict', 'cloned']
     expect(reasons.filter(storeWentBack)).toEqual(['store-went-back', 'other-id', 'conflict', 'cloned'])
+    expect(reasons.filter(serverWentBack)).toEqual(['ledger', 'server-went-back'])
   })
 })

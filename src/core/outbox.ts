@@ -1,4 +1,5 @@
 import type { Answer, Id } from '../protocol/messages.ts'
+import type { Disagreement } from './notices.ts'
 import type { BurialReason, Fate, NewMessage, OutboxEntry, OutboxState, ParkedMessage } from './ports.ts'
 
 /**
@@ -146,9 +147,6 @@ export function parkedCopy(entry: OutboxEntry, fate: ParkedMessage['fate'], reas
   return { id: entry.id, channel: entry.channel, json: entry.json, atMs: entry.atMs, fate, reason }
 }
 
-/** Why the outbox must restart. */
-export type Disagreement = 'ledger' | 'forgotten' | 'store-went-back' | 'server-went-back' | 'other-id' | 'conflict' | 'cloned'
-
 /** Compares the server's memory of this client with this store's (PROTOCOL.md, P20). `null` when they agree. */
 export function compareMemories(outbox: OutboxState, answer: Pick<Answer, 'ledger' | 'client'>): Disagreement | null {
   const everSent = outbox.acked > 0 || outbox.sentThrough > 0
@@ -163,6 +161,11 @@ export function compareMemories(outbox: OutboxState, answer: Pick<Answer, 'ledge
 /** Whether a disagreement means that this store is the one that went back, so that every message may be known already. */
 export function storeWentBack(why: Disagreement): boolean {
   return why === 'store-went-back' || why === 'other-id' || why === 'conflict' || why === 'cloned'
+}
+
+/** Whether the server must be asked about messages before anything is sent. */
+export function hasQuestions({ entries }: OutboxState): boolean {
+  return entries.some(({ recall }) => recall)
 }
 
 /** Entries that must be asked about before anything is sent, grouped by the client id to ask under: the first group. */

@@ -1,4 +1,5 @@
 import type { Cursor, Id, RejectionReason, SessionKey } from '../protocol/messages.ts'
+import type { AppNotice, Disagreement } from './notices.ts'
 
 /** Time, as pages and workers see it. */
 export interface Clock {
@@ -150,6 +151,8 @@ export interface StoredState {
   readonly sendOnly: StoredSendOnly | null
   readonly outbox: OutboxState
   readonly parked: readonly ParkedMessage[]
+  /** What the app must be told and no listener has heard. */
+  readonly notices: readonly AppNotice[]
   readonly channels: readonly CachedChannel[]
   /** How often users of this store have signed out. */
   readonly signOuts: number
@@ -229,10 +232,20 @@ export interface Store {
   bury(numbers: readonly number[], why: BurialReason): Promise<void>
   /** Records a stable ack: removes entries up to `through`, raises `acked`, records fates with the time, parks rejected messages. */
   settle(through: number, id: Id, fates: readonly Fate[]): Promise<void>
-  /** Records what `recall` told: known messages become tombstones with that fate, unknown ones lose the asked client id from `recall` and, when `hold` is false, gain `mayRepeat`; when `hold` is true they are parked as `may-repeat`. */
-  recalled(client: Id, asked: readonly Id[], fates: readonly Fate[], hold: boolean): Promise<OutboxState>
-  /** Restarts the outbox in one transaction (see `restartOutbox` in the core, which says what becomes of each entry). With `all` this store may have gone back: its memory begins anew. */
-  restart(newClient: Id, ask: 'possibly-sent' | 'all'): Promise<OutboxState>
+  /**
+   * Records what `recall` told: known messages become tombstones with that fate, unknown ones lose the asked client id from `recall` and, when `hold` is false, gain
+   * `mayRepeat`; when `hold` is true they are parked as `may-repeat`. What may repeat is noted with it. @returns all notices
+   */
+  recalled(client: Id, asked: readonly Id[], fates: readonly Fate[], hold: boolean): Promise<readonly AppNotice[]>
+  /**
+   * Restarts the outbox in one transaction (see `restartOutbox` in the core, which says what becomes of each entry), and notes for the app why, and what was confirmed in the last
+   * ten minutes if the server may have lost it. When this store may have gone back its memory begins anew. @returns the outbox and all notices
+   */
+  restart(newClient: Id, why: Disagreement): Promise<{ readonly outbox: OutboxState; readonly notices: readonly AppNotice[] }>
+  /** Notes what this side found out by itself; a notice that is there is replaced. @returns all notices */
+  note(notices: readonly AppNotice[]): Promise<readonly AppNotice[]>
+  /** A listener of the app has run for each of these. Unknown ids are ignored. @returns the notices that are left */
+  heard(ids: readonly Id[]): Promise<readonly AppNotice[]>
   /** Forgets a parked message. Unknown ids are ignored. */
   unpark(id: Id): Promise<void>
   /** The fates of these ids, as far as they are remembered. */
@@ -241,15 +254,13 @@ export interface Store {
   taken(): TakenCount
   /** Whether everything that was taken after `since` is held or remembered. */
   reaches(since: TakenCount): boolean
-  /** Ids of messages whose `applied` fate was recorded at or after `sinceMs` of the steady clock, as far as they are remembered in full. */
-  appliedSince(sinceMs: number): Promise<readonly Id[]>
   /** Stores changes of the cache. */
   saveCache(changes: readonly CacheChange[]): Promise<void>
   /** Forgets cached channels. */
   dropCache(channels: readonly string[]): Promise<void>
   /**
-   * The user leaves: in one transaction forgets session, outbox, fates, parked messages and cache, and counts the sign-out. With `park` the messages stay, under the new
-   * client id, and those that may have been sent are to be asked about under the old one. Nothing can be stored any more when it resolves.
+   * The user leaves: in one transaction forgets session, outbox, fates, parked messages, notices and cache, and counts the sign-out. With `park` messages and notices stay, under the
+   * new client id, and what may have been sent is to be asked about under the old one. Nothing can be stored any more when it resolves.
    * @returns how many messages without a fate were forgotten.
    */
   signOut(newClient: Id, park: boolean): Promise<number>

@@ -1,6 +1,5 @@
-import type { Id } from '../protocol/messages.ts'
 import type { Told } from './events.ts'
-import type { Disagreement } from './outbox.ts'
+import type { AppNotice } from './notices.ts'
 import type { Log, OpenSocket, Random, SteadyClock, Store, StoredState } from './ports.ts'
 import type { HubSettings } from './settings.ts'
 import type { CoreState } from './state.ts'
@@ -8,13 +7,8 @@ import type { CoreState } from './state.ts'
 /** What the machine's host is told, beyond what the machine itself says. */
 export type Notice =
   | Told
-  /** The outbox began a new run of numbers, and every question about the old one is answered. */
-  | {
-      readonly type: 'restarted'
-      readonly reason: Disagreement | 'interrupted'
-      readonly mayRepeat: readonly Id[]
-      readonly mayBeLost: readonly Id[]
-    }
+  /** What the app must be told from now on. */
+  | { readonly type: 'notices'; readonly notices: readonly AppNotice[] }
   /** The state, or what the outbox holds, may be another now. */
   | { readonly type: 'changed' }
 

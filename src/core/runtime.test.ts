@@ -7,6 +7,8 @@ import { createHost, type Host } from './testing/host.ts'
 import { createStoreDouble, type StoreCall, type StoreDouble } from './testing/store-double.ts'
 
 const errors = (host: Host): unknown[] => host.told('error').map(({ error }) => error)
+/** What the app is to be told, in the order in which it was. */
+const told = (host: Host): unknown[] => host.told('notices').flatMap(({ notices }) => notices.map(({ event }) => event))
 const types = (host: Host, of = host.sockets.last()): string[] => of.received.map(({ type }) => type)
 
 async function connected(store: StoreDouble = createStoreDouble(), parts: Parameters<typeof createHost>[0] = {}): Promise<Host> {
@@ -21,7 +23,7 @@ async function restartedStore(): Promise<StoreDouble> {
   const store = createStoreDouble()
   await store.append([message(1), message(2)], true)
   await store.append([message(3)], false)
-  store.outbox = restartOutbox(store.outbox, id('next'), 'possibly-sent')
+  await store.restart(id('next'), 'forgotten')
   return store
 }
 
@@ -29,6 +31,7 @@ async function restartedStore(): Promise<StoreDouble> {
 function nextHub(store: StoreDouble): StoreDouble {
   const next = createStoreDouble()
   next.outbox = store.outbox
+  next.notices = store.notices
   return next
 }
 
@@ -237,7 +240,7 @@ describe('sending through the runtime', () => {
 })
 
 describe('an outbox restart', () => {
-  it('[OB8] [I11] [I7] is announced once, after every question is answered, with what may be repeated and what may be lost', async () => {
+  it('[OB8] [OB25] [I11] [I7] is told once, after every question is answered, with what may be repeated and what may be lost', async () => {
     const host = await connected()
     await host.runtime.send([message('old')])
     host.sockets.last().send({ type: 'ack', hi: 1, stable: 1, id: id('old'), outcomes: [] })
@@ -249,10 +252,10 @@ describe('an outbox restart', () => {
     await host.answer(restored({ ledger: id('other') }))
     expect(host.runtime.state.outbox).toMatchObject({ client: id('new1'), acked: 0, next: 4 })
     await host.answer(restored({ ledger: id('other') }))
-    expect([types(host), host.told('restarted')]).toEqual([['hello', 'recall'], []])
+    expect([types(host), told(host), host.runtime.notices.ready()]).toEqual([['hello', 'recall'], [], []])
     host.sockets.last().send({ type: 'recalled', client: CLIENT, fates: [{ id: id('a'), fate: 'applied' }] })
     await host.settle()
-    expect(host.told('restarted')).toEqual([{ type: 'restarted', reason: 'ledger', mayRepeat: [id('b')], mayBeLost: [id('old')] }])
+    expect(told(host)).toEqual([{ atMs: 0, reason: 'ledger', mayRepeat: [id('b')], mayBeLost: [id('old')], older: 0 }])
     expect(host.sockets.last().received.slice(2)).toMatchObject([
       { type: 'skip', numbers: [{ n: 1 }] },
       {
@@ -266,24 +269,76 @@ describe('an outbox restart', () => {
     host.sockets.last().listener.closed(1006)
     host.clock.advance(1_000)
     await host.answer(restored({ ledger: id('other') }))
-    expect(host.told('restarted')).toHaveLength(1)
+    expect(told(host)).toHaveLength(1)
   })
 
-  it('[OB8] that asks nothing is announced with the next connection', async () => {
+  it('[OB8] that asks nothing is told at once', async () => {
     const host = await connected()
     host.sockets.last().send({ type: 'unknown_client' })
-    await host.answer()
-    expect(host.told('restarted')).toEqual([{ type: 'restarted', reason: 'forgotten', mayRepeat: [], mayBeLost: [] }])
+    await host.settle()
+    expect(told(host)).toEqual([{ atMs: 0, reason: 'forgotten', mayRepeat: [], mayBeLost: [], older: 0 }])
   })
 
-  it('[OB8] [I7] that an earlier hub could not announce is announced by the next one', async () => {
-    const asked = await connected(await restartedStore())
-    asked.sockets.last().send({ type: 'recalled', client: CLIENT, fates: [] })
-    await asked.settle()
-    const expected = [{ type: 'restarted', reason: 'interrupted', mayRepeat: [id(1), id(2)], mayBeLost: [] }]
-    expect(asked.told('restarted')).toEqual(expected)
-    const next = await connected(nextHub(asked.store))
-    expect(next.told('restarted')).toEqual(expected)
+  it('[OB8] [I11] of a server that went back lists what it had confirmed', async () => {
+    const host = await connected()
+    await host.runtime.send([message('a'), message('b')])
+    host.sockets.last().send({ type: 'ack', hi: 2, stable: 2, id: id('b'), outcomes: [] })
+    await host.settle()
+    host.sockets.last().listener.closed(1006)
+    host.clock.advance(1_000)
+    await host.answer(restored({ client: { hi: 1, id: id('a') } }))
+    expect(told(host)).toMatchObject([{ reason: 'server-went-back', mayBeLost: [id('a'), id('b')] }])
+  })
+
+  it('[OB25] [I38] is told by every hub after, with all that the dead ones learnt, until it was heard', async () => {
+    const dead = await connected()
+    await dead.runtime.send([message('old')])
+    dead.sockets.last().send({ type: 'ack', hi: 1, stable: 1, id: id('old'), outcomes: [] })
+    await dead.runtime.send([message('a'), message('b')])
+    await dead.settle()
+    dead.sockets.last().listener.closed(1006)
+    dead.clock.advance(1_000)
+    await dead.answer(restored({ ledger: id('other') }))
+    const asking = await connected(nextHub(dead.store))
+    expect([types(asking), asking.runtime.notices.ready()]).toEqual([['hello', 'recall'], []])
+    asking.sockets.last().send({ type: 'recalled', client: CLIENT, fates: [{ id: id('a'), fate: 'applied' }] })
+    await asking.settle()
+    const event = { atMs: 0, reason: 'ledger', mayRepeat: [id('b')], mayBeLost: [id('old')], older: 0 }
+    expect(told(asking)).toEqual([event])
+    // Everything is sent and settled, and the app has still to hear of it.
+    const last = asking.store.outbox.next - 1
+    asking.sockets.last().send({ type: 'ack', hi: last, stable: last, id: id('b'), outcomes: [] })
+    await asking.settle()
+    expect(asking.store.outbox.entries).toEqual([])
+    const next = createHost({ store: nextHub(asking.store) })
+    const ready = next.runtime.notices.ready()
+    expect([told(next), ready.map((notice) => notice.event)]).toEqual([[], [event]])
+    await next.runtime.notices.heard(ready.map((notice) => notice.id))
+    expect([next.runtime.notices.ready(), createHost({ store: nextHub(next.store) }).runtime.notices.ready()]).toEqual([[], []])
+  })
+
+  it('[OB25] restarts before every question is answered are one, and what is known in the end is in it', async () => {
+    const host = await connected(await restartedStore())
+    host.sockets.last().send({ type: 'unknown_client' })
+    await host.answer()
+    host.sockets.last().send({ type: 'recalled', client: CLIENT, fates: [{ id: id(2), fate: 'applied' }] })
+    await host.settle()
+    expect(told(host)).toEqual([{ atMs: 0, reason: 'forgotten', mayRepeat: [id(1)], mayBeLost: [], older: 0 }])
+  })
+
+  it('[OB26] [I38] what the store does not take is told all the same, and noted when it can be', async () => {
+    const host = await connected()
+    const event = { atMs: 5, reason: 'cleared', requeued: 0, mayRepeat: [id('a')], older: 0 }
+    const lost = { id: id('lost'), kind: 'storage-lost', event } as const
+    host.store.failing.add('note')
+    await expect(host.runtime.notices.note([lost])).rejects.toMatchObject({ code: 'storage-failed' })
+    expect([told(host), host.runtime.notices.ready(), host.store.notices]).toEqual([[event], [lost], []])
+    host.store.failing.clear()
+    host.clock.advance(60_000)
+    await host.settle()
+    expect([told(host), host.runtime.notices.ready(), host.store.notices]).toEqual([[event], [lost], [lost]])
+    await host.runtime.notices.heard([id('lost')])
+    expect([host.runtime.notices.ready(), host.store.notices]).toEqual([[], []])
   })
 
   it('[OB7] with `hold` parks what may repeat, tells so, and sends the rest', async () => {
@@ -347,7 +402,8 @@ describe('an outbox restart', () => {
     expect(host.runtime.state.outbox.entries).toEqual(host.store.outbox.entries)
   })
 
-  it.each(['restart', 'appliedSince'] as const)('[CN13] [I32] whose %s fails or never answers is begun again', async (call) => {
+  it('[CN13] [I32] that the store fails to make, or does not answer, is begun again', async () => {
+    const call = 'restart'
     for (const trouble of ['fails', 'hangs'] as const) {
       const host = await connected()
       await host.runtime.send([message('a')])

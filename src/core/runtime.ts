@@ -4,7 +4,9 @@ import { createBurials } from './burials.ts'
 import { createCurrentSocket } from './current-socket.ts'
 import type { CoreEvent, Effect, TimerName } from './events.ts'
 import { createGroupCommit, type Submitted } from './group-commit.ts'
-import { applyRecalled, buriedCopy, buriedFate, mayRepeatFate, nextRecall, rejectedCopy, tombstone, type Disagreement } from './outbox.ts'
+import { createNoticeBoard, type NoticeBoard } from './notice-board.ts'
+import { applyRecalled, buriedCopy, buriedFate, hasQuestions, mayRepeatFate, rejectedCopy, tombstone } from './outbox.ts'
+import type { Disagreement } from './notices.ts'
 import type { Fate, NewMessage, ParkedMessage } from './ports.ts'
 import type { RuntimePorts } from './runtime-ports.ts'
 import { possiblySentThrough, sendsAtOnce } from './sending.ts'
@@ -16,13 +18,12 @@ import { transition } from './transition.ts'
 /** How often the outbox is searched for messages that are too old. */
 const EXPIRY_CHECK_MS = 60_000
 
-/** Confirmed messages this young may be lost with a server's memory. */
-const MAY_BE_LOST_MS = 600_000
-
 /** The session machine at work on real or simulated parts. */
 export interface Runtime {
   readonly state: CoreState
   readonly parked: ReadonlyMap<Id, ParkedMessage>
+  /** What the app must be told. What is ready from the start is not told to `notify`. */
+  readonly notices: Pick<NoticeBoard, 'ready' | 'all' | 'note' | 'heard'>
   dispatch(event: CoreEvent): void
   /** Resolves when it is known of each message whether it is stored; throws a `HoldfastError` when none of them is. */
   send(messages: readonly NewMessage[]): Promise<readonly Submitted[]>
@@ -38,12 +39,6 @@ export function createRuntime(ports: RuntimePorts): Runtime {
   const first = initialState(ports.settings, stored.session, stored.outbox, ports.sendOnly)
   const { attempt, troubledSinceMs, triesPaidByMs, openingTookMs } = ports.earlier ?? first
   let state: CoreState = { ...first, attempt, troubledSinceMs, triesPaidByMs, openingTookMs }
-  // An earlier hub may have ended before it could announce what it found or marked.
-  let restart: { reason: Disagreement | 'interrupted'; mayBeLost: readonly Id[] } | null = state.outbox.entries.some(
-    ({ recall, mayRepeat }) => recall ?? mayRepeat,
-  )
-    ? { reason: 'interrupted', mayBeLost: [] }
-    : null
   /** While it is there, memory and store number the outbox differently. */
   let restarting: Promise<unknown> | null = null
   const timers = new Map<TimerName, () => void>()
@@ -73,6 +68,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     if (event.type === 'start') expire()
     if (event.type === 'stop') stopExpiry()
     for (const effect of next.effects) perform(effect, before)
+    if (state.outbox !== before.outbox) notices.look()
     if (state !== before) notify({ type: 'changed' })
   }
 
@@ -111,7 +107,6 @@ export function createRuntime(ports: RuntimePorts): Runtime {
           // Before anything is sent again: the server may no longer know what it would repeat.
           expire()
           dispatch({ type: 'identified', link: effect.link })
-          announceRestart()
         })
       case 'raise-sent-through':
         return void needed(store.raiseSentThrough(effect.n), () => dispatch({ type: 'sent-through', client, n: effect.n }))
@@ -121,10 +116,11 @@ export function createRuntime(ports: RuntimePorts): Runtime {
       case 'store-recalled': {
         const hold = state.settings.outbox.mayRepeat === 'hold'
         const { client: earlier, asked, fates, link } = effect
-        return void needed(store.recalled(earlier, asked, fates, hold), () => {
+        return void needed(store.recalled(earlier, asked, fates, hold), (noted) => {
+          notices.stored(noted)
           parkRecalled(applyRecalled(state.outbox, earlier, asked, fates, hold).parked, fates)
           dispatch({ type: 'recalled', client: earlier, asked, fates, hold, link })
-          announceRestart()
+          notices.look()
         })
       }
       case 'reject-too-large':
@@ -135,7 +131,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
           ),
         )
       case 'restart': {
-        const mine = Promise.all([restarting, beginRestart(effect.why, effect.ask)]).finally(() => {
+        const mine = Promise.all([restarting, beginRestart(effect.why)]).finally(() => {
           if (restarting === mine) restarting = null
         })
         restarting = mine
@@ -191,22 +187,19 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     },
   )
 
-  const beginRestart = (reason: Disagreement, ask: 'possibly-sent' | 'all'): Promise<void> => {
-    const begin = (mayBeLost: readonly Id[]): Promise<void> =>
-      needed(store.restart(random.id(), ask), (outbox) => {
-        restart = { reason, mayBeLost: [...new Set([...(restart?.mayBeLost ?? []), ...mayBeLost])] }
-        dispatch({ type: 'restarted', outbox })
-      })
-    return reason === 'ledger' ? needed(store.appliedSince(clock.steadyMs() - MAY_BE_LOST_MS), begin) : begin([])
-  }
+  const beginRestart = (why: Disagreement): Promise<void> =>
+    needed(store.restart(random.id(), why), ({ outbox, notices: noted }) => {
+      notices.stored(noted)
+      dispatch({ type: 'restarted', outbox })
+      notices.look()
+    })
 
-  const announceRestart = (): void => {
-    if (!restart || isSendOnly || nextRecall(state.outbox, 1)) return
-    const held = [...parked.values()].filter(({ reason }) => reason === 'may-repeat').map(({ id }) => id)
-    const marked = state.outbox.entries.filter(({ mayRepeat }) => mayRepeat).map(({ id }) => id)
-    notify({ type: 'restarted', ...restart, mayRepeat: [...marked, ...held] })
-    restart = null
-  }
+  const notices = createNoticeBoard(
+    store,
+    stored.notices,
+    () => hasQuestions(state.outbox),
+    (news) => notify({ type: 'notices', notices: news }),
+  )
 
   const park = (copies: readonly (ParkedMessage | null)[]): void => {
     for (const copy of copies) if (copy) parked.set(copy.id, copy)
@@ -238,6 +231,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     // Numbers are about to change; the next check is soon enough.
     if (restarting) return
     settlements.retry(state.outbox.client)
+    wanted(notices.retry())
     wanted(burials.expire(clock.steadyMs()))
   }
 
@@ -281,6 +275,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
       return state
     },
     parked,
+    notices,
     dispatch,
     send: submit,
     cancel,

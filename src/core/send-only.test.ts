@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { DEFAULT_LIMITS } from '../protocol/limits.ts'
 import type { Ack, ServerMessage } from '../protocol/messages.ts'
+import { noteRestart } from './notices.ts'
 import { appendMessages, emptyOutbox, settleThrough } from './outbox.ts'
 import type { OutboxEntry, OutboxState } from './ports.ts'
 import { CLIENT, id, LEDGER, message, sendOnlyAnswer, settings, welcome } from './testing/frames.ts'
@@ -256,12 +257,17 @@ describe('a machine that only sends', () => {
     expect([ended.take(), endOf(ended)]).toEqual([[], 'tab: auth'])
   })
 
-  it('[OB27] [OB8] announces no restart: it is told to a tab that comes', async () => {
+  it('[OB27] [OB25] [I38] tells of no restart, which stays stored for a tab that comes', async () => {
     const store = storeOf(outboxOf(2, (entry) => (entry.n === 1 ? { ...entry, mayRepeat: true } : entry)))
+    store.notices = noteRestart([], { id: id('restart'), atMs: 1, reason: 'ledger', mayRepeat: [id(1)], mayBeLost: [] }, false)
+    const { notices } = store
     const host = hostOf(store)
     await host.answer(sendOnlyAnswer())
     expect(host.sockets.last().received.at(-1)).toMatchObject({ messages: [{ n: 1, mayRepeat: true }, { n: 2 }] })
-    expect(host.told('restarted')).toEqual([])
+    host.sockets.last().send({ type: 'ack', hi: 2, stable: 2, id: id(2), outcomes: [] })
+    await host.settle()
+    expect(store.outbox.entries).toEqual([])
+    expect([host.told('notices'), store.notices]).toEqual([[], notices])
   })
 })
 

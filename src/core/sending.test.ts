@@ -95,7 +95,7 @@ describe('sending', () => {
     expect(machine.state.outbox).toMatchObject({ acked: 2, ackedId: id(2), entries: [{ n: 3 }] })
     machine.frame(ack(3, 3, { id: id('x') }))
     expect(machine.state.outbox.entries.map(({ n }) => n)).toEqual([3])
-    expect(machine.take()).toContainEqual({ type: 'restart', why: 'other-id', ask: 'all' })
+    expect(machine.take()).toContainEqual({ type: 'restart', why: 'other-id' })
   })
 
   it('[OB4] [I10] [P15] an ack beyond what may have been sent ends the connection and deletes nothing', () => {
@@ -287,22 +287,22 @@ describe('sending', () => {
   })
 
   it.each([
-    ['a number that is no longer held', 1, 'server-went-back', 'possibly-sent'],
-    ['a number beyond the next of what ever left', 4, 'store-went-back', 'all'],
-  ])('[OB12] [P20] `expected` for %s restarts the outbox', (_, n, why, ask) => {
+    ['a number that is no longer held', 1, 'server-went-back'],
+    ['a number beyond the next of what ever left', 4, 'store-went-back'],
+  ])('[OB12] [P20] `expected` for %s restarts the outbox', (_, n, why) => {
     const machine = sending(1, 2).frame(ack(1, 1))
     machine.feed({ type: 'appended', client: CLIENT, entries: [{ n: 3, id: id(3), channel: 'a', json: '3', atMs: 0 }], sent: false })
     machine.state = { ...machine.state, outbox: { ...machine.state.outbox, sentThrough: 2 } }
     machine.take()
-    expect(machine.frame({ type: 'expected', n }).take()).toContainEqual({ type: 'restart', why, ask })
+    expect(machine.frame({ type: 'expected', n }).take()).toContainEqual({ type: 'restart', why })
   })
 
   it.each([
-    ['conflict', { type: 'conflict', n: 1 } as const, 'conflict', 'all'],
-    ['unknown_client', { type: 'unknown_client' } as const, 'forgotten', 'possibly-sent'],
-  ])('[OB5] [P20] [I12] `%s` restarts the outbox', (_, frame, why, ask) => {
+    ['conflict', { type: 'conflict', n: 1 } as const, 'conflict'],
+    ['unknown_client', { type: 'unknown_client' } as const, 'forgotten'],
+  ])('[OB5] [P20] [I12] `%s` restarts the outbox', (_, frame, why) => {
     const effects = sending(1).frame(frame).take()
-    expect(effects).toContainEqual({ type: 'restart', why, ask })
+    expect(effects).toContainEqual({ type: 'restart', why })
     expect(effects[0]).toMatchObject({ type: 'close' })
   })
 

@@ -154,12 +154,14 @@ describe('a server that is always wrong', () => {
       host.runtime.dispatch({ type: 'retry' })
     }
     await host.answer(welcome({ ledger: id('fourth') }))
-    while (host.told('restarted').length === 0) {
+    while (host.told('notices').length === 0) {
       const question = host.sockets.last().received.findLast(({ type }) => type === 'recall')
       host.sockets.last().send({ type: 'recalled', client: String(question?.['client']), fates: [] })
       await host.settle()
     }
-    expect(store.calls.filter((call) => call === 'appliedSince').length).toBeGreaterThan(1)
-    expect(host.told('restarted')).toEqual([{ type: 'restarted', reason: 'ledger', mayRepeat: [id('b')], mayBeLost: [id('old')] }])
+    expect(store.restarts).toBeGreaterThan(1)
+    expect(host.told('notices').flatMap(({ notices }) => notices.map(({ event }) => event))).toEqual([
+      { atMs: 0, reason: 'ledger', mayRepeat: [id('b')], mayBeLost: [id('old')], older: 0 },
+    ])
   })
 })

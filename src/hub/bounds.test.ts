@@ -56,12 +56,15 @@ describe('[I30] a tab that does not answer', () => {
     ])
   })
 
-  it('[HU3] [I31] is kept the sixteen latest restarts of the outbox, and is told that there were more', async () => {
+  it('[HU3] [I31] is kept the sixteen latest restarts of the outbox, and is told how many messages the others named', async () => {
     const { tab, thawed } = frozenTab()
-    for (let n = 1; n <= 40; n++) tab.tellRestart({ reason: 'conflict', mayRepeat: [id(n)], mayBeLost: [] })
-    const { restarts, errors } = await thawed()
-    expect(restarts?.map(({ mayRepeat }) => mayRepeat[0])).toEqual(Array.from({ length: 16 }, (_, at) => id(25 + at)))
-    expect(errors).toEqual([expect.objectContaining({ code: 'may-repeat' })])
+    for (let n = 1; n <= 40; n++) {
+      const event = { atMs: n, reason: 'conflict', mayRepeat: [id(n)], mayBeLost: [], older: 0 } as const
+      tab.tellNotices([{ id: id(`r${n}`), kind: 'outbox-restarted', event }])
+    }
+    const { notices = [] } = await thawed()
+    expect(notices.map(({ event }) => event.mayRepeat[0])).toEqual(Array.from({ length: 16 }, (_, at) => id(25 + at)))
+    expect(notices.map(({ event }) => event.older)).toEqual([24, ...Array.from({ length: 15 }, () => 0)])
   })
 })
 

@@ -181,6 +181,7 @@ function hubApi(instance: Id, attach: (request: AttachRequest) => Promise<Attach
     sendVolatile: (messages) => order((_tab, owner) => owner.sendVolatile(messages)),
     cancel: (id) => order((_tab, owner) => owner.cancel(id)),
     discard: (id) => order((_tab, owner) => owner.discard(id)),
+    heard: (notices) => order((_tab, owner) => owner.heard(notices)),
     signal: (signal) => order((tab, owner) => owner.signal(tab, signal)),
     signOut: (park) => call((tab, owner) => owner.signOut(tab, park)),
     ping: () => call(() => ({ instance })),

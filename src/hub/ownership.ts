@@ -15,7 +15,7 @@ import { createFateDesk } from './fate-desk.ts'
 import { openStore } from './open-store.ts'
 import { outboxView } from './outbox-view.ts'
 import type { HubPlatform } from './platform.ts'
-import { rescue } from './rescue.ts'
+import { inherit, requeueLost } from './rescue.ts'
 import { sendVolatile } from './send-volatile.ts'
 import { settleTab } from './settle-tab.ts'
 import { createSignOut } from './sign-out.ts'
@@ -40,6 +40,8 @@ export interface Ownership {
   sendVolatile(messages: readonly NewMessage[]): void
   cancel(id: Id): Promise<void>
   discard(id: Id): Promise<void>
+  /** A listener of the app has run for each of these notices. */
+  heard(notices: readonly Id[]): Promise<void>
   signal(tab: TabSession, signal: TabSignal): void
   /** The user leaves, as {@link signOut} says; more tabs may ask while it is under way. */
   signOut(tab: TabSession, park: boolean): Promise<SignedOut>
@@ -133,12 +135,9 @@ export function createOwnership(
     presence()
     for (const tab of tabs) for (const channel of tab.channels.values()) channels.join(tab, channel)
     runtime.dispatch({ type: 'start' })
-    if (lost) {
-      const { state: before } = lost.runtime
-      // Before whatever has waited for the store since.
-      const saved = rescue(before, before.outbox.entries, { runtime, fates, fail })
-      for (const tab of tabs) tab.tellStorageLost({ reason: lost.why, ...saved })
-    }
+    // Before whatever has waited for the store since.
+    if (lost) inherit(lost.runtime, lost.why, { runtime, store, fates, fail, clock, random: platform.random }).catch(fail)
+    for (const tab of tabs) tab.tellNotices(runtime.notices.ready())
     opened(now)
     board.update()
     showOutbox()
@@ -173,11 +172,9 @@ export function createOwnership(
         return showOutbox()
       case 'sent':
         return fates.tell(notice.ids.map((id) => ({ id, fate: 'sent' })))
-      case 'restarted': {
-        const { reason, mayRepeat, mayBeLost } = notice
-        for (const tab of tabs) tab.tellRestart({ reason, mayRepeat, mayBeLost })
+      case 'notices':
+        for (const tab of tabs) tab.tellNotices(notice.notices)
         return
-      }
       case 'error':
         return tellError(notice.error)
       default:
@@ -216,7 +213,7 @@ export function createOwnership(
     fail,
     queued(entries) {
       // What a store took in before it was lost may be known only when the next one is open.
-      if (running && running.runtime !== runtime) rescue(runtime.state, entries, { runtime: running.runtime, fates, fail })
+      if (running && running.runtime !== runtime) requeueLost(runtime.state, entries, { runtime: running.runtime, fates, fail })
     },
   })
 
@@ -237,6 +234,7 @@ export function createOwnership(
       if (running && tab.hasMissed(running.signOuts)) return tab.signedOut()
       subscribe(tab, request.channels)
       tab.stateChanged()
+      if (running) tab.tellNotices(running.runtime.notices.ready())
       const host = { clock, fates, ready: () => ready, isHere: () => !isOver && tabs.has(tab), fail }
       void settleTab(tab, request.unsettled, host)
       presence()
@@ -270,6 +268,7 @@ export function createOwnership(
       const { runtime } = await ready
       await runtime.unpark(id)
     },
+    heard: async (notices) => (await ready).runtime.notices.heard(notices),
     signal(tab, signal) {
       switch (signal) {
         case 'watch-outbox':

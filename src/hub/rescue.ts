@@ -1,21 +1,53 @@
-import type { StorageLost } from '../bridge/contract.ts'
+import type { AppNotice } from '../core/notices.ts'
 import { mayRepeatFate } from '../core/outbox.ts'
-import type { Fate, NewMessage, OutboxEntry } from '../core/ports.ts'
+import type { NewMessage, OutboxEntry, Random, SteadyClock, Store } from '../core/ports.ts'
 import type { Runtime } from '../core/runtime.ts'
 import { possiblySentThrough } from '../core/sending.ts'
 import type { CoreState } from '../core/state.ts'
 import type { Id } from '../protocol/messages.ts'
 import type { FateDesk } from './fate-desk.ts'
 
+/** The machine of the new store, and who is told. */
+export interface RescueHost {
+  readonly runtime: Runtime
+  readonly fates: FateDesk
+  readonly fail: (error: unknown) => void
+}
+
 /**
- * Saves messages that waited when their store was lost. Those that had not left are queued again, under the same ids; of the others only
- * the store knew what to ask the server.
+ * Saves what can be saved when a store was lost: its messages, and what the app had not been told. What happened is noted before anything is queued, and told when it is known
+ * what the new store took.
  */
-export function rescue(
-  lost: CoreState,
-  entries: readonly OutboxEntry[],
-  { runtime, fates, fail }: { readonly runtime: Runtime; readonly fates: FateDesk; readonly fail: (error: unknown) => void },
-): Omit<StorageLost, 'reason'> {
+export async function inherit(
+  { state, notices }: Runtime,
+  why: string,
+  host: RescueHost & { readonly store: Store; readonly clock: SteadyClock; readonly random: Random },
+): Promise<void> {
+  const { runtime, store, clock, random, fail } = host
+  const { again, mayRepeat } = sortLost(state, state.outbox.entries)
+  const [id, atMs] = [random.id(), clock.steadyMs()]
+  const lossWithout = (left: readonly Id[]): AppNotice[] => {
+    const event = { atMs, reason: why, requeued: again.length - left.length, mayRepeat: [...mayRepeat, ...left], older: 0 }
+    return [...notices.all(), { id, kind: 'storage-lost', event }]
+  }
+  // Who dies before it is known what was queued leaves it like this.
+  store.note(lossWithout([])).catch(fail)
+  await runtime.notices.note(lossWithout(await rescue({ again, mayRepeat }, host)))
+}
+
+/** Saves messages that a store had taken in when it was lost, which is known only now. */
+export function requeueLost(state: CoreState, entries: readonly OutboxEntry[], host: RescueHost): void {
+  void rescue(sortLost(state, entries), host)
+}
+
+interface LostMessages {
+  /** Those that had not left. */
+  readonly again: readonly NewMessage[]
+  /** The others: only the store knew what to ask the server. */
+  readonly mayRepeat: readonly Id[]
+}
+
+function sortLost(lost: CoreState, entries: readonly OutboxEntry[]): LostMessages {
   const again: NewMessage[] = []
   const mayRepeat: Id[] = []
   const sentThrough = possiblySentThrough(lost)
@@ -24,16 +56,18 @@ export function rescue(
     if (n > sentThrough && !recall && !repeats) again.push({ id, channel, json })
     else mayRepeat.push(id)
   }
-  fates.tell(mayRepeat.map(mayRepeatFate))
-  if (again.length > 0) void requeue(runtime, again, fail).then((left) => fates.tell(left))
-  return { requeued: again.length, mayRepeat }
+  return { again, mayRepeat }
 }
 
-/** Queues them in the new store. Gives the fates of those that it did not take, which may be all: `failed` is told why. */
-async function requeue(runtime: Runtime, messages: readonly NewMessage[], failed: (error: unknown) => void): Promise<readonly Fate[]> {
-  const submitted = await runtime.send(messages).catch((error: unknown) => {
-    failed(error)
+/** Queues those that had not left again, under the same ids, and tells the senders of the others. Gives those that the new store did not take, which may be all. */
+async function rescue({ again, mayRepeat }: LostMessages, { runtime, fates, fail }: RescueHost): Promise<readonly Id[]> {
+  fates.tell(mayRepeat.map(mayRepeatFate))
+  if (again.length === 0) return []
+  const submitted = await runtime.send(again).catch((error: unknown) => {
+    fail(error)
     return []
   })
-  return messages.filter((_, at) => !('queued' in (submitted[at] ?? {}))).map(({ id }) => mayRepeatFate(id))
+  const left = again.filter((_, at) => !('queued' in (submitted[at] ?? {}))).map(({ id }) => id)
+  fates.tell(left.map(mayRepeatFate))
+  return left
 }

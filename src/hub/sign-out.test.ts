@@ -313,8 +313,9 @@ describe('a storage that is lost while the hub runs', () => {
     Object.assign(world.disk, { stored: null })
     world.loseStorage('cleared')
     await settled()
-    const lost = { reason: 'cleared', requeued: 1, mayRepeat: [id('sent')] }
-    for (const tab of [one, two]) expect(tab.batches.flatMap(({ storageLost }) => storageLost ?? [])).toEqual([lost])
+    const event = { atMs: world.clock.steadyMs(), reason: 'cleared', requeued: 1, mayRepeat: [id('sent')], older: 0 }
+    const lost = [{ id: expect.any(String) as unknown, kind: 'storage-lost', event }]
+    for (const tab of [one, two]) expect(tab.batches.flatMap(({ notices = [] }) => notices)).toEqual(lost)
     expect(one.fates).toContainEqual(expect.objectContaining({ id: id('sent'), reason: 'may-repeat' }))
     expect(world.disk.stored?.outbox.client).not.toBe(client)
     expect(world.disk.stored?.outbox.entries.map(({ n, id: name }) => [n, name])).toEqual([[1, id('waits')]])

@@ -6,7 +6,8 @@ import { TabChannel } from './tab-channel.ts'
 import { TabSession, type FateNews } from './tab-session.ts'
 
 const facts = { status: 'connected', pending: 0, durable: true, shared: true } as const
-const restart = { reason: 'ledger', mayRepeat: [], mayBeLost: [] } as const
+const event = { atMs: 1, reason: 'ledger', mayRepeat: [], mayBeLost: [], older: 0 } as const
+const restart = { id: id('restart'), kind: 'outbox-restarted', event } as const
 
 /** A session whose tab records batches and answers when it is told to. */
 function sessionOf(
@@ -84,11 +85,11 @@ describe('the session of a tab', () => {
       tab.channelChanged(wants('b'))
       tab.tellFates([applied(`m${n}`)])
     }
-    tab.tellRestart(restart)
+    tab.tellNotices([restart])
     expect(batches).toEqual([{ state: facts, signOuts: 0, channels: [{ channel: 'a' }] }])
     await answer()
     expect(batches).toHaveLength(2)
-    expect(batches[1]).toMatchObject({ channels: [{ channel: 'b' }], restarts: [restart] })
+    expect(batches[1]).toMatchObject({ channels: [{ channel: 'b' }], notices: [restart] })
     expect(batches[1]?.fates).toHaveLength(50)
     await answer()
     expect(batches).toHaveLength(2)
@@ -210,7 +211,7 @@ describe('the session of a tab', () => {
     tab.channelChanged(wants('b'))
     tab.tellFates([applied('m')])
     tab.tellError({ code: 'storage-failed', message: '' })
-    tab.tellRestart(restart)
+    tab.tellNotices([restart])
     tab.stateChanged()
     tab.setVisible(true)
     clock.advance(10_000)

@@ -1,5 +1,6 @@
 import type { RemoteTab } from '../bridge/hub-end.ts'
-import type { AttachRequest, ChannelDelivery, Delivery, OutboxRestart, OutboxView, StorageLost, TabPosition } from '../bridge/contract.ts'
+import type { AttachRequest, ChannelDelivery, Delivery, OutboxView, TabPosition } from '../bridge/contract.ts'
+import { addNotices, type AppNotice } from '../core/notices.ts'
 import type { Clock, Fate, LogEntry, TakenCount } from '../core/ports.ts'
 import type { ConnectionState } from '../core/public-state.ts'
 import type { ErrorData } from '../protocol/errors.ts'
@@ -12,8 +13,6 @@ const UNANSWERED_BATCHES = 16
 const UNANSWERED_UNITS = 16_384
 /** Channels one tab may want. A server gives a session 128 unless it says otherwise. */
 const MAX_CHANNELS = 1_000
-/** Restarts of the outbox that are kept for a tab that does not answer: they may come for hours while it is frozen. */
-const MAX_RESTARTS = 16
 /** Lines for developers that are kept for a tab between two batches. */
 const MAX_LINES = 100
 
@@ -61,8 +60,7 @@ export class TabSession {
   #outboxDue = true
   /** The newest of each message: it may be sent again with every connection. */
   readonly #fates = new Map<Id, FateNews>()
-  #restarts: OutboxRestart[] = []
-  #storageLost: StorageLost | null = null
+  #notices: readonly AppNotice[] = []
   /** The newest of each code: they may come for hours while a tab is frozen. */
   #errors = new Map<ErrorData['code'], ErrorData>()
   readonly #wantsLog: boolean
@@ -127,19 +125,10 @@ export class TabSession {
     this.#schedule()
   }
 
-  /** The outbox began anew. */
-  tellRestart(restart: OutboxRestart): void {
-    if (this.suspended) return
-    this.#restarts.push(restart)
-    if (this.#restarts.length <= MAX_RESTARTS) return this.#schedule()
-    this.#restarts.shift()
-    this.tellError({ code: 'may-repeat', message: 'the outbox restarted more often than is told here' })
-  }
-
-  /** The browser took the storage away. */
-  tellStorageLost(lost: StorageLost): void {
-    if (this.suspended) return
-    this.#storageLost = lost
+  /** What the app must be told: of what happens for hours while the tab is frozen, as much as a store keeps. */
+  tellNotices(notices: readonly AppNotice[]): void {
+    if (this.suspended || notices.length === 0) return
+    this.#notices = addNotices(this.#notices, notices)
     this.#schedule()
   }
 
@@ -214,8 +203,7 @@ export class TabSession {
   #forget(): void {
     this.#dirty.clear()
     this.#fates.clear()
-    this.#restarts = []
-    this.#storageLost = null
+    this.#notices = []
     this.#errors.clear()
     this.#lines = []
   }
@@ -225,8 +213,7 @@ export class TabSession {
       this.#stateDue ||
       this.#dirty.size > 0 ||
       this.#fates.size > 0 ||
-      this.#restarts.length > 0 ||
-      this.#storageLost !== null ||
+      this.#notices.length > 0 ||
       this.#errors.size > 0 ||
       this.#lines.length > 0 ||
       (this.watchesOutbox && this.#outboxDue)
@@ -245,10 +232,9 @@ export class TabSession {
     const batch: Delivery = {
       ...(state ? { state, signOuts: this.#source.signOuts() } : {}),
       ...(taken ? { taken } : {}),
-      ...(this.#storageLost ? { storageLost: this.#storageLost } : {}),
       ...(channels.length > 0 ? { channels } : {}),
       ...(this.#fates.size > 0 ? { fates: [...this.#fates.values()] } : {}),
-      ...(this.#restarts.length > 0 ? { restarts: this.#restarts } : {}),
+      ...(this.#notices.length > 0 ? { notices: this.#notices } : {}),
       ...(this.#errors.size > 0 ? { errors: [...this.#errors.values()] } : {}),
       ...(outbox ? { outbox } : {}),
       ...(this.#lines.length > 0 ? { log: this.#lines } : {}),

@@ -987,20 +987,16 @@ describe('what else the tab shows', () => {
     expect(page.hubs[0]?.said('signal')).toEqual(['watch-outbox'])
   })
 
-  it('[TB17] tells restarts and errors to their listeners, and errors nobody listens for to the browser', async () => {
+  it('[TB17] tells errors to their listeners, and errors nobody listens for to the browser', async () => {
     const connection = await connected()
     const abort = new AbortController()
     const heard: unknown[] = []
-    connection.on('outboxRestarted', ({ reason }) => heard.push(reason))
     connection.on('error', ({ code }) => heard.push(code), { signal: abort.signal })
-    const batch = {
-      restarts: [{ reason: 'ledger', mayRepeat: [], mayBeLost: [] }],
-      errors: [{ code: 'storage-failed', message: 'x' }],
-    } as const
-    await page.hub.deliver(batch)
+    const errors = [{ code: 'storage-failed', message: 'x' }] as const
+    await page.hub.deliver({ errors })
     abort.abort()
-    await page.hub.deliver({ errors: batch.errors })
-    expect(heard).toEqual(['ledger', 'storage-failed'])
+    await page.hub.deliver({ errors })
+    expect(heard).toEqual(['storage-failed'])
     expect(page.reported).toEqual([expect.objectContaining({ code: 'storage-failed' })])
   })
 })

@@ -1,15 +1,16 @@
-import type { Delivery, OutboxRestart, SignedOut, StorageLost, TabSignal } from '../bridge/contract.ts'
+import type { Delivery, SignedOut, TabSignal } from '../bridge/contract.ts'
 import type { LogEntry } from '../core/ports.ts'
 import type { ConnectionState } from '../core/public-state.ts'
 import { isChannelName } from '../protocol/decode.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
 import type { Channel, SendOptions } from './channel.ts'
+import { createEventListeners, type ConnectionEvents } from './connection-events.ts'
 import { askCredential } from './credential.ts'
 import { createHubChoice } from './hub-choice.ts'
 import { createHubLink } from './hub-link.ts'
-import { createListeners, type Listeners } from './listeners.ts'
 import { createLiveValue, type LiveValue } from './live-value.ts'
+import { createNoticeTeller } from './notice-teller.ts'
 import type { CheckedOptions } from './options.ts'
 import { EMPTY_OUTBOX, outboxContents, type Outbox, type OutboxContents } from './outbox.ts'
 import type { Platform } from './platform.ts'
@@ -18,18 +19,6 @@ import { createSender } from './sender.ts'
 import { signOut } from './sign-out.ts'
 import { persist, storageFacts, type StorageFacts } from './storage-facts.ts'
 import { createSubscriptions } from './subscriptions.ts'
-
-/** What a connection tells besides its values. */
-export interface ConnectionEvents {
-  /** Client and server disagreed about what was sent: these messages may be repeated or lost. */
-  readonly outboxRestarted: OutboxRestart
-  /** The browser took the storage away while the app ran. What could be saved goes on in a new one, under a new client id. */
-  readonly storageLost: StorageLost
-  /** The user has left, by `signOut()` `here` or in another tab. The connection is `closed`; show nothing of that user any more. */
-  readonly signedOut: { readonly here: boolean }
-  /** Something failed that no call could tell. Without a listener it goes to the browser's console. */
-  readonly error: HoldfastError
-}
 
 /** One durable connection, shared by all tabs. */
 export interface Connection {
@@ -100,12 +89,7 @@ export function createConnection(
     watchesOutbox = on
     signal(on ? 'watch-outbox' : 'unwatch-outbox')
   })
-  const events: { readonly [Name in keyof ConnectionEvents]: Listeners<[ConnectionEvents[Name]]> } = {
-    outboxRestarted: createListeners(report),
-    storageLost: createListeners(report),
-    signedOut: createListeners(report),
-    error: createListeners(report),
-  }
+  const events = createEventListeners(report, tellLate)
   const channels = new Map<string, Channel>()
   const over = new AbortController()
   /** What has happened to the page since it was introduced to a hub, and was not told yet. */
@@ -135,6 +119,7 @@ export function createConnection(
     },
     attached() {
       tell()
+      notices.confirm()
       subscriptions.sync()
       sender.flush()
     },
@@ -153,9 +138,10 @@ export function createConnection(
   })
   const sender = createSender(link, platform, settings.outbox)
   const subscriptions = createSubscriptions(link, report)
+  const notices = createNoticeTeller(link, events)
 
   function take(batch: Delivery): null {
-    const { channels: deliveries = [], fates = [], outbox: view, state: next, restarts = [], errors = [], storageLost } = batch
+    const { channels: deliveries = [], fates = [], outbox: view, state: next, errors = [] } = batch
     batch.log?.forEach(tellLine)
     subscriptions.deliver(deliveries)
     sender.told(fates)
@@ -168,10 +154,14 @@ export function createConnection(
     signOuts = batch.signOuts ?? signOuts
     if (batch.taken) sender.heard(batch.taken)
     if (batch.signedOut) left(false)
-    if (storageLost) events.storageLost.emit(storageLost)
-    for (const restart of restarts) events.outboxRestarted.emit(restart)
+    if (!over.signal.aborted) notices.take(batch.notices ?? [])
     for (const error of errors) fail(HoldfastError.from(error))
     return null
+  }
+
+  /** Who adds a listener is told when it has its way to stop. */
+  function tellLate(isListening: boolean): void {
+    if (isListening) queueMicrotask(() => notices.tell())
   }
 
   /** Lines are told first and hold nothing up: the app's function may throw. */
@@ -213,6 +203,7 @@ export function createConnection(
     link.close(error)
     sender.close(error)
     subscriptions.close()
+    notices.close()
     if (!holders) return
     setStatus({ status: 'closed' })
     holders.ended()

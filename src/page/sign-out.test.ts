@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { connectOn, type Connections } from './connect.ts'
-import type { Connection, ConnectionEvents } from './connection.ts'
+import type { Connection } from './connection.ts'
+import type { ConnectionEvents } from './connection-events.ts'
 import type { ConnectOptions } from './options.ts'
 import type { Platform } from './platform.ts'
 import { settled, TestPage, until } from './test-page.ts'
@@ -138,15 +139,6 @@ describe('signOut', () => {
 })
 
 describe('storage', () => {
-  it('[SO11] a loss is told with what became of the messages', async () => {
-    const connection = await connected()
-    const heard: unknown[] = []
-    connection.on('storageLost', (event) => heard.push(event))
-    const lost = { reason: 'cleared', requeued: 3, mayRepeat: [] }
-    await page.hub.deliver({ storageLost: lost })
-    expect(heard).toEqual([lost])
-  })
-
   const storageOf = (persisted: boolean, asked: string[]): Platform['storage'] => ({
     estimate: () => Promise.resolve({ usage: 5, quota: 100 }),
     persisted: () => Promise.resolve(persisted),

@@ -93,7 +93,7 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
     const held = whileOpen()
     let reread = held.stored
     await transact(OUTBOX_STORES, async (tx) => {
-      reread = await rereadOutbox(tx, random)
+      reread = await rereadOutbox(tx, random, clock.steadyMs())
       return []
     })
     held.stored = reread
@@ -141,7 +141,7 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
     let taken: Open | null = null
     await connection.transact([...OUTBOX_STORES, ...CACHE_STORES], async (tx) => {
       const cache = await readCache(tx)
-      const lease = await takeLease(tx, random, repairs)
+      const lease = await takeLease(tx, random, repairs, clock.steadyMs())
       taken = { own: lease.own, stored: lease.stored }
       corrupt = lease.corrupt
       channels = cache.channels
@@ -149,8 +149,8 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
     })
     open = taken
     const { own, stored } = whileOpen()
-    const { session, sendOnly, outbox } = stored
-    return { session, sendOnly, outbox, parked: parkedByAge(stored), channels, signOuts: own.signOuts, corrupt }
+    const { session, sendOnly, outbox, notices } = stored
+    return { session, sendOnly, outbox, parked: parkedByAge(stored), notices, channels, signOuts: own.signOuts, corrupt }
   }
 
   /** Planned once: a call that is repeated may find that it has taken effect. */
@@ -159,7 +159,10 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
     return inOrder(() =>
       withReconnection(async () => {
         const { own, stored } = whileOpen()
-        const { left, forgotten } = (planned ??= { left: signedOut(stored, newClient, park), forgotten: park ? 0 : countWaiting(stored) })
+        const { left, forgotten } = (planned ??= {
+          left: signedOut(stored, newClient, park, clock.steadyMs()),
+          forgotten: park ? 0 : countWaiting(stored),
+        })
         await transact([...OUTBOX_STORES, ...CACHE_STORES], async (tx) => [
           ...writeSignedOut(tx, own, left),
           ...CACHE_STORES.map((store) => tx.objectStore(store).clear()),

@@ -59,12 +59,13 @@ export function createMemoryStore({ clock, random, limits, contents = emptyMemor
       // A change between two others may have failed.
       for (const { channel, cursor, messages } of contents.channels.values())
         if (!isWhole(messages, cursor.offset)) contents.channels.delete(channel)
-      const { session, sendOnly, outbox } = stored
+      const { session, sendOnly, outbox, notices } = stored
       return {
         session,
         sendOnly,
         outbox,
         parked: parkedByAge(stored),
+        notices,
         channels: [...contents.channels.values()],
         signOuts: contents.signOuts,
         corrupt: false,
@@ -83,7 +84,7 @@ export function createMemoryStore({ clock, random, limits, contents = emptyMemor
     },
     async signOut(newClient, park) {
       const stored = held()
-      contents.stored = signedOut(stored, newClient, park)
+      contents.stored = signedOut(stored, newClient, park, clock.steadyMs())
       contents.channels.clear()
       contents.signOuts++
       lease = null

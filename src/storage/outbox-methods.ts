@@ -1,3 +1,4 @@
+import { addNotices, noteAnswer, noteRestart, readyNotices, serverWentBack } from '../core/notices.ts'
 import {
   appendMessages,
   applyRecalled,
@@ -5,11 +6,13 @@ import {
   buriedFate,
   buryNumbers,
   entryAt,
+  hasQuestions,
   idAt,
   mayRepeatFate,
   rejectedCopy,
   restartOutbox,
   settleThrough,
+  storeWentBack,
 } from '../core/outbox.ts'
 import type { Fate, NewMessage, OutboxLimits, OutboxState, Store } from '../core/ports.ts'
 import { HoldfastError } from '../protocol/errors.ts'
@@ -93,16 +96,41 @@ export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMetho
         const changed = outbox.entries.filter((entry) => entryAt(stored.outbox, entry.n) !== entry)
         const told = new Map(fates.map((fate) => [fate.id, fate]))
         const learnt = changed.filter((entry) => entry.skip).map(({ id }) => told.get(id) ?? mayRepeatFate(id))
-        return { outbox, rewritten: changed.map((entry) => entry.n), ...recorded(stored, learnt, nowMs), parked, result: outbox }
+        const ids = changed.map(({ id }) => id)
+        const notices = noteAnswer(
+          stored.notices,
+          ids.filter((id) => !told.has(id)),
+          ids.filter((id) => told.has(id)),
+        )
+        const rewritten = changed.map((entry) => entry.n)
+        return { outbox, rewritten, ...recorded(stored, learnt, nowMs), parked, notices, result: notices }
       }),
 
     /** What the earlier client id was given to send with is worth nothing to the new one. */
-    restart: (newClient, ask) =>
-      commit(({ outbox, memory: { head } }) => {
-        if (outbox.client === newClient) return { result: outbox }
-        const after = restartOutbox(outbox, newClient, ask)
+    restart: (newClient, why) =>
+      commit((stored, nowMs) => {
+        const { outbox: before, notices } = stored
+        if (before.client === newClient) return { result: { outbox: before, notices } }
+        const outbox = restartOutbox(before, newClient, storeWentBack(why) ? 'all' : 'possibly-sent')
+        const mayBeLost = serverWentBack(why) ? appliedLately(stored, nowMs) : []
+        const restart = { id: newClient, atMs: nowMs, reason: why, mayRepeat: [], mayBeLost }
+        const noted = noteRestart(notices, restart, hasQuestions(before))
         // Counts that were told by what has been forgotten mean nothing any more.
-        return { sendOnly: null, outbox: after, result: after, ...(ask === 'all' ? { head: { ...head, memory: newClient } } : {}) }
+        const head = storeWentBack(why) ? { head: { ...stored.memory.head, memory: newClient } } : {}
+        return { sendOnly: null, outbox, notices: noted, ...head, result: { outbox, notices: noted } }
+      }),
+
+    note: (added) =>
+      commit((stored) => {
+        const notices = addNotices(stored.notices, added)
+        return { notices, result: notices }
+      }),
+
+    heard: (ids) =>
+      commit((stored) => {
+        const ready = readyNotices(stored.notices, hasQuestions(stored.outbox))
+        const notices = stored.notices.filter((notice) => !ids.includes(notice.id) || !ready.includes(notice))
+        return { notices, result: notices }
       }),
 
     unpark: (id) => commit(() => ({ unparked: id, result: undefined })),
@@ -111,13 +139,13 @@ export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMetho
         const found = rememberedFates(memory, ids)
         return { result: ids.flatMap((id) => found.get(id) ?? []) }
       }),
-    appliedSince: (sinceMs) =>
-      commit(({ memory }, nowMs) => {
-        const fromMs = Math.max(sinceMs, nowMs - FATES_KEPT_MS + 1)
-        const recent = memory.rows.filter(({ atMs }) => atMs >= fromMs).flatMap(({ fates }) => fates)
-        return { result: recent.filter(({ fate }) => fate === 'applied').map(({ id }) => id) }
-      }),
   }
+}
+
+/** What was confirmed lately, as far as it is remembered in full. */
+function appliedLately({ memory }: StoredOutbox, nowMs: number): Id[] {
+  const recent = memory.rows.filter(({ atMs }) => atMs > nowMs - FATES_KEPT_MS).flatMap(({ fates }) => fates)
+  return recent.filter(({ fate }) => fate === 'applied').map(({ id }) => id)
 }
 
 /** Which of the messages are not to be stored: they have ended, or were handed over before and may have, for all this memory knows. */

@@ -9,7 +9,7 @@ import { addedEntries, type OutboxChange, type StoredOutbox } from './stored-out
 import { isRunRow } from './stored-rows.ts'
 
 /** The stores that hold the outbox and what belongs to it. */
-export const OUTBOX_STORES: readonly StoreName[] = ['run', 'session', 'outbox', 'fates', 'ended', 'parked']
+export const OUTBOX_STORES: readonly StoreName[] = ['run', 'session', 'outbox', 'fates', 'ended', 'parked', 'notices']
 
 /** Whose writes count: which database it was, the owner's number in it, and after how many sign-outs. */
 export interface Ownership {
@@ -20,7 +20,7 @@ export interface Ownership {
 
 /** Reads everything but the cache. Throws `storage-newer` for rows of a newer schema: they are not ours to repair. */
 async function findRows(tx: WriteTransaction): Promise<FoundRows> {
-  const [run, session, sendOnly, outbox, fates, ended, parked] = await Promise.all([
+  const [run, session, sendOnly, outbox, fates, ended, parked, notices] = await Promise.all([
     tx.objectStore('run').get('run'),
     tx.objectStore('session').get('session'),
     tx.objectStore('session').get('sendOnly'),
@@ -28,16 +28,17 @@ async function findRows(tx: WriteTransaction): Promise<FoundRows> {
     tx.objectStore('fates').getAll(),
     tx.objectStore('ended').getAll(),
     tx.objectStore('parked').getAll(),
+    tx.objectStore('notices').get('notices'),
   ])
   if (typeof run?.schema === 'number' && run.schema > SCHEMA_VERSION) {
     throw new HoldfastError('storage-newer', 'The database was written by a newer version of the app.')
   }
-  return { run, session, sendOnly, outbox, fates, ended, parked }
+  return { run, session, sendOnly, outbox, fates, ended, parked, notices }
 }
 
 /** Reads the outbox again after a reconnection; the caller has seen that it is still the owner. */
-export async function rereadOutbox(tx: WriteTransaction, random: Random): Promise<StoredOutbox> {
-  const { stored, corrupt } = readOutbox(await findRows(tx), random)
+export async function rereadOutbox(tx: WriteTransaction, random: Random, nowMs: number): Promise<StoredOutbox> {
+  const { stored, corrupt } = readOutbox(await findRows(tx), random, nowMs)
   if (corrupt) throw corruptOutbox()
   return stored
 }
@@ -52,9 +53,10 @@ export async function takeLease(
   tx: WriteTransaction,
   random: Random,
   repairs: boolean,
+  nowMs: number,
 ): Promise<{ stored: StoredOutbox; corrupt: boolean; own: Ownership; writes: Writes }> {
   const found = await findRows(tx)
-  const { stored, corrupt } = readOutbox(found, random)
+  const { stored, corrupt } = readOutbox(found, random, nowMs)
   if (corrupt && !repairs) throw corruptOutbox()
   // Without a readable row nobody knows who owned the database: a new identity fences every earlier owner.
   const own = isRunRow(found.run)
@@ -69,7 +71,7 @@ export function writeSignedOut(tx: WriteTransaction, own: Ownership, left: Store
   return [...rewriteAll(tx, left), putRun(tx, { ...own, signOuts: own.signOuts + 1 }, left.outbox, left.memory.head)]
 }
 
-function rewriteAll(tx: WriteTransaction, { session, sendOnly, outbox, memory, parked }: StoredOutbox): Writes {
+function rewriteAll(tx: WriteTransaction, { session, sendOnly, outbox, memory, parked, notices }: StoredOutbox): Writes {
   return [
     ...OUTBOX_STORES.map((name) => tx.objectStore(name).clear()),
     ...(session ? [tx.objectStore('session').put(session, 'session')] : []),
@@ -78,17 +80,19 @@ function rewriteAll(tx: WriteTransaction, { session, sendOnly, outbox, memory, p
     ...memory.rows.map((row) => tx.objectStore('fates').put(row, row.row)),
     ...memory.ended.map((row) => tx.objectStore('ended').put(row, row.row)),
     ...[...parked.values()].map((message) => tx.objectStore('parked').put(message, message.id)),
+    ...(notices.length > 0 ? [tx.objectStore('notices').put(notices, 'notices')] : []),
   ]
 }
 
 /** The stores that {@link writeChange} needs for a change; the fewer there are, the cheaper the transaction. */
-export function storesOf({ outbox, recording, parked, unparked, session, sendOnly }: OutboxChange<unknown>): StoreName[] {
+export function storesOf({ outbox, recording, parked, unparked, notices, session, sendOnly }: OutboxChange<unknown>): StoreName[] {
   return [
     'run',
     ...(outbox ? (['outbox'] as const) : []),
     ...(recording ? (['fates'] as const) : []),
     ...(recording?.packing ? (['ended'] as const) : []),
     ...(parked?.length || unparked !== undefined ? (['parked'] as const) : []),
+    ...(notices ? (['notices'] as const) : []),
     ...(session || sendOnly !== undefined ? (['session'] as const) : []),
   ]
 }
@@ -97,10 +101,10 @@ export function storesOf({ outbox, recording, parked, unparked, session, sendOnl
 export async function writeChange(
   tx: WriteTransaction,
   own: Ownership,
-  { outbox: before, memory }: StoredOutbox,
+  { outbox: before, memory, notices: noted }: StoredOutbox,
   change: OutboxChange<unknown>,
 ): Promise<Writes> {
-  const { outbox = before, rewritten = [], head = memory.head, recording, parked = [], unparked, session, sendOnly } = change
+  const { outbox = before, rewritten = [], head = memory.head, recording, parked = [], unparked, notices, session, sendOnly } = change
   // Reads come first: a write that nobody waits for yet must not fail unobserved.
   const keys = rewritten.length > 0 ? await tx.objectStore('outbox').getAllKeys() : []
   const writes: Promise<unknown>[] = []
@@ -112,6 +116,7 @@ export async function writeChange(
   }
   for (const message of parked) writes.push(tx.objectStore('parked').put(message, message.id))
   if (unparked !== undefined) writes.push(tx.objectStore('parked').delete(unparked))
+  if (notices && notices !== noted) writes.push(tx.objectStore('notices').put(notices, 'notices'))
   if (session) writes.push(tx.objectStore('session').put(session, 'session'))
   if (sendOnly !== undefined)
     writes.push(sendOnly ? tx.objectStore('session').put(sendOnly, 'sendOnly') : tx.objectStore('session').delete('sendOnly'))

@@ -4,6 +4,7 @@ import { readOutbox } from './read-outbox.ts'
 
 const id = (name: string): string => name.padEnd(22, '_')
 const random = { fraction: () => 0, id: () => id('fresh') }
+const NOW_MS = 77
 const sendOnly: StoredSendOnly = { url: 'wss://app.test/live', token: 'a-b_c.d', user: 'ada' }
 const run = {
   schema: 1,
@@ -19,7 +20,9 @@ const run = {
   taken: 0,
   forgottenThrough: 0,
 }
-const found = { run, session: undefined, sendOnly, outbox: [], fates: [], ended: [], parked: [] }
+const found = { run, session: undefined, sendOnly, outbox: [], fates: [], ended: [], parked: [], notices: undefined }
+
+const loss = { id: id('loss'), kind: 'storage-lost', event: { atMs: 1, reason: 'cleared', requeued: 0, mayRepeat: [id('z')], older: 0 } }
 
 const message = (n: number, name: string): object => ({ n, id: id(name), channel: 'agents', json: `"${name}"`, atMs: 1 })
 
@@ -32,7 +35,7 @@ describe('what was left of an outbox', () => {
   }
 
   it('[ST13] is read as it is when every row is sound', () => {
-    const { stored, corrupt } = readOutbox(left, random)
+    const { stored, corrupt } = readOutbox(left, random, NOW_MS)
     expect([corrupt, stored.outbox.client, stored.session]).toEqual([false, id('client'), left.session])
     expect(stored.outbox.entries).toEqual([message(1, 'a'), message(2, 'b')])
   })
@@ -54,13 +57,33 @@ describe('what was left of an outbox', () => {
     ['an end without an id', { ended: [{ row: 1, taken: 2, ids: id('x'), ends: 'aa' }] }, ['a', 'b']],
     ['a memory that has forgotten more than it took', { run: { ...left.run, forgottenThrough: 1 } }, ['a', 'b']],
     ['a parked message without a reason', { parked: [{ ...message(1, 'x'), fate: 'expired' }] }, ['a', 'b']],
+    [
+      'a notice without a time',
+      { notices: [{ id: id('x'), kind: 'storage-lost', event: { ...loss.event, atMs: undefined } }] },
+      ['a', 'b'],
+    ],
+    ['notices that are no list', { notices: { 0: loss } }, ['a', 'b']],
     ['a row of a schema that is none', { run: { ...left.run, schema: 0 } }, ['a', 'b']],
     ['no row that names the client', { run: undefined }, ['a', 'b']],
   ])('(W2) [ST13] [I3] goes on under a new client id, and asks before it sends, when there is %s', (_, change, kept) => {
-    const { stored, corrupt } = readOutbox({ ...left, ...change }, random)
+    const { stored, corrupt } = readOutbox({ ...left, ...change }, random, NOW_MS)
     expect([corrupt, stored.outbox.client]).toEqual([true, id('fresh')])
     expect(stored.outbox.entries.map((entry) => [entry.n, entry.id])).toEqual(kept.map((name, at) => [at + 1, id(name)]))
     expect(stored.outbox.entries.filter(({ recall, mayRepeat }) => recall === undefined && mayRepeat !== true)).toEqual([])
+    const marked = stored.outbox.entries.filter(({ mayRepeat }) => mayRepeat).map((entry) => entry.id)
+    const event = { atMs: NOW_MS, reason: 'storage-corrupt', mayRepeat: marked, mayBeLost: [], older: 0 }
+    expect(stored.notices).toEqual([{ id: id('fresh'), kind: 'outbox-restarted', event }])
+  })
+
+  it('[ST20] [ST13] with notices that are sound, which stay, and one of what was found; a restart that waits for answers is the same', () => {
+    const restart = { id: id('r'), kind: 'outbox-restarted', event: { atMs: 1, reason: 'x', mayRepeat: [], mayBeLost: [], older: 0 } }
+    const sound = { ...left, notices: [restart, loss] }
+    expect(readOutbox(sound, random, NOW_MS)).toMatchObject({ corrupt: false, stored: { notices: [restart, loss] } })
+    const broken = readOutbox({ ...sound, fates: ['text'] }, random, NOW_MS)
+    expect(broken.stored.notices.map((notice) => notice.id)).toEqual([id('r'), id('loss'), id('fresh')])
+    const asking = [[{ ...message(1, 'a'), recall: [id('old')] }], [message(2, 'b')]]
+    const open = readOutbox({ ...sound, outbox: asking, fates: ['text'] }, random, NOW_MS)
+    expect(open.stored.notices.map((notice) => notice.id)).toEqual([id('r'), id('loss')])
   })
 })
 
@@ -68,7 +91,7 @@ describe('the stored way to send without a tab', () => {
   it.each([sendOnly, { ...sendOnly, user: null }, { ...sendOnly, url: 'ws://127.0.0.1:8080/live' }])(
     '[OB30] is read when it is whole: %j',
     (row) => {
-      expect(readOutbox({ ...found, sendOnly: row }, random)).toMatchObject({
+      expect(readOutbox({ ...found, sendOnly: row }, random, NOW_MS)).toMatchObject({
         corrupt: false,
         stored: { sendOnly: row, outbox: { client: id('client') } },
       })
@@ -87,13 +110,13 @@ describe('the stored way to send without a tab', () => {
     ['no user', { ...sendOnly, user: undefined }],
     ['an empty user', { ...sendOnly, user: '' }],
   ])('[OB30] counts as none, and harms nothing else, when it is %s', (_, row) => {
-    expect(readOutbox({ ...found, sendOnly: row }, random)).toMatchObject({
+    expect(readOutbox({ ...found, sendOnly: row }, random, NOW_MS)).toMatchObject({
       corrupt: false,
       stored: { sendOnly: null, outbox: { client: id('client') } },
     })
   })
 
   it('[OB30] [ST13] is of no use to an outbox that begins anew because it could not be read', () => {
-    expect(readOutbox({ ...found, outbox: ['text'] }, random)).toMatchObject({ corrupt: true, stored: { sendOnly: null } })
+    expect(readOutbox({ ...found, outbox: ['text'] }, random, NOW_MS)).toMatchObject({ corrupt: true, stored: { sendOnly: null } })
   })
 })

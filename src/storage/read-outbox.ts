@@ -1,10 +1,20 @@
+import { noteRestart, type NewRestart } from '../core/notices.ts'
 import { emptyOutbox, restartOutbox } from '../core/outbox.ts'
 import type { OutboxEntry, OutboxState, Random } from '../core/ports.ts'
 import type { Id } from '../protocol/messages.ts'
 import { memoryOf, rememberedFates, type EndedRow, type FateMemory, type FatesRow } from './fate-memory.ts'
 import type { RunRow } from './schema.ts'
 import { applyChange, emptyStoredOutbox, type StoredOutbox } from './stored-outbox.ts'
-import { isEndedRow, isFatesRow, isOutboxEntry, isParkedMessage, isRunRow, isSessionKey, isStoredSendOnly } from './stored-rows.ts'
+import {
+  isAppNotice,
+  isEndedRow,
+  isFatesRow,
+  isOutboxEntry,
+  isParkedMessage,
+  isRunRow,
+  isSessionKey,
+  isStoredSendOnly,
+} from './stored-rows.ts'
 
 /** What the database holds of the outbox, as it was found. */
 export interface FoundRows {
@@ -15,33 +25,37 @@ export interface FoundRows {
   readonly fates: readonly unknown[]
   readonly ended: readonly unknown[]
   readonly parked: readonly unknown[]
+  readonly notices: unknown
 }
 
 /**
  * The outbox that the rows stand for. Rows that cannot all be trusted give an outbox of what is readable, restarted under a new client id and marked to be asked about:
- * a message may be asked about in vain, but none may pass for one it is not.
+ * a message may be asked about in vain, but none may pass for one it is not. The app is to be told.
  */
-export function readOutbox(found: FoundRows, random: Random): { stored: StoredOutbox; corrupt: boolean } {
+export function readOutbox(found: FoundRows, random: Random, nowMs: number): { stored: StoredOutbox; corrupt: boolean } {
   const run = isRunRow(found.run) ? found.run : null
   const records = found.outbox.flatMap((record) => (Array.isArray(record) ? (record as unknown[]) : [null]))
   const readable = records.filter(isOutboxEntry)
   const fateRows = found.fates.filter(isFatesRow)
   const endedRows = found.ended.filter(isEndedRow)
   const parked = found.parked.filter(isParkedMessage)
+  const noticed: readonly unknown[] = found.notices === undefined ? [] : Array.isArray(found.notices) ? found.notices : [null]
+  const notices = noticed.filter(isAppNotice)
   const session = isSessionKey(found.session) ? found.session : null
 
   const fresh = random.id()
   const stored = emptyStoredOutbox(fresh)
   // A record may outlive some of its messages: it is deleted when all of them are settled.
   const entries = readable.filter((entry) => entry.n > (run?.acked ?? 0))
-  const count = records.length + found.fates.length + found.ended.length + found.parked.length
-  const isNew = found.run === undefined && found.session === undefined && count === 0
+  const others = [records, found.fates, found.ended, found.parked, noticed]
+  const isNew = found.run === undefined && found.session === undefined && others.every(({ length }) => length === 0)
   const isWhole =
     run !== null &&
     readable.length === records.length &&
     fateRows.length === found.fates.length &&
     endedRows.length === found.ended.length &&
     parked.length === found.parked.length &&
+    notices.length === noticed.length &&
     (session !== null || found.session === undefined) &&
     isGapless(run, entries)
   const corrupt = !isNew && !isWhole
@@ -49,8 +63,21 @@ export function readOutbox(found: FoundRows, random: Random): { stored: StoredOu
   const sendOnly = !corrupt && isStoredSendOnly(found.sendOnly) ? found.sendOnly : null
   stored.memory = readMemory(corrupt ? null : run, fateRows, endedRows, fresh)
   const outbox = corrupt ? salvage(run, entries, stored.memory, fresh) : run ? outboxOf(run, entries) : stored.outbox
-  applyChange(stored, { outbox, parked, sendOnly, ...(session ? { session } : {}), result: undefined })
+  const told = corrupt
+    ? noteRestart(
+        notices,
+        corruptRestart(outbox, nowMs),
+        entries.some(({ recall }) => recall),
+      )
+    : notices
+  applyChange(stored, { outbox, parked, notices: told, sendOnly, ...(session ? { session } : {}), result: undefined })
   return { stored, corrupt }
+}
+
+/** What the app is told of it: whom nobody can be asked about may repeat, whatever else may be found. */
+function corruptRestart({ client, entries }: OutboxState, atMs: number): NewRestart {
+  const marked = entries.filter(({ mayRepeat }) => mayRepeat)
+  return { id: client, atMs, reason: 'storage-corrupt', mayRepeat: marked.map(({ id }) => id), mayBeLost: [] }
 }
 
 /** A memory that may have lost something begins anew with what is left: counts that were told by the one before mean nothing to it. */

@@ -1,4 +1,5 @@
 import type { DBSchema, IDBPDatabase, IDBPTransaction, StoreNames } from 'idb'
+import type { AppNotice } from '../core/notices.ts'
 import type { CachedMessage, CachedSnapshot, OutboxEntry, OutboxState, ParkedMessage, StoredSendOnly } from '../core/ports.ts'
 import type { Cursor, Id, SessionKey } from '../protocol/messages.ts'
 import type { EndedRow, FatesRow, MemoryHead } from './fate-memory.ts'
@@ -29,6 +30,8 @@ export interface HoldfastSchema extends DBSchema {
   /** By the number of the row. */
   ended: { key: number; value: EndedRow }
   parked: { key: Id; value: ParkedMessage }
+  /** All of them in one record: they are few, and their order counts. */
+  notices: { key: 'notices'; value: readonly AppNotice[] }
   channels: { key: string; value: { readonly cursor: Cursor } }
   /** Apart from `channels`, so that a moving cursor does not rewrite the value. */
   snapshots: { key: string; value: CachedSnapshot }
@@ -53,6 +56,7 @@ export const STORE_NAMES: readonly StoreName[] = [
   'fates',
   'ended',
   'parked',
+  'notices',
   'channels',
   'snapshots',
   'messages',

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { AppNotice } from '../core/notices.ts'
 import type { CachedMessage, NewMessage, OutboxLimits, Random, SteadyClock, Store, TakenCount } from '../core/ports.ts'
 import type { Cursor, Id } from '../protocol/messages.ts'
 
@@ -49,6 +50,12 @@ export const WIDE_LIMITS: OutboxLimits = { maxMessages: 100_000, maxBytes: 2 ** 
 /** Messages named by `names`. */
 export function newMessages(...names: (string | number)[]): NewMessage[] {
   return names.map((name) => ({ id: idOf(name), channel: 'agents', json: JSON.stringify({ name }) }))
+}
+
+/** What is noted of a storage that was lost. */
+export function lossNotice(name: string | number, ...mayRepeat: string[]): AppNotice & { readonly kind: 'storage-lost' } {
+  const event = { atMs: 5, reason: 'cleared', requeued: 1, mayRepeat: mayRepeat.map(idOf), older: 0 }
+  return { id: idOf(name), kind: 'storage-lost', event }
 }
 
 function cursorAt(offset: number): Cursor {
@@ -177,7 +184,9 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
         earlier.raiseSentThrough(1),
         earlier.bury([1], 'expired'),
         earlier.recalled(before.outbox.client, [idOf('a')], [], true),
-        earlier.restart(idOf('other'), 'all'),
+        earlier.restart(idOf('other'), 'cloned'),
+        earlier.note([lossNotice('loss')]),
+        earlier.heard([idOf('loss')]),
         earlier.unpark(idOf('a')),
         earlier.saveIdentity({ session: { id: idOf('s'), token: 't'.repeat(43) }, ledger: idOf('l'), sentThrough: 0, sendOnly: null }),
         earlier.saveCache([{ channel: 'agents', cursor: cursorAt(1), append: cachedMessages(1, 1), keepFrom: 0 }]),
@@ -272,7 +281,7 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       await store.settle(3, idOf('c'), [])
       expect(store.taken()).toEqual({ memory, taken: 3 })
       await reopened()
-      await store.restart(idOf('next'), 'possibly-sent')
+      await store.restart(idOf('next'), 'forgotten')
       expect(store.taken()).toEqual({ memory, taken: 3 })
     })
 
@@ -298,7 +307,7 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
     it('[ST19] [I37] counts anew after a sign-out and when it may have gone back: counts that were told before mean nothing', async () => {
       await applied('a')
       const first = store.taken()
-      await store.restart(idOf('next'), 'all')
+      await store.restart(idOf('next'), 'cloned')
       const second = store.taken()
       expect([store.reaches(first), store.reaches(second), second.memory === first.memory]).toEqual([false, true, false])
       expect(await again(first, 'a', 'b')).toEqual([null, null])
@@ -323,22 +332,6 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
         { replyJson: '"yes"' },
       ])
       expect((await left()).outbox.entries.map(({ atMs }) => atMs)).toEqual([1_000_000])
-    })
-
-    it('[ST7] tells which messages were applied since a time', async () => {
-      await store.append(newMessages('a', 'b', 'c'), true)
-      await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'applied' }])
-      world.clock.advance(1_000)
-      const sinceMs = world.clock.steadyMs()
-      await store.settle(3, idOf('c'), [
-        { id: idOf('b'), fate: 'rejected', reason: 'failed', message: '' },
-        { id: idOf('c'), fate: 'applied' },
-      ])
-      await reopened()
-      expect(await store.appliedSince(sinceMs)).toEqual([idOf('c')])
-      expect(await store.appliedSince(0)).toHaveLength(2)
-      world.clock.advance(599_500)
-      expect(await store.appliedSince(0)).toEqual([idOf('c')])
     })
 
     it('[ST7] a fate is final', async () => {
@@ -377,13 +370,13 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'applied' }])
       const old = (await left()).outbox
       expect(old).toMatchObject({ ledger: idOf('ledger'), sentThrough: 2 })
-      const after = await store.restart(idOf('new'), 'possibly-sent')
+      const { outbox: after, notices } = await store.restart(idOf('new'), 'forgotten')
       expect(after).toMatchObject({ client: idOf('new'), ledger: null, next: 3, acked: 0, ackedId: '', sentThrough: 0 })
       expect(after.entries.map(({ n, id, recall }) => [n, id, recall])).toEqual([
         [1, idOf('b'), [old.client]],
         [2, idOf('c'), undefined],
       ])
-      expect(await store.restart(idOf('new'), 'possibly-sent')).toEqual(after)
+      expect(await store.restart(idOf('new'), 'forgotten')).toEqual({ outbox: after, notices })
       const state = await left()
       expect(state.outbox).toEqual(after)
       expect(state.session).toEqual({ id: idOf('s'), token: 't'.repeat(43) })
@@ -408,7 +401,7 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       expect((await left()).sendOnly).toEqual(sendOnly)
       await store.append(newMessages('a'), false)
       expect((await left()).sendOnly).toEqual(sendOnly)
-      await store.restart(idOf('new'), 'possibly-sent')
+      await store.restart(idOf('new'), 'forgotten')
       expect(await left()).toMatchObject({ sendOnly: null, session })
       await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 0, sendOnly: { ...sendOnly, user: null } })
       expect((await left()).sendOnly).toEqual({ ...sendOnly, user: null })
@@ -421,16 +414,17 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
     it('[ST8] takes in what recall told', async () => {
       await store.append(newMessages('a', 'b', 'c', 'd'), true)
       const { client } = (await left()).outbox
-      await store.restart(idOf('new'), 'all')
-      const told = await store.recalled(client, [idOf('a'), idOf('b')], [{ id: idOf('a'), fate: 'applied', replyJson: '7' }], false)
-      expect(told.entries.map(({ id, skip, mayRepeat }) => [id, skip ?? mayRepeat])).toEqual([
+      await store.restart(idOf('new'), 'cloned')
+      await store.recalled(client, [idOf('a'), idOf('b')], [{ id: idOf('a'), fate: 'applied', replyJson: '7' }], false)
+      expect((await left()).outbox.entries.map(({ id, skip, mayRepeat }) => [id, skip ?? mayRepeat])).toEqual([
         [idOf('a'), 'settled'],
         [idOf('b'), true],
         [idOf('c'), undefined],
         [idOf('d'), undefined],
       ])
-      const held = await store.recalled(client, [idOf('c')], [], true)
-      expect(await store.recalled(client, [idOf('c')], [], true)).toEqual(held)
+      const notices = await store.recalled(client, [idOf('c')], [], true)
+      const { outbox: held } = await left()
+      expect(await store.recalled(client, [idOf('c')], [], true)).toEqual(notices)
       const state = await left()
       expect(state.outbox).toEqual(held)
       expect(state.parked.map(({ id, reason }) => [id, reason])).toEqual([[idOf('c'), 'may-repeat']])
@@ -438,6 +432,111 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
         { fate: 'applied', replyJson: '7' },
         { fate: 'rejected', reason: 'may-repeat' },
       ])
+    })
+
+    it('[ST20] [I38] keeps what the app must be told of a restart, from the transaction that made it until it was heard', async () => {
+      await store.append(newMessages('old', 'a', 'b', 'c'), true)
+      await store.settle(1, idOf('old'), [{ id: idOf('old'), fate: 'applied' }])
+      const { client } = (await left()).outbox
+      world.clock.advance(500_000)
+      const atMs = world.clock.steadyMs()
+      const { notices } = await store.restart(idOf('new'), 'ledger')
+      const event = { atMs, reason: 'ledger', mayRepeat: [], mayBeLost: [idOf('old')], older: 0 }
+      expect(notices).toEqual([{ id: idOf('new'), kind: 'outbox-restarted', event }])
+      expect((await left()).notices).toEqual(notices)
+      // Not before every question is answered, whoever says so.
+      expect(await store.heard([idOf('new')])).toEqual(notices)
+      const known = [{ id: idOf('a'), fate: 'applied' }] as const
+      await store.recalled(client, [idOf('a'), idOf('b')], known, false)
+      await reopened()
+      await store.recalled(client, [idOf('a'), idOf('b')], known, false)
+      await store.recalled(client, [idOf('c')], [], true)
+      const told = [{ id: idOf('new'), kind: 'outbox-restarted', event: { ...event, mayRepeat: [idOf('b'), idOf('c')] } }]
+      expect((await left()).notices).toEqual(told)
+      expect(await store.heard([idOf('another')])).toEqual(told)
+      expect(await store.heard([idOf('new')])).toEqual([])
+      expect((await left()).notices).toEqual([])
+      expect(await store.heard([idOf('new')])).toEqual([])
+    })
+
+    it('[ST20] restarts before every question is answered are one notice, any later one another', async () => {
+      await store.append(newMessages('a'), true)
+      const { client } = (await left()).outbox
+      await store.restart(idOf('new1'), 'forgotten')
+      const first = world.clock.steadyMs()
+      world.clock.advance(1_000)
+      await store.restart(idOf('new2'), 'cloned')
+      await store.recalled(client, [idOf('a')], [], false)
+      await store.recalled(idOf('new1'), [idOf('a')], [], false)
+      await store.restart(idOf('new3'), 'conflict')
+      expect((await left()).notices).toMatchObject([
+        { id: idOf('new1'), event: { atMs: first, reason: 'forgotten', mayRepeat: [idOf('a')] } },
+        { id: idOf('new3'), event: { atMs: first + 1_000, reason: 'conflict', mayRepeat: [] } },
+      ])
+    })
+
+    it('[ST20] what may be lost is what was confirmed in the last ten minutes, where the server may have lost it', async () => {
+      await store.append(newMessages('a', 'b', 'c'), true)
+      await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'applied' }])
+      world.clock.advance(1_000)
+      await store.settle(3, idOf('c'), [
+        { id: idOf('b'), fate: 'rejected', reason: 'failed', message: '' },
+        { id: idOf('c'), fate: 'applied' },
+      ])
+      await store.restart(idOf('new1'), 'forgotten')
+      await store.restart(idOf('new2'), 'server-went-back')
+      world.clock.advance(599_500)
+      await reopened()
+      await store.restart(idOf('new3'), 'ledger')
+      expect((await left()).notices.map(({ event }) => 'mayBeLost' in event && event.mayBeLost)).toEqual([
+        [],
+        [idOf('a'), idOf('c')],
+        [idOf('c')],
+      ])
+    })
+
+    it('[ST20] notes what it is given, each once, and forgets what was heard', async () => {
+      const [one, two] = [lossNotice('one'), lossNotice('two')]
+      expect(await store.note([one])).toEqual([one])
+      const changed = { ...one, event: { ...one.event, requeued: 9 } }
+      expect(await store.note([changed, two])).toEqual([changed, two])
+      expect((await left()).notices).toEqual([changed, two])
+      expect(await store.heard([idOf('one'), idOf('never')])).toEqual([two])
+      expect((await left()).notices).toEqual([two])
+    })
+
+    it('[ST21] [I30] keeps the sixteen latest notices of a kind, and says how many messages the others named', async () => {
+      for (let n = 1; n <= 20; n++) await store.note([lossNotice(n, `m${n}`)])
+      const { notices } = await left()
+      expect(notices.map(({ id }) => id)).toEqual(Array.from({ length: 16 }, (_, at) => idOf(at + 5)))
+      expect(notices[0]?.event.older).toBe(4)
+    })
+
+    it('[ST22] a sign-out forgets what the app was not told', async () => {
+      await store.append(newMessages('a'), true)
+      await store.restart(idOf('new'), 'cloned')
+      await store.note([lossNotice('loss')])
+      await store.signOut(idOf('next'), false)
+      expect((await left()).notices).toEqual([])
+    })
+
+    it('[ST22] [SO6] a sign-out that parks keeps it, and notes that messages which may have left may repeat', async () => {
+      await store.note([lossNotice('loss')])
+      await store.append(newMessages('a'), false)
+      await store.signOut(idOf('next1'), true)
+      expect((await left()).notices).toEqual([lossNotice('loss')])
+      await store.raiseSentThrough(1)
+      world.clock.advance(1_000)
+      await store.signOut(idOf('next2'), true)
+      const event = { atMs: world.clock.steadyMs(), reason: 'signed-out', mayRepeat: [], mayBeLost: [], older: 0 }
+      expect((await left()).notices).toEqual([lossNotice('loss'), { id: idOf('next2'), kind: 'outbox-restarted', event }])
+      await store.recalled(idOf('next1'), [idOf('a')], [], false)
+      expect((await left()).notices[1]).toMatchObject({ id: idOf('next2'), event: { mayRepeat: [idOf('a')] } })
+      // Asked about again under a client id whose question is still open: that is the same restart.
+      await store.raiseSentThrough(1)
+      await store.restart(idOf('next3'), 'forgotten')
+      await store.signOut(idOf('next4'), true)
+      expect((await left()).notices.map(({ id }) => id)).toEqual([idOf('loss'), idOf('next2'), idOf('next3')])
     })
 
     it('[ST9] keeps cursor, value and messages of a channel together', async () => {

@@ -1,20 +1,23 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { addNotices, noteAnswer, noteRestart, readyNotices, serverWentBack, type AppNotice, type Disagreement } from '../core/notices.ts'
 import {
   appendMessages,
   applyRecalled,
   buryNumbers,
   emptyOutbox,
   entryAt,
+  hasQuestions,
   idAt,
   nextRecall,
   parkedCopy,
   restartOutbox,
   settleThrough,
+  storeWentBack,
 } from '../core/outbox.ts'
 import type { Fate, NewMessage, OutboxEntry, OutboxState, ParkedMessage, Store, TakenCount } from '../core/ports.ts'
 import type { Id } from '../protocol/messages.ts'
-import { idOf, newMessages, type StoreWorld } from './store-contract.ts'
+import { idOf, lossNotice, newMessages, type StoreWorld } from './store-contract.ts'
 
 /** One call, in terms that make sense in any state: fractions pick among what there is. */
 type Step =
@@ -23,7 +26,9 @@ type Step =
   | { readonly call: 'settle'; readonly at: number; readonly rejected: boolean }
   | { readonly call: 'raise'; readonly at: number }
   | { readonly call: 'recalled'; readonly known: boolean[]; readonly hold: boolean }
-  | { readonly call: 'restart'; readonly ask: 'possibly-sent' | 'all' }
+  | { readonly call: 'restart'; readonly why: Disagreement }
+  | { readonly call: 'note' }
+  | { readonly call: 'heard'; readonly at: number[] }
   | { readonly call: 'unpark'; readonly at: number }
   | { readonly call: 'again'; readonly names: number[]; readonly told: number; readonly isElsewhere: boolean }
   | { readonly call: 'wait' }
@@ -51,7 +56,12 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ call: fc.constant('recalled'), known: fc.array(fc.boolean(), { maxLength: 5 }), hold: fc.boolean() }),
   },
-  { weight: 1, arbitrary: fc.record({ call: fc.constant('restart'), ask: fc.constantFrom('possibly-sent', 'all') }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ call: fc.constant('restart'), why: fc.constantFrom('forgotten', 'ledger', 'server-went-back', 'cloned') }),
+  },
+  { weight: 1, arbitrary: fc.record({ call: fc.constant('note') }) },
+  { weight: 1, arbitrary: fc.record({ call: fc.constant('heard'), at: fc.array(fraction, { maxLength: 2 }) }) },
   { weight: 1, arbitrary: fc.record({ call: fc.constant('unpark'), at: fraction }) },
   {
     weight: 3,
@@ -71,6 +81,9 @@ class Model {
   outbox: OutboxState = emptyOutbox('')
   readonly fates = new Map<Id, Fate>()
   readonly parked = new Map<Id, ParkedMessage>()
+  notices: readonly AppNotice[] = []
+  /** What was applied in the last ten minutes. */
+  readonly lately = new Set<Id>()
   taken: TakenCount = { memory: '', taken: 0 }
   /** What tabs were told of that. */
   readonly told: TakenCount[] = []
@@ -89,7 +102,9 @@ class Model {
   }
 
   learn(fate: Fate): void {
-    if (!this.fates.has(fate.id)) this.fates.set(fate.id, fate)
+    if (this.fates.has(fate.id)) return
+    this.fates.set(fate.id, fate)
+    if (fate.fate === 'applied') this.lately.add(fate.id)
   }
 
   park(message: ParkedMessage): void {
@@ -99,7 +114,7 @@ class Model {
 
 /** Walks a store through random calls and compares every answer, and what a restarted worker reads, with the pure rules. */
 export function registerStoreModel(name: string, makeWorld: () => StoreWorld, runs: number): void {
-  it(`[ST8] [ST16] [I3] [I37] ${name} follows the pure rules of the outbox through any calls`, { timeout: 60_000 }, async () => {
+  it(`[ST8] [ST16] [ST20] [I3] [I37] ${name} follows the pure rules of the outbox through any calls`, { timeout: 60_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anyStep, { maxLength: 30 }), async (steps) => {
         const world = makeWorld()
@@ -114,6 +129,7 @@ export function registerStoreModel(name: string, makeWorld: () => StoreWorld, ru
             if (call === 'wait') {
               world.clock.advance(700_000)
               model.mayBePacked = true
+              model.lately.clear()
             } else if (call !== 'reopen') {
               await take(world, store, model, { call, ...rest } as Step, idOf(`client-${at}-`))
             } else {
@@ -121,6 +137,7 @@ export function registerStoreModel(name: string, makeWorld: () => StoreWorld, ru
               store = world.store()
               const state = await store.open()
               expect(state.outbox).toEqual(model.outbox)
+              expect(state.notices).toEqual(model.notices)
               expect(state.parked.map(({ id }) => id).toSorted()).toEqual([...model.parked.keys()].toSorted())
               expect(state.parked.every((message) => message.json === model.parked.get(message.id)?.json)).toBe(true)
             }
@@ -201,11 +218,26 @@ async function take({ clock }: StoreWorld, store: Store, model: Model, step: Ste
       model.park(message)
       model.learn({ id: message.id, fate: 'rejected', reason: 'may-repeat', message: 'the message may have been applied already' })
     }
-    expect(await store.recalled(question.client, question.ids, fates, step.hold)).toEqual(after)
+    const known = fates.map(({ id }) => id)
+    const doubtful = question.ids.filter((id) => !known.includes(id))
+    model.notices = noteAnswer(model.notices, doubtful, known)
+    expect(await store.recalled(question.client, question.ids, fates, step.hold)).toEqual(model.notices)
   } else if (step.call === 'restart') {
-    model.outbox = restartOutbox(outbox, freshId, step.ask)
-    if (step.ask === 'all') model.taken = { ...model.taken, memory: freshId }
-    expect(await store.restart(freshId, step.ask)).toEqual(model.outbox)
+    const mayBeLost = serverWentBack(step.why) ? [...model.lately] : []
+    const restart = { id: freshId, atMs: clock.steadyMs(), reason: step.why, mayRepeat: [], mayBeLost }
+    model.notices = noteRestart(model.notices, restart, hasQuestions(outbox))
+    model.outbox = restartOutbox(outbox, freshId, storeWentBack(step.why) ? 'all' : 'possibly-sent')
+    if (storeWentBack(step.why)) model.taken = { ...model.taken, memory: freshId }
+    expect(await store.restart(freshId, step.why)).toEqual({ outbox: model.outbox, notices: model.notices })
+  } else if (step.call === 'note') {
+    const notice = lossNotice(freshId, 'a')
+    model.notices = addNotices(model.notices, [notice])
+    expect(await store.note([notice])).toEqual(model.notices)
+  } else if (step.call === 'heard') {
+    const ids = step.at.flatMap((at) => model.notices[Math.floor(at * model.notices.length)]?.id ?? [])
+    const ready = readyNotices(model.notices, hasQuestions(outbox))
+    model.notices = model.notices.filter((notice) => !ids.includes(notice.id) || !ready.includes(notice))
+    expect(await store.heard(ids)).toEqual(model.notices)
   } else if (step.call === 'unpark') {
     const id = [...model.parked.keys()][Math.floor(step.at * model.parked.size)] ?? idOf('nobody')
     model.parked.delete(id)

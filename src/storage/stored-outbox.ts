@@ -1,4 +1,5 @@
-import { emptyOutbox, restartOutbox } from '../core/outbox.ts'
+import { noteRestart, type AppNotice } from '../core/notices.ts'
+import { emptyOutbox, hasQuestions, restartOutbox } from '../core/outbox.ts'
 import type { OutboxEntry, OutboxState, ParkedMessage, StoredSendOnly } from '../core/ports.ts'
 import type { Id, SessionKey } from '../protocol/messages.ts'
 import { applyRecording, emptyMemory, type FateMemory, type MemoryHead, type Recording } from './fate-memory.ts'
@@ -15,6 +16,8 @@ export interface StoredOutbox {
   readonly numbers: Map<Id, number>
   memory: FateMemory
   readonly parked: Map<Id, ParkedMessage>
+  /** What no listener of the app has heard, in the order in which it happened. */
+  notices: readonly AppNotice[]
   /** UTF-16 units of JSON text in `outbox` and `parked` together. */
   units: number
 }
@@ -30,6 +33,8 @@ export interface OutboxChange<T> {
   readonly recording?: Recording
   readonly parked?: readonly ParkedMessage[]
   readonly unparked?: Id
+  /** All that are left. */
+  readonly notices?: readonly AppNotice[]
   readonly session?: SessionKey
   readonly sendOnly?: StoredSendOnly | null
 }
@@ -43,15 +48,22 @@ export function emptyStoredOutbox(client: Id): StoredOutbox {
     numbers: new Map(),
     memory: emptyMemory(client),
     parked: new Map(),
+    notices: [],
     units: 0,
   }
 }
 
-/** What is left when the user has signed out: nothing, or with `park` the messages, under a client id to which no server has given anything. */
-export function signedOut({ outbox, parked }: StoredOutbox, newClient: Id, park: boolean): StoredOutbox {
+/**
+ * What is left when the user has signed out: nothing, or with `park` the messages and what the app was not told yet, under a client id to which no server has given
+ * anything. That some of them may repeat is noted, too.
+ */
+export function signedOut({ outbox, parked, notices }: StoredOutbox, newClient: Id, park: boolean, nowMs: number): StoredOutbox {
   const left = emptyStoredOutbox(newClient)
-  if (park)
-    applyChange(left, { outbox: restartOutbox(outbox, newClient, 'possibly-sent'), parked: [...parked.values()], result: undefined })
+  if (!park) return left
+  const after = restartOutbox(outbox, newClient, 'possibly-sent')
+  const restart = { id: newClient, atMs: nowMs, reason: 'signed-out', mayRepeat: [], mayBeLost: [] } as const
+  const kept = hasQuestions(after) ? noteRestart(notices, restart, hasQuestions(outbox)) : notices
+  applyChange(left, { outbox: after, parked: [...parked.values()], notices: kept, result: undefined })
   return left
 }
 
@@ -75,6 +87,7 @@ export function applyChange(stored: StoredOutbox, change: OutboxChange<unknown>)
   if (change.outbox) replaceOutbox(stored, change.outbox, change.rewritten ?? [])
   if (change.session) stored.session = change.session
   if (change.sendOnly !== undefined) stored.sendOnly = change.sendOnly
+  if (change.notices) stored.notices = change.notices
   for (const message of change.parked ?? []) {
     stored.parked.set(message.id, message)
     stored.units += message.json.length

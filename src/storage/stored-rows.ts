@@ -1,3 +1,4 @@
+import type { AppNotice } from '../core/notices.ts'
 import type { CachedMessage, CachedSnapshot, Fate, OutboxEntry, ParkedMessage, StoredSendOnly } from '../core/ports.ts'
 import { isChannelName, isId, isJson as isJsonText, isOutboxToken, isTooDeep } from '../protocol/decode.ts'
 import { MAX_DEPTH, MAX_NUMBER, MAX_USER_LENGTH } from '../protocol/limits.ts'
@@ -104,6 +105,18 @@ export function isOutboxEntry(value: unknown): value is OutboxEntry {
     (mayRepeat === undefined || mayRepeat === true) &&
     (recall === undefined || (Array.isArray(recall) && recall.length > 0 && recall.every(isId)))
   )
+}
+
+/** One item of the `notices` record. Its reason may be that of another build. */
+export function isAppNotice(value: unknown): value is AppNotice {
+  if (!isRow(value) || !isId(value['id']) || !isRow(value['event'])) return false
+  const { atMs, reason, requeued, mayRepeat, mayBeLost, older } = value['event']
+  if (!isTime(atMs) || typeof reason !== 'string' || !isListOfIds(mayRepeat) || !isWhole(older, 0)) return false
+  return value['kind'] === 'storage-lost' ? isWhole(requeued, 0) : value['kind'] === 'outbox-restarted' && isListOfIds(mayBeLost)
+}
+
+function isListOfIds(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isId)
 }
 
 /** One record of `fates`. */

@@ -1,6 +1,16 @@
 import { HoldfastError } from '../../protocol/errors.ts'
 import type { Id } from '../../protocol/messages.ts'
-import { appendMessages, applyRecalled, buryNumbers, emptyOutbox, restartOutbox, settleThrough } from '../outbox.ts'
+import { addNotices, noteAnswer, noteRestart, serverWentBack, type AppNotice } from '../notices.ts'
+import {
+  appendMessages,
+  applyRecalled,
+  buryNumbers,
+  emptyOutbox,
+  hasQuestions,
+  restartOutbox,
+  settleThrough,
+  storeWentBack,
+} from '../outbox.ts'
 import type { Fate, OutboxState, ParkedMessage, Store, StoredIdentity, StoredState } from '../ports.ts'
 import { CLIENT } from './frames.ts'
 
@@ -20,6 +30,9 @@ export interface StoreDouble extends Store {
   readonly takenMs: Map<Id, number>
   /** Whether it remembers whatever it is asked. */
   remembers: boolean
+  notices: readonly AppNotice[]
+  /** How often it was restarted: the time of its notices. */
+  restarts: number
   /** Every call, oldest first. */
   readonly calls: StoreCall[]
   /** Calls that throw until taken out again. */
@@ -53,6 +66,8 @@ export function createStoreDouble(maxMessages: number = 1_000): StoreDouble {
     parked: new Map(),
     takenMs: new Map(),
     remembers: true,
+    notices: [],
+    restarts: 0,
     calls: [],
     failing: new Set(),
     hold(name) {
@@ -68,6 +83,7 @@ export function createStoreDouble(maxMessages: number = 1_000): StoreDouble {
       sendOnly: store.identity?.sendOnly ?? null,
       outbox: store.outbox,
       parked: [...store.parked.values()],
+      notices: store.notices,
       channels: [],
       signOuts: 0,
       corrupt: false,
@@ -104,11 +120,24 @@ export function createStoreDouble(maxMessages: number = 1_000): StoreDouble {
         for (const fate of fates) store.fates.set(fate.id, fate)
       }),
     recalled: (client, asked, fates, hold) =>
-      call('recalled', () => (store.outbox = applyRecalled(store.outbox, client, asked, fates, hold).outbox)),
-    restart: (newClient, ask) => call('restart', () => (store.outbox = restartOutbox(store.outbox, newClient, ask))),
+      call('recalled', () => {
+        const known = new Set(fates.map((fate) => fate.id))
+        const doubtful = asked.filter((mid) => !known.has(mid))
+        store.outbox = applyRecalled(store.outbox, client, asked, fates, hold).outbox
+        return (store.notices = noteAnswer(store.notices, doubtful, [...known]))
+      }),
+    restart: (newClient, why) =>
+      call('restart', () => {
+        const mayBeLost = serverWentBack(why) ? [...store.fates.values()].filter(({ fate }) => fate === 'applied').map(({ id }) => id) : []
+        const restart = { id: newClient, atMs: store.restarts++, reason: why, mayRepeat: [], mayBeLost }
+        store.notices = noteRestart(store.notices, restart, hasQuestions(store.outbox))
+        store.outbox = restartOutbox(store.outbox, newClient, storeWentBack(why) ? 'all' : 'possibly-sent')
+        return { outbox: store.outbox, notices: store.notices }
+      }),
+    note: (added) => call('note', () => (store.notices = addNotices(store.notices, added))),
+    heard: (ids) => call('heard', () => (store.notices = store.notices.filter(({ id }) => !ids.includes(id)))),
     unpark: (id) => call('unpark', () => void store.parked.delete(id)),
     fatesOf: (ids) => call('fatesOf', () => ids.flatMap((id) => store.fates.get(id) ?? [])),
-    appliedSince: () => call('appliedSince', () => [...store.fates.values()].filter(({ fate }) => fate === 'applied').map(({ id }) => id)),
     taken: () => ({ memory: CLIENT, taken: 0 }),
     reaches: () => store.remembers,
     saveCache: () => Promise.resolve(),

@@ -100,6 +100,8 @@ export class OutboxWorld implements RaceWorld {
 
   /** The worker dies and another starts, on the same disk or on what a backup kept of it. */
   crash(arrives: boolean, goesBack: boolean = false): void {
+    // Nobody listens here: what is not stored now is never told.
+    for (const { event } of this.contents.stored?.notices ?? []) event.mayRepeat.forEach((mid) => this.#announced.add(mid))
     this.#life.isAlive = false
     this.runtime = null
     this.#network.cut(arrives)
@@ -214,7 +216,7 @@ export class OutboxWorld implements RaceWorld {
       if (one.state === 'failed' && !this.#recorded.has(mid) && effects.length > 0) this.#wrong(`[I5] ${mid} was refused and took effect`)
       if (one.state === 'queued' && effects.length + final.length === 0 && !this.#recorded.has(mid)) this.#wrong(`[I6] ${mid} is lost`)
       if (effects.length > 1 && !this.#announced.has(mid) && !this.#watch.isForgotten(mid))
-        this.#wrong(`[I11] nobody said that ${mid} may repeat`)
+        this.#wrong(`[I11] [I38] the app was not told that ${mid} may repeat, and the next hub will not do it`)
       if (final.includes('expired') && effects.length > 0 && !this.#hasForgotten) this.#wrong(`${mid} had expired and took effect`)
     }
   }
@@ -250,7 +252,6 @@ export class OutboxWorld implements RaceWorld {
 
   #hear(notice: Notice): void {
     if (notice.type === 'error') this.#mayLearnAgain = true
-    if (notice.type === 'restarted') for (const mid of notice.mayRepeat) this.#announced.add(mid)
     if (notice.type !== 'fates') return
     for (const fate of notice.fates) {
       if (this.#toldHere.has(fate.id) && !this.#mayLearnAgain) this.#wrong(`[OB13] the fate of ${fate.id} is told twice`)
