@@ -28,6 +28,7 @@ export default defineConfig<RungOption>({
         'skew',
         'sockets',
         'tabs',
+        'told',
         'elected/*',
       ].map((name) => `**/${name}.spec.ts`),
       use: { rung: 'elected' },

@@ -27,7 +27,7 @@ test('[I11] a server that forgot everything with 3 of 5 messages applied unacked
   for (const page of pages) {
     await expect.poll(() => eventsOf(page, 'restart')).toHaveLength(1)
     await hasStatus(page, 'connected')
-    expect(await eventsOf(page, 'restart')).toEqual([{ type: 'restart', reason: 'ledger', mayRepeat: doubtful, mayBeLost: [] }])
+    expect(await eventsOf(page, 'restart')).toMatchObject([{ reason: 'ledger', mayRepeat: doubtful, mayBeLost: [] }])
     expect(await eventsOf(page, 'reset')).toEqual([{ type: 'reset', channel: 'board', reason: 'epoch' }])
     // The fresh value holds what the app wrote before its server died.
     expect((await eventsOf(page, 'snapshot')).at(-1)?.value.slice(0, 4)).toEqual(['first', 'one', 'two', 'three'])

@@ -9,7 +9,13 @@ export type ProbeEvent =
   | { readonly type: 'reset'; readonly channel: string; readonly reason: string }
   | { readonly type: 'recovered'; readonly channel: string; readonly missed: number }
   | { readonly type: 'refused'; readonly channel: string; readonly code: string }
-  | { readonly type: 'restart'; readonly reason: string; readonly mayRepeat: readonly string[]; readonly mayBeLost: readonly string[] }
+  | {
+      readonly type: 'restart'
+      readonly atMs: number
+      readonly reason: string
+      readonly mayRepeat: readonly string[]
+      readonly mayBeLost: readonly string[]
+    }
   | { readonly type: 'lost'; readonly requeued: number; readonly mayRepeat: readonly string[] }
   | { readonly type: 'error'; readonly code: string; readonly message: string }
 
@@ -58,7 +64,9 @@ const probe: Probe = {
     const { state } = connection
     events.push({ type: 'state', state: state.current, atMs: Date.now() })
     state.subscribe(() => events.push({ type: 'state', state: state.current, atMs: Date.now() }))
-    connection.on('outboxRestarted', ({ reason, mayRepeat, mayBeLost }) => events.push({ type: 'restart', reason, mayRepeat, mayBeLost }))
+    connection.on('outboxRestarted', ({ atMs, reason, mayRepeat, mayBeLost }) => {
+      events.push({ type: 'restart', atMs, reason, mayRepeat, mayBeLost })
+    })
     connection.on('storageLost', ({ requeued, mayRepeat }) => events.push({ type: 'lost', requeued, mayRepeat }))
     connection.on('error', ({ code, message }) => events.push({ type: 'error', code, message }))
   },

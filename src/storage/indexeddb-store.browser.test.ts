@@ -421,6 +421,7 @@ describe('an IndexedDB store', () => {
       ['a fate is unreadable', 'fates', (objects) => objects.put({ row: 1, atMs: 1, taken: 1, fates: 'none' }, 1), ['a', 'b', 'c']],
       ['an end is unreadable', 'ended', (objects) => objects.put({ row: 1, taken: 1, ids: 'none', ends: 'a' }, 1), ['a', 'b', 'c']],
       ['a parked message is unreadable', 'parked', (objects) => objects.put({ id: 1 }, idOf('a')), ['a', 'b', 'c']],
+      ['a notice is unreadable', 'notices', (objects) => objects.put([{ id: 1 }], 'notices'), ['a', 'b', 'c']],
       ['the session is unreadable', 'session', (objects) => objects.put({ id: 1 }, 'session'), ['a', 'b', 'c']],
       ['the token of the session is cut', 'session', (objects) => objects.put({ id: idOf('s'), token: 'cut' }, 'session'), ['a', 'b', 'c']],
       ['a field is missing', 'outbox', (objects) => objects.put([{ n: 3, id: idOf('c'), channel: 'agents' }], 3), ['a', 'b']],
@@ -441,6 +442,8 @@ describe('an IndexedDB store', () => {
         expect(state.outbox.entries.map((entry) => entry.id)).toEqual(left.map(idOf))
         expect(state.outbox.entries.map((entry) => entry.n)).toEqual(left.map((_, at) => at + 1))
         expect(state.outbox.entries.every((entry) => entry.recall?.[0] === client)).toBe(true)
+        // It is told when they are asked about, which a later hub may do.
+        expect(state.notices).toMatchObject([{ id: state.outbox.client, event: { reason: 'storage-corrupt', mayRepeat: [] } }])
       })
     }
 
@@ -481,6 +484,7 @@ describe('an IndexedDB store', () => {
         [2, true],
         [3, true],
       ])
+      expect(state.notices).toMatchObject([{ event: { reason: 'storage-corrupt', mayRepeat: ['a', 'b', 'c'].map(idOf) } }])
     })
 
     it('[ST5] fences an earlier owner that a repair made unrecognisable', async () => {

@@ -98,9 +98,8 @@ export class OutboxWorld implements RaceWorld {
     })
   }
 
-  /** The worker dies and another starts, on the same disk or on what a backup kept of it. */
+  /** The worker dies and another starts, on the same disk or on what a backup kept of it. Nobody listens: what is stored now is what is told. */
   crash(arrives: boolean, goesBack: boolean = false): void {
-    // Nobody listens here: what is not stored now is never told.
     for (const { event } of this.contents.stored?.notices ?? []) event.mayRepeat.forEach((mid) => this.#announced.add(mid))
     this.#life.isAlive = false
     this.runtime = null
