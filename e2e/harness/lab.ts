@@ -23,8 +23,8 @@ export interface SocketRecord {
   endedAtMs: number | null
 }
 
-/** The probe page under its other address, at which no test opens it. */
-const CLEARING_PATH = '/index.html'
+/** Asked for with the probe page by who wants the site cleared. Nobody else does: a service worker fetches every file without it. */
+const CLEARING_QUERY = '?clear-site-data'
 
 /** First byte of an unmasked frame: the whole of a text, and the end of the connection. */
 const TEXT_FRAME = 0x81
@@ -118,8 +118,8 @@ export async function openLab(options: LiveServerOptions = {}, rung: HubRung = '
   const portOf = (server: Server): number => (server.address() as AddressInfo).port
 
   let node = await startNode()
-  const pages = serveFiles(fileURLToPath(new URL('../dist', import.meta.url)), (path) =>
-    path === CLEARING_PATH ? { 'clear-site-data': '"storage"' } : {},
+  const pages = serveFiles(fileURLToPath(new URL('../dist', import.meta.url)), (_path, query) =>
+    query === CLEARING_QUERY ? { 'clear-site-data': '"storage"' } : {},
   )
   pages.listen(0, '127.0.0.1')
   await once(pages, 'listening')
@@ -140,7 +140,7 @@ export async function openLab(options: LiveServerOptions = {}, rung: HubRung = '
   const lab: Lab = {
     holds: false,
     pageUrl: `http://127.0.0.1:${portOf(pages)}/${rung === 'elected' ? '?shared=false' : ''}`,
-    clearingUrl: `http://127.0.0.1:${portOf(pages)}${CLEARING_PATH}`,
+    clearingUrl: `http://127.0.0.1:${portOf(pages)}/${CLEARING_QUERY}`,
     liveUrl: proxy.url('/live'),
     proxy,
     get live() {

@@ -8,20 +8,20 @@ const TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
 }
 
-/** An http server of the files below `folder`. `headersOf` adds headers to the answer for a path; what `refuses` says yes to is not found. */
+/** An http server of the files below `folder`. `headersOf` adds headers to the answer for a path and its query; what `refuses` says yes to is not found. */
 export function serveFiles(
   folder: string,
-  headersOf: (path: string) => Readonly<Record<string, string>> = () => ({}),
+  headersOf: (path: string, query: string) => Readonly<Record<string, string>> = () => ({}),
   refuses: (request: IncomingMessage) => boolean = () => false,
 ): Server {
   return createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+    const { pathname, search } = new URL(request.url ?? '/', 'http://localhost')
     const path = join(folder, normalize(pathname === '/' ? '/index.html' : pathname))
     if (!path.startsWith(folder) || !existsSync(path) || refuses(request)) {
       response.writeHead(404).end()
       return
     }
-    response.writeHead(200, { ...headersOf(pathname), 'content-type': TYPES[extname(path)] ?? 'application/octet-stream' })
+    response.writeHead(200, { ...headersOf(pathname, search), 'content-type': TYPES[extname(path)] ?? 'application/octet-stream' })
     createReadStream(path).pipe(response)
   })
 }
