@@ -5,14 +5,11 @@ import { change, setTimer } from './turn.ts'
 /** Most that an opening socket is waited for. */
 const MOST_MS = 10_000
 
-/** Least that it is: a lost packet of TCP's greeting is sent again after one second. */
-const LEAST_MS = 1_500
-
-/** It is waited for so many times longer than the last one took. */
-const FACTOR = 4
+/** It is waited for so much longer than the last one took: a lost packet of TCP's greeting is sent again after one second. */
+const LONGER_MS = 1_500
 
 /** What the last one took where none has opened yet. */
-const UNKNOWN_MS = 1_000
+const UNKNOWN_MS = 2_500
 
 /**
  * How long the socket may take to open. Where the path was good a moment ago it is so soon again, or this socket went into the hole and never opens; the longer
@@ -21,18 +18,14 @@ const UNKNOWN_MS = 1_000
 export function openingMs({ openingTookMs, troubledSinceMs }: CoreState, nowMs: number): number {
   if (openingTookMs === null) return MOST_MS
   const troubledMs = troubledSinceMs === null ? 0 : Math.max(0, nowMs - troubledSinceMs)
-  return Math.min(MOST_MS, leastMs(openingTookMs) + troubledMs)
+  return Math.min(MOST_MS, openingTookMs + LONGER_MS + troubledMs)
 }
 
 /** Somebody is back while a socket opens: one that should have opened by now was begun on a path that is no more. */
 export function hurry(turn: Turn): void {
   const { phase, openingTookMs } = turn.state
   if (phase.name !== 'opening' || phase.isHurried) return
-  const leftMs = leastMs(openingTookMs ?? UNKNOWN_MS) - (turn.at.nowMs - phase.sinceMs)
+  const leftMs = (openingTookMs ?? UNKNOWN_MS) + LONGER_MS - (turn.at.nowMs - phase.sinceMs)
   change(turn, { phase: { ...phase, isHurried: true } })
   setTimer(turn, 'handshake', Math.min(Math.max(0, leftMs), MOST_MS))
-}
-
-function leastMs(openingTookMs: number): number {
-  return Math.max(LEAST_MS, FACTOR * openingTookMs)
 }
