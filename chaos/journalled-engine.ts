@@ -40,16 +40,16 @@ export function journalled(engine: Engine, { server, calls, append }: EngineJour
       append({ type: 'sendOnly', ...about(), client, published: [] })
       return engine.revokedAt(client)
     },
-    publish(publication) {
-      const cursor = engine.publish(publication)
-      append({ type: 'published', ...about(), published: [names(publication)] })
-      return cursor
+    publish(publications) {
+      const cursors = engine.publish(publications)
+      if (typeof cursors !== 'string') append({ type: 'published', ...about(), published: publications.map(names) })
+      return cursors
     },
     commit(client, user, commits) {
       const hi = hiOf(client)
       try {
         const known = engine.commit(client, user, commits)
-        if (known !== null) for (const commit of commits) record(client, user, commit)
+        if (typeof known !== 'string') for (const commit of commits) record(client, user, commit)
         return known
       } catch (error) {
         // What it says it has not done it must not have done.

@@ -69,7 +69,7 @@ export const SABOTAGES = [
       {
         file: 'server/engines/memory.ts',
         find: '      record.commit(id, fate)\n',
-        put: '      if (publications.length === 0) record.commit(id, fate)\n      else this.#running.clock.setTimer(2, () => record.commit(id, fate))\n',
+        put: '      if (published.length === 0) record.commit(id, fate)\n      else this.#running.clock.setTimer(2, () => record.commit(id, fate))\n',
       },
     ],
   },
@@ -99,7 +99,7 @@ export const SABOTAGES = [
     edits: [
       {
         file: 'core/outbox.ts',
-        find: "  if (outbox.ledger !== null && outbox.ledger !== answer.ledger && everSent) return 'ledger'\n",
+        find: "  if (outbox.ledger !== null && outbox.ledger !== answer.ledger && everSent(outbox)) return 'ledger'\n",
         put: '  if (everSent === null) return null\n',
       },
     ],
@@ -109,9 +109,9 @@ export const SABOTAGES = [
     number: 7,
     edits: [
       {
-        file: 'server/engines/memory.ts',
-        find: 'new ChannelLog(this.#running.random.id(), this.#running.history',
-        put: "new ChannelLog('sameEpochForEverybody0', this.#running.history",
+        file: 'server/engines/memory-channels.ts',
+        find: 'new ChannelLog(host.random.id(), limits)',
+        put: "new ChannelLog('sameEpochForEverybody0', limits)",
       },
     ],
   },
@@ -190,12 +190,12 @@ export const SABOTAGES = [
       {
         file: 'server/engines/memory.ts',
         find: '      fenced(resume.id, named.connection)\n',
-        put: '      fenced(resume.id, named.connection)\n      named.seenMs = -Infinity\n',
+        put: '      fenced(resume.id, named.connection)\n      named.usedMs = -Infinity\n',
       },
-      { file: 'server/engines/memory.ts', find: '      see(this.#sessions, resume.id, nowMs)\n', put: '' },
+      { file: 'server/engines/memory.ts', find: '      this.#sessions.use(resume.id, nowMs)\n', put: '' },
       {
         file: 'server/engines/memory.ts',
-        find: '    for (const id of sessions) see(this.#sessions, id, nowMs)\n',
+        find: '    for (const id of sessions) this.#sessions.use(id, nowMs)\n',
         put: '    if (sessions.length < 0) return\n',
       },
     ],
@@ -313,9 +313,9 @@ export const SABOTAGES = [
         put: '    if (place.offset > this.#head) return null\n',
       },
       {
-        file: 'server/engines/memory.ts',
-        find: 'new ChannelLog(this.#running.random.id(), this.#running.history',
-        put: "new ChannelLog('sameEpochForEverybody0', this.#running.history",
+        file: 'server/engines/memory-channels.ts',
+        find: 'new ChannelLog(host.random.id(), limits)',
+        put: "new ChannelLog('sameEpochForEverybody0', limits)",
       },
     ],
   },

@@ -1,8 +1,18 @@
 import { memoryEngine } from '../../src/server/engines/memory.ts'
-import type { Admittance, Admitted, Awaitable, Commit, Engine, EngineCounts, EngineHost, Publication } from '../../src/server/engine.ts'
+import type {
+  Admittance,
+  Admitted,
+  Awaitable,
+  Commit,
+  Engine,
+  EngineCounts,
+  EngineHost,
+  Publication,
+  Refusal,
+} from '../../src/server/engine.ts'
 import type { ChannelLog } from '../../src/server/channel-log.ts'
 import type { ClientRecord } from '../../src/server/client-record.ts'
-import type { Cursor, Id } from '../../src/protocol/index.ts'
+import type { Cursor, Id, Reach } from '../../src/protocol/index.ts'
 import { Violation } from '../check/violation.ts'
 import type { Process } from './process.ts'
 import type { World } from './world.ts'
@@ -54,6 +64,8 @@ export class SimEngine implements Engine {
         if (log) this.#world.check.published(key, log)
         this.#host?.changed(key)
       },
+      isSessionUsed: (session) => this.#host?.isSessionUsed(session) === true,
+      isClientUsed: (client) => this.#host?.isClientUsed(client) === true,
       fenced: (session, connection) => {
         this.fences.set(session, connection)
         this.#host?.fenced(session, connection)
@@ -65,6 +77,10 @@ export class SimEngine implements Engine {
 
   get ledger(): Id {
     return this.#inner.ledger
+  }
+
+  get reach(): Reach {
+    return this.#inner.reach
   }
 
   get secret(): string {
@@ -83,10 +99,10 @@ export class SimEngine implements Engine {
     return this.#ask(() => this.#inner.revokedAt(client) as number)
   }
 
-  open(key: string): Awaitable<ChannelLog | null> {
+  open(key: string): Awaitable<ChannelLog | Refusal> {
     return this.#ask(() => {
-      const log = this.#inner.open(key) as ChannelLog | null
-      if (log) {
+      const log = this.#inner.open(key) as ChannelLog | Refusal
+      if (typeof log !== 'string') {
         this.#logs.set(key, log)
         this.#world.check.published(key, log)
       }
@@ -99,24 +115,24 @@ export class SimEngine implements Engine {
     this.#inner.release(key)
   }
 
-  accepts(key: string): boolean {
-    return this.#inner.accepts(key)
+  probe(key: string, others: number): 'known' | 'new' | Refusal {
+    return this.#inner.probe(key, others)
   }
 
-  publish(publication: Publication): Awaitable<Cursor> {
-    return this.#ask(() => this.#whole([publication], () => this.#inner.publish(publication) as Cursor))
+  publish(publications: readonly Publication[]): Awaitable<readonly Cursor[] | Refusal> {
+    return this.#ask(() => this.#whole(publications, () => this.#inner.publish(publications) as readonly Cursor[] | Refusal))
   }
 
   loadClient(client: Id): Awaitable<ClientRecord | null> {
     return this.#ask(() => this.#inner.loadClient(client) as ClientRecord | null)
   }
 
-  commit(client: Id, user: string | null, commits: readonly Commit[]): Awaitable<ClientRecord | null> {
+  commit(client: Id, user: string | null, commits: readonly Commit[]): Awaitable<ClientRecord | 'behind' | Refusal> {
     return this.#ask(() => {
       if (this.trap === 'before-commit') return this.#spring()
       const publications = commits.flatMap((one) => one.publications)
-      const record = this.#whole(publications, () => this.#inner.commit(client, user, commits) as ClientRecord | null, client)
-      if (record) for (const one of commits) this.#world.check.committed(this.ledger, client, user, one)
+      const record = this.#whole(publications, () => this.#inner.commit(client, user, commits) as ClientRecord | 'behind' | Refusal, client)
+      if (typeof record !== 'string') for (const one of commits) this.#world.check.committed(this.ledger, client, user, one)
       if (this.trap === 'after-commit') return this.#spring()
       return record
     })
@@ -160,11 +176,11 @@ export class SimEngine implements Engine {
     return this.#inner.revokedAt(client) as number
   }
 
-  #spring(): null {
+  #spring(): 'behind' {
     this.trap = null
     this.#world.trace('trap', 'server')
     this.#world.server.kill()
-    return null
+    return 'behind'
   }
 
   /** Clients that nobody knows come, send a message each, and are not seen again. */
@@ -194,9 +210,8 @@ export class SimEngine implements Engine {
     const [hi, { logMessages }] = [hiOf(), this.#inner.counts()]
     try {
       const result = change()
-      if (result === null) return result
       for (const { log, head } of heads) {
-        const count = publications.filter(({ key }) => this.#logs.get(key) === log).length
+        const count = typeof result === 'string' ? 0 : publications.filter(({ key }) => this.#logs.get(key) === log).length
         check.holds(log.head === head + count, 'I7', () => `${log.head - head} of ${count} publications were made`)
       }
       return result

@@ -17,7 +17,7 @@ export interface BurialHost {
 export interface Burials {
   /** Makes tombstones. Throws what the store threw; the messages then go on as if nothing had been asked, but for those that are too old: they are not sent any more. */
   bury(entries: readonly OutboxEntry[], why: BurialReason): Promise<void>
-  /** Ends what is too old at this moment of the steady clock, and tries again where the store failed the last time. */
+  /** Ends what is too old at this moment of the steady clock: as expired, or as a possible repeat where nobody knows whether it was applied. Tries again where the store failed the last time. */
   expire(nowMs: number): Promise<void>
 }
 
@@ -37,7 +37,7 @@ export function createBurials({ store, state, dispatch, ended }: BurialHost): Bu
       // Nothing can be sent past what is too large: as long as the link held, it would be buried again at once, and for ever.
       if (why === 'too-large') dispatch({ type: 'store-failed' })
       // What is too old stays unsent until its burial is stored: the server may no longer know whether it has applied it.
-      if (why !== 'expired') dispatch({ type: 'kept', client, numbers })
+      if (why === 'cancelled' || why === 'too-large') dispatch({ type: 'kept', client, numbers })
       throw error
     } finally {
       for (const { id } of entries) underWay.delete(id)
@@ -56,7 +56,13 @@ export function createBurials({ store, state, dispatch, ended }: BurialHost): Bu
     bury,
     async expire(nowMs) {
       const old = tooOld(state(), nowMs).filter(({ id }) => !underWay.has(id))
-      if (old.length > 0) await bury(old, 'expired')
+      const doubtful = old.filter((entry) => entry.mayRepeat)
+      const unsent = old.filter((entry) => !entry.mayRepeat)
+      // All are being buried before the store is heard of, or what waits for its turn would be sent.
+      await Promise.all([
+        ...(unsent.length > 0 ? [bury(unsent, 'expired')] : []),
+        ...(doubtful.length > 0 ? [bury(doubtful, 'may-repeat')] : []),
+      ])
     },
   }
 }

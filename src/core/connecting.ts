@@ -6,7 +6,7 @@ import type { TimerName, Turn } from './events.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import type { Disagreement } from './notices.ts'
 import { openingMs } from './opening-time.ts'
-import { compareMemories } from './outbox.ts'
+import { compareMemories, sinceOf } from './outbox.ts'
 import type { RefusalReason, WaitReason } from './public-state.ts'
 import type { ChannelState, Phase, SendOnlyEnd } from './state.ts'
 import { change, changeLink, clearTimer, liveLink, log, send, setTimer } from './turn.ts'
@@ -121,17 +121,18 @@ export function welcome(turn: Turn, answer: SessionInit | SessionRestored | Send
   const committed = answer.client?.hi ?? 0
   // What the server has committed has been sent, even if this store forgot that it raised its mark.
   const sentThrough = Math.max(state.outbox.sentThrough, committed)
+  const since = sinceOf(state.outbox, answer)
   clearTimer(turn, 'handshake')
   setTimer(turn, 'stable', state.settings.reconnect.stableAfterMs)
   turn.effects.push({
     type: 'save-identity',
-    identity: { ...given, ledger: answer.ledger, sentThrough },
+    identity: { ...given, ledger: answer.ledger, since, sentThrough },
     link: number,
   })
   log(turn, { level: 'info', event: answer.type, ...(answer.type === 'send_only' ? {} : { connection: answer.connection }) })
   change(turn, {
     links: number,
-    outbox: { ...state.outbox, ledger: answer.ledger, sentThrough },
+    outbox: { ...state.outbox, ledger: answer.ledger, since, sentThrough },
     phase: {
       name: 'live',
       link: {
@@ -139,6 +140,7 @@ export function welcome(turn: Turn, answer: SessionInit | SessionRestored | Send
         limits: answer.limits,
         heartbeat: answer.heartbeat,
         identified: false,
+        begun: answer.begun ?? 0,
         sent: committed,
         hi: committed,
         raising: 0,

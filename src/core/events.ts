@@ -43,6 +43,7 @@ export type CoreEvent =
   /** The store has taken messages in; `sent` as it was asked for. */
   | { readonly type: 'appended'; readonly client: Id; readonly entries: readonly OutboxEntry[]; readonly sent: boolean }
   | { readonly type: 'sent-through'; readonly client: Id; readonly n: number }
+  /** What the server said on this link is stored, and nothing that is too old waits: the outbox may go on. */
   | { readonly type: 'identified'; readonly link: number }
   | { readonly type: 'settled'; readonly client: Id; readonly through: number }
   /** The store is asked to bury numbers: until it has answered they stay where they are. */
@@ -57,7 +58,6 @@ export type CoreEvent =
       readonly asked: readonly Id[]
       readonly fates: readonly Fate[]
       readonly hold: boolean
-      readonly link: number
     }
   | { readonly type: 'restarted'; readonly outbox: OutboxState }
   /** The store could not do what the protocol needs before going on. */

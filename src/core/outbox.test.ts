@@ -4,6 +4,8 @@ import { serverWentBack, type Disagreement } from './notices.ts'
 import {
   appendMessages,
   applyRecalled,
+  buriedCopy,
+  buriedFate,
   buryNumbers,
   compareMemories,
   emptyOutbox,
@@ -13,6 +15,7 @@ import {
   notHeld,
   restartOutbox,
   settleThrough,
+  sinceOf,
   storeWentBack,
 } from './outbox.ts'
 import type { OutboxState } from './ports.ts'
@@ -156,10 +159,20 @@ describe('outbox', () => {
   })
 
   const known = (hi: number, name: string | number = hi) => ({ hi, id: id(name) })
-  const fresh = { ...holding(1, 2, 3), ledger: LEDGER }
-  it.each<[string, OutboxState, { ledger?: string; client: { hi: number; id: string } | null }, Disagreement | null]>([
+  const fresh = { ...holding(1, 2, 3), ledger: LEDGER, since: 5 }
+  const reach = { made: 9, forgotten: 5 }
+  type Said = { ledger?: string; client: { hi: number; id: string } | null; forgotten?: number }
+  it.each<[string, OutboxState, Said, Disagreement | null]>([
     ['nothing known, nothing sent', emptyOutbox(CLIENT), { client: null }, null],
-    ['nothing known, nothing acknowledged, something sent', { ...fresh, sentThrough: 2 }, { client: null }, null],
+    ['nothing known, something sent, and no record of that time was given up', { ...fresh, sentThrough: 2 }, { client: null }, null],
+    [
+      'nothing known, something sent, and a record of that time was',
+      { ...fresh, sentThrough: 2 },
+      { client: null, forgotten: 6 },
+      'forgotten',
+    ],
+    ['nothing known, something sent to a ledger nobody knows', { ...fresh, ledger: null, sentThrough: 2 }, { client: null }, 'forgotten'],
+    ['nothing known, nothing sent, though records were given up', fresh, { client: null, forgotten: 9 }, null],
     ['its own id at what was acknowledged', used, { client: known(2) }, null],
     ['its own id beyond that', used, { client: known(4) }, null],
     ['its own id at a number this store does not know it sent', used, { client: known(5) }, null],
@@ -174,8 +187,27 @@ describe('outbox', () => {
     ['another id at its last ack', used, { client: known(2, 'x') }, 'other-id'],
     ['another id beyond its last ack', used, { client: known(4, 'x') }, 'other-id'],
     ['something known of an empty store', emptyOutbox(CLIENT), { client: known(1) }, 'store-went-back'],
-  ])('[OB5] [P20] [I11] [I12] [I23] memories: %s', (_, outbox, { ledger = LEDGER, client }, expected) => {
-    expect(compareMemories(outbox, { ledger, client })).toBe(expected)
+  ])('[OB5] [P20] [I11] [I12] [I23] memories: %s', (_, outbox, { ledger = LEDGER, client, forgotten = 5 }, expected) => {
+    expect(compareMemories(outbox, { ledger, client, reach: { ...reach, forgotten } })).toBe(expected)
+  })
+
+  it.each<[string, OutboxState, Said, number]>([
+    ['before anything was sent, at every answer', fresh, { client: null }, 9],
+    ['to another ledger, before anything was sent', fresh, { ledger: id('other'), client: null }, 9],
+    ['not once something was sent', { ...fresh, sentThrough: 1 }, { client: null }, 5],
+    ['not once the server has a record', fresh, { client: known(1) }, 5],
+    ['from the beginning, where another ledger has a record', fresh, { ledger: id('other'), client: known(1) }, 0],
+  ])('[OB5] [P43] the records made before this one are counted %s', (_, outbox, { ledger = LEDGER, client }, expected) => {
+    expect(sinceOf(outbox, { ledger, client, reach })).toBe(expected)
+  })
+
+  it('[OB15] [I39] what may have been applied ends as a possible repeat, for the app to try again', () => {
+    const [kept] = used.entries
+    expect(kept && [buriedFate(kept, 'may-repeat'), buriedCopy(kept, 'may-repeat')]).toMatchObject([
+      { fate: 'rejected', reason: 'may-repeat' },
+      { fate: 'rejected', reason: 'may-repeat', json: '3' },
+    ])
+    expect(buryNumbers(used, [3], 'may-repeat').entries[0]).toMatchObject({ n: 3, skip: 'settled', json: '' })
   })
 
   it('[OB5] all messages are asked about exactly when this store may be the one that went back, and listed as lost when the server is', () => {

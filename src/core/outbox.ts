@@ -17,7 +17,7 @@ const TOO_LARGE = 'the message is larger than the server takes'
 
 /** The outbox of a browser that has never sent anything. */
 export function emptyOutbox(client: Id): OutboxState {
-  return { client, ledger: null, next: 1, acked: 0, ackedId: '', sentThrough: 0, entries: [] }
+  return { client, ledger: null, since: 0, next: 1, acked: 0, ackedId: '', sentThrough: 0, entries: [] }
 }
 
 /** The entry with number `n`, while it is held. */
@@ -61,13 +61,15 @@ export function mayRepeatFate(id: Id): Fate {
 
 /** How the app is told of a message that this side ended. */
 export function buriedFate({ id }: OutboxEntry, why: BurialReason): Fate {
+  if (why === 'may-repeat') return mayRepeatFate(id)
   return why === 'too-large' ? { id, fate: 'rejected', reason: why, message: TOO_LARGE } : { id, fate: why }
 }
 
 /** What is kept of a message that this side ended; nothing of one that was cancelled. */
 export function buriedCopy(entry: OutboxEntry, why: BurialReason): ParkedMessage | null {
   if (why === 'cancelled') return null
-  return why === 'too-large' ? parkedCopy(entry, 'rejected', TOO_LARGE) : parkedCopy(entry, 'expired', why)
+  if (why === 'expired') return parkedCopy(entry, 'expired', why)
+  return parkedCopy(entry, 'rejected', why === 'too-large' ? TOO_LARGE : why)
 }
 
 /** What is kept of a message that the server rejected; nothing for any other fate, or when it was ended here before. */
@@ -81,11 +83,10 @@ export function rejectedCopy(fate: Fate, entryOf: (id: Id) => OutboxEntry | unde
 export function buryNumbers(outbox: OutboxState, numbers: readonly number[], why: BurialReason): OutboxState {
   if (numbers.length === 0) return outbox
   const chosen = new Set(numbers)
+  const skip = why === 'cancelled' || why === 'expired' ? why : 'settled'
   return {
     ...outbox,
-    entries: outbox.entries.map((entry) =>
-      chosen.has(entry.n) && !entry.skip ? tombstone(entry, why === 'too-large' ? 'settled' : why) : entry,
-    ),
+    entries: outbox.entries.map((entry) => (chosen.has(entry.n) && !entry.skip ? tombstone(entry, skip) : entry)),
   }
 }
 
@@ -110,7 +111,7 @@ export function restartOutbox(outbox: OutboxState, newClient: Id, ask: 'possibly
         ...(mayBeKnown ? { recall: [...(entry.recall ?? []), outbox.client].slice(-MAX_EARLIER_CLIENTS) } : {}),
       }
     })
-  return { client: newClient, ledger: null, next: entries.length + 1, acked: 0, ackedId: '', sentThrough: 0, entries }
+  return { client: newClient, ledger: null, since: 0, next: entries.length + 1, acked: 0, ackedId: '', sentThrough: 0, entries }
 }
 
 /** Takes in the answer to a `recall`. */
@@ -148,14 +149,29 @@ export function parkedCopy(entry: OutboxEntry, fate: ParkedMessage['fate'], reas
 }
 
 /** Compares the server's memory of this client with this store's (PROTOCOL.md, P20). `null` when they agree. */
-export function compareMemories(outbox: OutboxState, answer: Pick<Answer, 'ledger' | 'client'>): Disagreement | null {
-  const everSent = outbox.acked > 0 || outbox.sentThrough > 0
-  if (outbox.ledger !== null && outbox.ledger !== answer.ledger && everSent) return 'ledger'
-  if (answer.client === null) return outbox.acked > 0 ? 'forgotten' : null
+export function compareMemories(outbox: OutboxState, answer: Pick<Answer, 'ledger' | 'client' | 'reach'>): Disagreement | null {
+  if (outbox.ledger !== null && outbox.ledger !== answer.ledger && everSent(outbox)) return 'ledger'
+  if (answer.client === null) return wasForgotten(outbox, answer) ? 'forgotten' : null
   const { hi, id } = answer.client
   if (hi >= outbox.next) return 'store-went-back'
   if (hi < outbox.acked) return 'server-went-back'
   return idAt(outbox, hi) === id ? null : 'other-id'
+}
+
+/** Client records made before the first message was sent to this ledger, as the answer to `hello` leaves it. */
+export function sinceOf(outbox: OutboxState, answer: Pick<Answer, 'ledger' | 'client' | 'reach'>): number {
+  if (answer.client === null && !everSent(outbox)) return answer.reach.made
+  return outbox.ledger === answer.ledger ? outbox.since : 0
+}
+
+function everSent({ acked, sentThrough }: OutboxState): boolean {
+  return acked > 0 || sentThrough > 0
+}
+
+/** Whether a client without a record may have had one. With nothing acknowledged there was none, as long as no record was given up that was made since. */
+function wasForgotten(outbox: OutboxState, { reach }: Pick<Answer, 'reach'>): boolean {
+  if (!everSent(outbox)) return false
+  return outbox.acked > 0 || outbox.ledger === null || reach.forgotten > outbox.since
 }
 
 /** Whether a disagreement means that this store is the one that went back, so that every message may be known already. */

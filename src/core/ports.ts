@@ -93,6 +93,8 @@ export interface OutboxState {
   readonly client: Id
   /** The ledger that the numbers were last agreed with; `null` before the first contact. */
   readonly ledger: Id | null
+  /** Client records that ledger had made before anything was sent to it: one of this client id came after them. */
+  readonly since: number
   /** The number the next message gets. */
   readonly next: number
   /** Highest number with a stable ack, and the message id there (empty when 0). */
@@ -111,8 +113,8 @@ export type Fate =
   | { readonly id: Id; readonly fate: 'rejected'; readonly reason: RejectionReason | 'may-repeat'; readonly message: string }
   | { readonly id: Id; readonly fate: 'expired' | 'cancelled' }
 
-/** Why this side ends a message: the app's wish, its age, or a frame the server would not take. */
-export type BurialReason = 'cancelled' | 'expired' | 'too-large'
+/** Why this side ends a message: the app's wish, its age (`may-repeat` where it may have been applied), or a frame the server would not take. */
+export type BurialReason = 'cancelled' | 'expired' | 'may-repeat' | 'too-large'
 
 /** A message that ended without effect and waits for the app to discard it or try again. */
 export interface ParkedMessage {
@@ -138,6 +140,8 @@ export interface StoredSendOnly {
 export interface StoredIdentity {
   readonly session?: SessionKey
   readonly ledger: Id
+  /** As in {@link OutboxState}. */
+  readonly since: number
   /** What has been sent, as far as the hub and the server remember: a store that went back forgot that it raised its mark. */
   readonly sentThrough: number
   /** `null`: this server takes no outbox without a session. */

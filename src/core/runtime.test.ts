@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { DEFAULT_LIMITS } from '../protocol/limits.ts'
-import { restartOutbox } from './outbox.ts'
+import { appendMessages, restartOutbox } from './outbox.ts'
 import { createFakeClock } from './testing/fake-clock.ts'
 import { CLIENT, id, LEDGER, message, place, published, restored, settings, welcome } from './testing/frames.ts'
 import { createHost, type Host } from './testing/host.ts'
@@ -648,6 +648,39 @@ describe('cancel and expiry', () => {
     host.clock.advance(60_000)
     await host.settle()
     expect(host.store.outbox.entries.filter(({ skip }) => skip).map(({ id: name }) => name)).toEqual([id('c')])
+  })
+
+  it.each([
+    ['the server forgot its client', { reach: { made: 1, forgotten: 1 } }],
+    ['the server is another', { ledger: id('other') }],
+  ])('[OB15] [I39] what may have been applied does not expire: %s, and it is told as a possible repeat', async (_, answer) => {
+    const store = createStoreDouble()
+    store.outbox = { ...appendMessages(store.outbox, [message('a'), message('b')], true, 0), ledger: LEDGER }
+    const host = createHost({ store, settings: settings({ outbox: { maxAgeMs: 90_000 } }) })
+    host.runtime.dispatch({ type: 'start' })
+    await host.answer(welcome(answer))
+    await host.answer(welcome(answer))
+    host.sockets.last().send({ type: 'recalled', client: CLIENT, fates: [{ id: id('b'), fate: 'applied' }] })
+    await host.settle()
+    expect(host.told('fates').flatMap(({ fates }) => fates)).toMatchObject([
+      { id: id('b'), fate: 'applied' },
+      { id: id('a'), fate: 'rejected', reason: 'may-repeat' },
+    ])
+    expect(host.runtime.parked.get(id('a'))).toMatchObject({ fate: 'rejected', reason: 'may-repeat' })
+    expect(host.sockets.last().received.slice(2)).toMatchObject([{ type: 'skip', numbers: [{ n: 1 }, { n: 2 }] }])
+  })
+
+  it('[OB15] [P44] what the server is still at work on does not expire; what it never got does', async () => {
+    const store = createStoreDouble()
+    store.outbox = { ...appendMessages(store.outbox, [message('a'), message('b')], true, 0), ledger: LEDGER }
+    const host = createHost({ store, settings: settings({ outbox: { maxAgeMs: 90_000 } }) })
+    host.runtime.dispatch({ type: 'start' })
+    await host.answer(welcome({ begun: 1 }))
+    expect(host.told('fates').flatMap(({ fates }) => fates)).toEqual([{ id: id('b'), fate: 'expired' }])
+    expect(host.sockets.last().received.slice(1)).toMatchObject([
+      { type: 'send', messages: [{ n: 1, id: id('a') }] },
+      { type: 'skip', numbers: [{ n: 2 }] },
+    ])
   })
 
   it('[OB15] [OB7] what is still to be asked about does not expire', async () => {

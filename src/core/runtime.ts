@@ -103,11 +103,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
         timers.delete(effect.timer)
         return
       case 'save-identity':
-        return void needed(store.saveIdentity(effect.identity), () => {
-          // Before anything is sent again: the server may no longer know what it would repeat.
-          expire()
-          dispatch({ type: 'identified', link: effect.link })
-        })
+        return void needed(store.saveIdentity(effect.identity), () => goOn(effect.link))
       case 'raise-sent-through':
         return void needed(store.raiseSentThrough(effect.n), () => dispatch({ type: 'sent-through', client, n: effect.n }))
       case 'settle':
@@ -119,17 +115,15 @@ export function createRuntime(ports: RuntimePorts): Runtime {
         return void needed(store.recalled(earlier, asked, fates, hold), (noted) => {
           notices.stored(noted)
           parkRecalled(applyRecalled(state.outbox, earlier, asked, fates, hold).parked, fates)
-          dispatch({ type: 'recalled', client: earlier, asked, fates, hold, link })
+          dispatch({ type: 'recalled', client: earlier, asked, fates, hold })
           notices.look()
+          goOn(link)
         })
       }
-      case 'reject-too-large':
-        return wanted(
-          burials.bury(
-            state.outbox.entries.filter(({ n }) => n === effect.n),
-            'too-large',
-          ),
-        )
+      case 'reject-too-large': {
+        const tooLarge = state.outbox.entries.filter(({ n }) => n === effect.n)
+        return wanted(burials.bury(tooLarge, 'too-large'))
+      }
       case 'restart': {
         const mine = Promise.all([restarting, beginRestart(effect.why)]).finally(() => {
           if (restarting === mine) restarting = null
@@ -142,6 +136,12 @@ export function createRuntime(ports: RuntimePorts): Runtime {
       case 'log':
         return log(effect.entry)
     }
+  }
+
+  /** What the server said is stored. What is too old ends before anything is sent again: the server may no longer know what it would repeat. */
+  const goOn = (link: number): void => {
+    expire()
+    dispatch({ type: 'identified', link })
   }
 
   /**

@@ -67,7 +67,7 @@ describe('a machine that only sends', () => {
     await host.answer(sendOnlyAnswer())
     const { received, send } = host.sockets.last()
     expect(store.calls.slice(0, 2)).toEqual(['saveIdentity', 'raiseSentThrough'])
-    expect(store.identity).toEqual({ ledger: LEDGER, sentThrough: 0 })
+    expect(store.identity).toEqual({ ledger: LEDGER, since: 0, sentThrough: 0 })
     expect(received.slice(1)).toMatchObject([
       { type: 'send', messages: [{ n: 1, id: id(1) }] },
       { type: 'skip', numbers: [{ n: 2, id: id(2) }] },
@@ -135,6 +135,7 @@ describe('a machine that only sends', () => {
 
   it.each<[string, OutboxState, Partial<ReturnType<typeof sendOnlyAnswer>>]>([
     ['ledger', { ...outboxOf(2), sentThrough: 1 }, { ledger: id('other') }],
+    ['forgotten', { ...outboxOf(2), sentThrough: 1 }, { reach: { made: 1, forgotten: 1 } }],
     ['ledger', outboxOf(2), { ledger: id('other') }],
     ['forgotten', settleThrough(outboxOf(2), 1, id(1)), { client: null }],
     ['store-went-back', outboxOf(2), { client: { hi: 3, id: id(3) } }],

@@ -319,7 +319,7 @@ describe('sending', () => {
       { type: 'store-recalled', client: CLIENT, asked, fates, link: 1 },
       { type: 'tell', told: { type: 'fates', fates } },
     ])
-    machine.feed({ type: 'recalled', client: CLIENT, asked, fates, hold: false, link: 1 }).raised()
+    machine.feed({ type: 'recalled', client: CLIENT, asked, fates, hold: false }, { type: 'identified', link: 1 }).raised()
     expect(machine.sent()).toMatchObject([
       { type: 'skip', numbers: [{ n: 1, id: id(1) }] },
       {
@@ -339,7 +339,7 @@ describe('sending', () => {
     const asked = range(1, 1_000).map(id)
     expect(machine.sent()).toEqual([{ type: 'recall', client: CLIENT, ids: asked }])
     machine.frame({ type: 'recalled', client: CLIENT, fates: [] })
-    machine.feed({ type: 'recalled', client: CLIENT, asked, fates: [], hold: false, link: 1 })
+    machine.feed({ type: 'recalled', client: CLIENT, asked, fates: [], hold: false }, { type: 'identified', link: 1 })
     expect(machine.sent()).toEqual([{ type: 'recall', client: CLIENT, ids: range(1_001, 1_500).map(id) }])
   })
 
@@ -370,7 +370,7 @@ describe('sending', () => {
     machine.frame({ type: 'recalled', client: CLIENT, fates: [] })
     machine.feed({ type: 'buried', client: id('next'), numbers: [2], why: 'cancelled' })
     machine.take()
-    machine.feed({ type: 'recalled', client: CLIENT, asked: [id(1)], fates: [], hold: false, link: 1 }).raised()
+    machine.feed({ type: 'recalled', client: CLIENT, asked: [id(1)], fates: [], hold: false }, { type: 'identified', link: 1 }).raised()
     expect(numbers(machine.sent())).toEqual([
       ['send', 1],
       ['skip', 2],

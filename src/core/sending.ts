@@ -30,10 +30,10 @@ export function possiblySentThrough({ phase, outbox }: CoreState): number {
   return phase.name === 'live' ? Math.max(outbox.sentThrough, phase.link.raising) : outbox.sentThrough
 }
 
-/** Messages that expire at this moment of the steady clock. What may have left may have been applied: it expires only when the server has said that it does not have it. */
+/** Messages that end at this moment of the steady clock. What may have left may have been applied: it ends only when the server has said that it does not have it, and is not at work on it. */
 export function tooOld({ settings, phase, outbox }: CoreState, nowMs: number): readonly OutboxEntry[] {
   const oldestMs = nowMs - settings.outbox.maxAgeMs
-  const appliedThrough = phase.name === 'live' ? phase.link.sent : outbox.sentThrough
+  const appliedThrough = phase.name === 'live' ? Math.max(phase.link.sent, phase.link.begun) : outbox.sentThrough
   return outbox.entries.filter(({ n, atMs, skip, recall }) => atMs < oldestMs && n > appliedThrough && !skip && !recall)
 }
 

@@ -56,6 +56,8 @@ export interface Link {
   readonly heartbeat: Heartbeat
   /** The answer is stored, so the outbox may be sent. */
   readonly identified: boolean
+  /** Numbers up to here came by earlier sockets, and the server may still be applying them. */
+  readonly begun: number
   /** Highest number put on this socket, or committed before it. */
   readonly sent: number
   /** Highest number the server said it has committed. */

@@ -84,13 +84,13 @@ describe('a try', () => {
     const session = { id: id('session'), token: 't'.repeat(43) }
     expect(machine.take()).toContainEqual({
       type: 'save-identity',
-      identity: { session, ledger: LEDGER, sentThrough: 0, sendOnly: null },
+      identity: { session, ledger: LEDGER, since: 0, sentThrough: 0, sendOnly: null },
       link: 1,
     })
     machine.feed(closed(1006)).connect(restored({ ledger: id('other') }))
     expect(machine.take()).toContainEqual({
       type: 'save-identity',
-      identity: { session, ledger: id('other'), sentThrough: 0, sendOnly: null },
+      identity: { session, ledger: id('other'), since: 0, sentThrough: 0, sendOnly: null },
       link: 2,
     })
   })

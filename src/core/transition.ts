@@ -101,14 +101,10 @@ function handle(turn: Turn, event: CoreEvent): void {
       change(turn, { burying, ...(event.type === 'buried' ? { outbox: buryNumbers(outbox, event.numbers, event.why) } : {}) })
       return sending.pump(turn)
     }
-    case 'recalled': {
-      const link = liveLink(turn)
+    case 'recalled':
       // Applied to this copy, not taken from the store: what was buried since the store was called must stay buried.
       change(turn, { outbox: applyRecalled(outbox, event.client, event.asked, event.fates, event.hold).outbox })
-      if (link?.number !== event.link) return
-      changeLink(turn, { recalling: null })
-      return sending.pump(turn)
-    }
+      return
     case 'restarted':
       change(turn, { outbox: event.outbox, confirmed: 0, decided: [], burying: new Set() })
       if (phase.name === 'restarting') connecting.outboxRestarted(turn)
@@ -197,6 +193,6 @@ function timer(turn: Turn, name: TimerName): void {
 function identified(turn: Turn, number: number): void {
   const link = liveLink(turn)
   if (link?.number !== number) return
-  changeLink(turn, { identified: true })
+  changeLink(turn, { identified: true, recalling: null })
   sending.pump(turn)
 }

@@ -39,6 +39,12 @@ describe('the fates of messages a tab still waits for', () => {
     expect(fatesOf('a', known)).toEqual([fate])
   })
 
+  it('[HU10] [I39] are "may have been applied" of what was set aside as that, and not a rejection', () => {
+    expect(fatesOf('a', { parked: [{ ...aside('rejected'), reason: 'may-repeat' }] })).toMatchObject([
+      { fate: 'rejected', reason: 'may-repeat' },
+    ])
+  })
+
   it('[HU10] are not told of what the outbox still holds, nor of what others wait for', () => {
     expect(fatesOf('a', { entries: [entry(1, 'a')], recorded: [applied('b')], decided: [applied('c')] })).toEqual([])
   })

@@ -21,6 +21,7 @@ export function unsettledFates(
     const aside = parked.get(id)
     const fate = known.get(id)
     if (fate) fates.push(fate)
+    else if (aside?.reason === 'may-repeat') fates.push(mayRepeatFate(id))
     else if (aside)
       fates.push(aside.fate === 'expired' ? { id, fate: 'expired' } : { id, fate: 'rejected', reason: 'rejected', message: aside.reason })
     else if (skip === 'cancelled' || skip === 'expired') fates.push({ id, fate: skip })

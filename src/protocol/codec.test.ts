@@ -16,7 +16,14 @@ const ID = 'AAAAAAAAAAAAAAAAAAAAA_'
 const OTHER = 'BBBBBBBBBBBBBBBBBBBBB-'
 const TOKEN = 'T'.repeat(43)
 const cursor = { epoch: ID, offset: 7, id: OTHER }
-const sendOnlyAnswer = { protocol: 1, user: 'ann', ledger: ID, limits: DEFAULT_LIMITS, heartbeat: DEFAULT_HEARTBEAT }
+const sendOnlyAnswer = {
+  protocol: 1,
+  user: 'ann',
+  ledger: ID,
+  reach: { made: 4, forgotten: 2 },
+  limits: DEFAULT_LIMITS,
+  heartbeat: DEFAULT_HEARTBEAT,
+}
 const answer = { ...sendOnlyAnswer, connection: 3 }
 
 /** One or more of every message a client may send; the type of the table makes a missing one an error. */
@@ -75,6 +82,7 @@ const serverMessages: { readonly [Type in ServerMessage['type']]: readonly Extra
   session_init: [
     { type: 'session_init', session: { id: ID, token: TOKEN }, ...answer, client: null },
     { type: 'session_init', session: { id: ID, token: TOKEN }, ...answer, client: null, outboxToken: 'a-b_c.d' },
+    { type: 'session_init', session: { id: ID, token: TOKEN }, ...answer, client: null, begun: 3 },
   ],
   session_restored: [{ type: 'session_restored', session: { id: ID }, ...answer, user: null, client: { hi: 9, id: OTHER } }],
   send_only: [{ type: 'send_only', ...sendOnlyAnswer, client: { hi: 9, id: OTHER } }],
@@ -171,7 +179,7 @@ describe.each(sides)('messages of a %s', (side) => {
   })
 
   it('[P1] a missing field makes every message bad, unless the field is optional', () => {
-    const optional = new Set(['from', 'follows', 'outboxToken'])
+    const optional = new Set(['from', 'follows', 'outboxToken', 'begun'])
     for (const message of examples) {
       for (const field of Object.keys(message)) {
         if (optional.has(field) || ('id' in message && message.id === '' && field === 'id')) continue

@@ -137,6 +137,8 @@ function answer(fields: read.Fields): Answer {
       const known = read.object(value, 'client')
       return { hi: read.integer(known['hi'], 'hi', 1), id: read.id(known['id'], 'id') }
     }),
+    reach: reach(fields['reach']),
+    ...(fields['begun'] === undefined ? {} : { begun: read.integer(fields['begun'], 'begun', 1) }),
     limits: limits(fields['limits']),
     heartbeat: read.integers(fields['heartbeat'], 'heartbeat', HEARTBEAT),
   }
@@ -145,6 +147,12 @@ function answer(fields: read.Fields): Answer {
 function sessionAnswer(fields: read.Fields): SessionAnswer {
   const said = { ...answer(fields), connection: read.integer(fields['connection'], 'connection', 1) }
   return fields['outboxToken'] === undefined ? said : { ...said, outboxToken: read.outboxToken(fields['outboxToken'], 'outboxToken') }
+}
+
+function reach(value: unknown): Answer['reach'] {
+  const fields = read.object(value, 'reach')
+  const made = read.integer(fields['made'], 'made')
+  return { made, forgotten: read.integer(fields['forgotten'], 'forgotten', 0, made) }
 }
 
 /** A hostile server must not make a client spin, hold everything, or wait for ever: each limit has a floor and a ceiling. */

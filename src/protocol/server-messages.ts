@@ -1,6 +1,14 @@
 import type { AnnouncedLimits, Heartbeat } from './limits.ts'
 import type { Cursor, Id, PublishedMessage, SessionKey } from './message-parts.ts'
 
+/** How far back a server remembers the clients it had a record of. Counted, so that no clock has a part in it. */
+export interface Reach {
+  /** Client records made under this ledger so far. */
+  readonly made: number
+  /** The last of them, counted in the order they were made, that was given up; 0 when none was. */
+  readonly forgotten: number
+}
+
 /** What every answer to `hello` says. */
 export interface Answer {
   readonly protocol: number
@@ -8,6 +16,10 @@ export interface Answer {
   readonly ledger: Id
   /** What the server remembers of the client: its highest committed number and the message id there; `null` when nothing. */
   readonly client: { readonly hi: number; readonly id: Id } | null
+  /** Tells a client without a record whether it may have had one. */
+  readonly reach: Reach
+  /** Highest number that came before and may still be applied, though it is not committed. Absent when there is none. */
+  readonly begun?: number
   readonly limits: AnnouncedLimits
   readonly heartbeat: Heartbeat
 }

@@ -8,7 +8,7 @@ import type { Receiver } from './receiver.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { openUpstream, type Upstream, type UpwardAdmission } from './upstream.ts'
 import { VolatileMessages } from './volatile-messages.ts'
-import type { ClientMessage, Hello, Id, SubscribeRequest } from '../protocol/index.ts'
+import type { Answer, ClientMessage, Hello, Id, SubscribeRequest } from '../protocol/index.ts'
 
 /** How long before its end a fresh credential is asked for. */
 const CREDENTIAL_NOTICE_MS = 60_000
@@ -37,7 +37,7 @@ export interface Admission extends UpwardAdmission {
 /** What a connection is after its `hello` was accepted. */
 export interface Admitted {
   /** What the answer to `hello` says of the client. */
-  known(): { hi: number; id: Id } | null
+  said(): Pick<Answer, 'client' | 'begun'>
   /** Takes one message of the client; `length` is that of its frame, in UTF-16 units. */
   handle(message: Exclude<ClientMessage, Hello>, length: number): void
   /** Looks at its time limits. */
@@ -91,8 +91,8 @@ export class AdmittedConnection implements Admitted {
     this.#volatile = new VolatileMessages({ user, client, handler, engine, most, count, failed: () => close('internal') })
   }
 
-  known(): { hi: number; id: Id } | null {
-    return this.#upstream.known()
+  said(): Pick<Answer, 'client' | 'begun'> {
+    return this.#upstream.said()
   }
 
   /** After the answer: tells what is owed, and opens the channels that `hello` named. */
@@ -195,10 +195,10 @@ export class AdmittedConnection implements Admitted {
   }
 
   async #authenticateAgain(credential: string): Promise<void> {
-    const { hooks, clock, log } = this.#host.settings
+    const { hooks, clock } = this.#host.settings
     const { request, user, close } = this.#admission
     const round = ++this.#credentialRound
-    const verdict = await checkCredential(hooks.authenticate, clock, log, credential, request)
+    const verdict = await checkCredential(hooks.authenticate, clock, (entry) => this.#host.log(entry), credential, request)
     // Where several were given, the last one decides.
     if (this.#hasEnded || round !== this.#credentialRound) return
     if (!verdict.isAccepted || verdict.user !== user) return close('unauthenticated')

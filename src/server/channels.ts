@@ -1,4 +1,4 @@
-import type { Awaitable, Engine } from './engine.ts'
+import type { Awaitable, Engine, Refusal } from './engine.ts'
 import type { Flusher } from './flusher.ts'
 import { isPromise } from './deadline.ts'
 import { SharedChannel } from './shared-channel.ts'
@@ -27,18 +27,19 @@ export class Channels {
     return this.#shared.size
   }
 
-  /** Opens a channel's log; each success is followed by one `leave`. `null`: no room for another channel. */
-  open(key: string): Awaitable<SharedChannel | null> {
+  /** Opens a channel's log; each success is followed by one `leave`. */
+  open(key: string): Awaitable<SharedChannel | Refusal> {
     this.#holds.set(key, (this.#holds.get(key) ?? 0) + 1)
-    const log = this.#engine.open(key)
-    if (!isPromise(log)) return this.#opened(key, log)
-    return log.then(
-      (opened) => this.#opened(key, opened),
-      (error: unknown) => {
-        this.#release(key)
-        throw error
-      },
-    )
+    const failed = (error: unknown): never => {
+      this.#release(key)
+      throw error
+    }
+    try {
+      const log = this.#engine.open(key)
+      return isPromise(log) ? log.then((opened) => this.#opened(key, opened), failed) : this.#opened(key, log)
+    } catch (error) {
+      return failed(error)
+    }
   }
 
   /** Ends one hold of a channel. */
@@ -68,10 +69,10 @@ export class Channels {
     for (const shared of this.#shared.values()) this.#flusher.changed(shared)
   }
 
-  #opened(key: string, log: ChannelLog | null): SharedChannel | null {
-    if (log === null) {
+  #opened(key: string, log: ChannelLog | Refusal): SharedChannel | Refusal {
+    if (typeof log === 'string') {
       this.#release(key)
-      return null
+      return log
     }
     let shared = this.#shared.get(key)
     if (shared === undefined) {

@@ -1,47 +1,30 @@
 import type { ClientRecord, Fate } from './client-record.ts'
 import { isPromise } from './deadline.ts'
-import type { Awaitable, Commit, Engine } from './engine.ts'
+import type { Awaitable, Commit, Engine, Refusal } from './engine.ts'
+import type { LaneEntry } from './lane-entry.ts'
 import type { Handled, MessageHandler } from './message-handler.ts'
-import type { IncomingMessage } from './options.ts'
 import { HoldfastError, type Id } from '../protocol/index.ts'
-
-/** The connection a number came on; it is told what becomes of it. */
-export interface LaneSource {
-  readonly user: string | null
-  /** After `conflict` or `unknown_client`, and when a newer connection replaced it, nothing of it is applied any more. */
-  readonly isRefusing: boolean
-  /** Whether the connection is gone. */
-  readonly isGone: boolean
-  /** The number left the lane, whatever became of it. */
-  left(): void
-  /** The number is committed. */
-  committed(): void
-  /** The number was committed before; it is acknowledged again. */
-  again(n: number): void
-  expected(n: number): void
-  conflict(n: number): void
-  unknownClient(): void
-  /** The engine failed: nothing is known of the outcome. */
-  failed(): void
-}
-
-/** One number on its way: a message, or with `message` absent a number to skip. */
-export interface LaneEntry {
-  readonly source: LaneSource
-  readonly n: number
-  readonly id: Id
-  readonly message: IncomingMessage | undefined
-  /** Set when the message is refused without asking anybody. */
-  readonly fate?: Fate
-}
+import type { LogEntry } from '../core/ports.ts'
 
 /** What a lane needs of the server. */
 export interface LaneHost {
   readonly engine: Engine
   readonly handler: MessageHandler
+  log(entry: LogEntry): void
   count(name: string, count?: number): void
   failed(error: unknown): void
 }
+
+/** A number whose handler has ended. */
+interface Done {
+  readonly entry: LaneEntry
+  readonly commit: Commit
+}
+
+/** What becomes of a message that published to a channel which cannot be made. */
+const UNPUBLISHED: Fate = { kind: 'rejected', reason: 'failed', message: 'what it published could not be taken in' }
+
+const NONE: readonly LaneEntry[] = []
 
 /** Numbers that commit together when their handlers answer at once. */
 const BATCH = 128
@@ -58,10 +41,12 @@ export class ClientLane {
   readonly #host: LaneHost
   #queue: LaneEntry[] = []
   #next = 0
-  #batch: { readonly entry: LaneEntry; readonly commit: Commit }[] = []
+  #batch: Done[] = []
   #isRunning = false
   #runs = 0
   #isLoaded = false
+  /** What was taken out of the queue last, until it is judged, or waits for its commit. */
+  #taking: LaneEntry | undefined
   /** What was handed to the engine and not answered yet. */
   #committing: readonly LaneEntry[] = []
   #idle: (() => void)[] = []
@@ -79,6 +64,14 @@ export class ClientLane {
   /** Numbers on their way. */
   get length(): number {
     return this.#queue.length - this.#next
+  }
+
+  /** The highest number of this user that may still commit; 0 when there is none. */
+  begunBy(user: string | null): number {
+    const waiting = this.#queue.slice(this.#next).filter(({ source }) => !source.isRefusing)
+    let highest = 0
+    for (const { n, source } of [...this.#begun(), ...waiting]) if (source.user === user) highest = Math.max(highest, n)
+    return highest
   }
 
   /** Reads the record, unless numbers are on their way: then it is up to date. */
@@ -145,8 +138,10 @@ export class ClientLane {
           this.#queue = this.#queue.slice(this.#next)
           this.#next = 0
         }
+        this.#taking = entry
         const taking = this.#take(entry)
         if (taking !== undefined) await taking
+        this.#taking = undefined
       }
       this.#queue = []
       this.#next = 0
@@ -232,33 +227,63 @@ export class ClientLane {
 
   #commit(): Promise<void> | undefined {
     const batch = this.#batch
-    const [first] = batch
-    if (first === undefined) return undefined
+    if (batch.length === 0) return undefined
     this.#batch = []
     this.#committing = batch.map(({ entry }) => entry)
-    const commits = batch.map(({ commit }) => commit)
-    const committing = this.#host.engine.commit(this.client, first.entry.source.user, commits)
-    if (!isPromise(committing)) return this.#committed(batch, committing)
-    return committing.then((record) => this.#committed(batch, record))
+    return this.#commitAll(batch)
   }
 
-  #committed(batch: readonly { readonly entry: LaneEntry; readonly commit: Commit }[], record: ClientRecord | null): undefined {
-    if (record === null) throw new HoldfastError('protocol', 'Another node has committed numbers of this client.')
-    this.record = record
-    this.#committing = []
+  #commitAll(batch: readonly Done[]): Promise<void> | undefined {
+    const commits = batch.map(({ commit }) => commit)
+    const committing = this.#host.engine.commit(this.client, batch[0]?.entry.source.user ?? null, commits)
+    if (isPromise(committing)) return committing.then((answer) => this.#committed(batch, answer))
+    return this.#committed(batch, committing)
+  }
+
+  #committed(batch: readonly Done[], answer: ClientRecord | 'behind' | Refusal): Promise<void> | undefined {
+    if (answer === 'behind') throw new HoldfastError('protocol', 'Another node has committed numbers of this client.')
+    if (typeof answer === 'string') return this.#divide(batch, answer)
+    this.record = answer
+    this.#committing = batch.length === this.#committing.length ? NONE : this.#committing.slice(batch.length)
     for (const { entry, commit } of batch) {
       this.#host.count(countOf(commit.fate))
       entry.source.left()
       entry.source.committed()
     }
+    return undefined
+  }
+
+  /**
+   * One of these publishes to a channel that cannot be made. It would be the same at every repetition, and hold up what is behind it for ever: that one has failed, and
+   * the others commit.
+   */
+  #divide(batch: readonly Done[], refusal: Refusal): Promise<void> | undefined {
+    const [first] = batch
+    if (first === undefined || batch.length > 1) {
+      let before: Promise<void> | undefined
+      for (const one of batch) before = before === undefined ? this.#commitAll([one]) : before.then(() => this.#commitAll([one]))
+      return before
+    }
+    const { entry, commit } = first
+    if (commit.publications.length === 0) throw new HoldfastError('protocol', 'The engine refused what publishes nothing.')
+    const { id, message } = entry
+    this.#host.log({ level: 'error', event: 'message_failed', id, channel: message?.channel ?? '', error: refusal })
+    return this.#commitAll([{ entry, commit: { ...commit, fate: UNPUBLISHED, publications: [] } }])
+  }
+
+  /** What has left the queue and is not committed, as far as is known. */
+  #begun(): Set<LaneEntry> {
+    const taking = this.#taking === undefined ? [] : [this.#taking]
+    return new Set([...this.#committing, ...this.#batch.map(({ entry }) => entry), ...taking])
   }
 
   /** Nothing is known of what was on its way: the clients ask again, and the record is read again. */
   #abandon(error: unknown): void {
     this.#host.failed(error)
-    const lost = [...this.#committing, ...this.#batch.map(({ entry }) => entry), ...this.#queue.slice(this.#next)]
+    const lost = [...this.#begun(), ...this.#queue.slice(this.#next)]
     const sources = new Set(lost.map(({ source }) => source))
     this.#host.count('dropped.failed', lost.length)
+    this.#taking = undefined
     this.#committing = []
     this.#batch = []
     this.#queue = []

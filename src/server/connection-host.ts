@@ -8,6 +8,7 @@ import type { Settings } from './options.ts'
 import type { SendOnlyDesk } from './send-only-desk.ts'
 import type { Snapshots } from './snapshots.ts'
 import type { CloseName, Id } from '../protocol/index.ts'
+import type { LogEntry } from '../core/ports.ts'
 
 /** A connection, as its server sees it. */
 export interface HostedConnection {
@@ -41,6 +42,8 @@ export interface ConnectionHost {
   readonly started: Awaitable<void>
   mayRead(user: string | null, channel: string): Awaitable<boolean>
   count(name: string, count?: number): void
+  /** Hands a line to the app's log, whatever that makes of it. */
+  log(entry: LogEntry): void
   /** The connection belongs to a session now; older ones of it are fenced. False: a newer one was admitted meanwhile. */
   entered(connection: HostedConnection): boolean
   /** The connection is over. */

@@ -170,8 +170,8 @@ export class Connection implements SocketEvents, Guest {
 
   async #enterSession(hello: Hello): Promise<void> {
     const { settings, engine, resumes, started } = this.#host
-    const { hooks, clock, random, log } = settings
-    const verdict = await checkCredential(hooks.authenticate, clock, log, hello.credential, this.#request)
+    const { hooks, clock, random } = settings
+    const verdict = await checkCredential(hooks.authenticate, clock, (entry) => this.#host.log(entry), hello.credential, this.#request)
     if (!verdict.isAccepted) return this.close(verdict.close)
     if (verdict.user !== hello.user) return this.close('wrongUser')
     await started
@@ -247,7 +247,8 @@ export class Connection implements SocketEvents, Guest {
     this.#admitted = admitted
     this.#phase = 'open'
     const { announced: limits, heartbeat } = settings
-    this.#outbound.send(say({ protocol: PROTOCOL_VERSION, user, ledger: engine.ledger, client: admitted.known(), limits, heartbeat }))
+    const { ledger, reach } = engine
+    this.#outbound.send(say({ protocol: PROTOCOL_VERSION, user, ledger, ...admitted.said(), reach, limits, heartbeat }))
   }
 
   #receiveEarly(): void {

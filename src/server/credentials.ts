@@ -22,11 +22,11 @@ export async function checkCredential(
     const answer = isPromise(asked) ? await within(clock, HOOK_MS, asked) : asked
     if (answer === null) return { isAccepted: false, close: 'unauthenticated' }
     const { user, expiresAtMs = Infinity } = answer
-    if (typeof user !== 'string' || user.length < 1 || user.length > 256 || typeof expiresAtMs !== 'number') {
+    if (typeof user !== 'string' || user.length < 1 || user.length > 256 || typeof expiresAtMs !== 'number' || Number.isNaN(expiresAtMs)) {
       log({ level: 'error', event: 'authenticate_answer_invalid' })
       return { isAccepted: false, close: 'unauthenticated' }
     }
-    // Measured on the clock that never jumps: a corrected wall clock must not throw everybody out.
+    // Turned into a time of the clock that never jumps, once and now: a wall clock that is set later ends it neither early nor late.
     const leftMs = expiresAtMs - clock.wallMs()
     return leftMs > 0 ? { isAccepted: true, user, endsAtMs: clock.nowMs() + leftMs } : { isAccepted: false, close: 'unauthenticated' }
   } catch (error) {

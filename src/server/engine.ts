@@ -1,7 +1,7 @@
 import type { ChannelLog } from './channel-log.ts'
 import type { ClientRecord, Fate } from './client-record.ts'
 import type { Clock, Random } from './ports.ts'
-import type { Cursor, HistoryLimits, Id } from '../protocol/index.ts'
+import type { Cursor, HistoryLimits, Id, Reach } from '../protocol/index.ts'
 
 /** A value, or a promise of it. A memory engine answers at once, and nothing then waits a turn. */
 export type Awaitable<T> = T | Promise<T>
@@ -22,6 +22,9 @@ export interface Commit {
   readonly publications: readonly Publication[]
 }
 
+/** Why a channel cannot be made: no room for another one, or the app gives none that could be kept. Nothing was changed, and it would be the same again. */
+export type Refusal = 'no-room' | 'no-history'
+
 /** A `hello` that was authenticated. */
 export interface Admittance {
   /** The session the client names, when it names one. */
@@ -41,15 +44,20 @@ export interface Admitted {
 
 /** What the server hands to its engine at the start. */
 export interface EngineHost {
+  /** Ages and times to live are counted by `nowMs`. An engine that outlives the process has to keep the count itself: the wall clock may be set. */
   readonly clock: Clock
   readonly random: Random
-  /** History of a channel; `@user` stands for every user's own channel. */
-  readonly history: (channel: string) => HistoryLimits
+  /** History of a channel; `@user` stands for every user's own channel. `null`: the app gives none that can be used. Never throws. */
+  readonly history: (channel: string) => HistoryLimits | null
   readonly sessionTtlMs: number
   readonly clientTtlMs: number
   /** Most sessions kept. */
   readonly maxSessions: number
-  /** A channel's log has changed: messages were appended, or its epoch is another. */
+  /** Whether a connection of this node belongs to the session: it is in use, and is neither ended nor given up. */
+  readonly isSessionUsed: (session: Id) => boolean
+  /** The same for the record of a client whose connection, or whose numbers under way, are on this node. */
+  readonly isClientUsed: (client: Id) => boolean
+  /** A channel's log has changed: messages were appended, or its epoch is another. Like the two below, called when everything has changed. */
   readonly changed: (key: string) => void
   /** A newer connection of a session was admitted, here or on another node: older ones are fenced. */
   readonly fenced: (session: Id, connection: number) => void
@@ -69,8 +77,9 @@ export interface EngineCounts {
 }
 
 /**
- * Where a server keeps logs, sessions and client records. Every method that changes something is atomic. A rejection means
- * that nothing is known of the outcome; the caller closes the connections concerned and the clients ask again.
+ * Where a server keeps logs, sessions and client records. Every method that changes something is atomic: whatever can fail, and whatever of the host it calls,
+ * comes before the first change. An error means that all of it happened or none, and that nobody knows which; the caller closes the connections concerned and the clients
+ * ask again. What can never be done is no error but a refusal: an error that came again each time would have its message sent for ever. `contract.ts` holds every engine to this.
  *
  * Reading is synchronous: `open` hands out a log that the engine keeps up to date, so that one node reads its channels without
  * asking anybody.
@@ -80,21 +89,24 @@ export interface Engine {
   start(host: EngineHost): Awaitable<void>
   /** Names this engine's memory of client numbers; another id means that the memory is another. */
   readonly ledger: Id
+  /** Which clients may have had a record that was given up, as of the last answer of `loadClient` or later. */
+  readonly reach: Reach
   /** 256 random bits that live as long as the ledger: outbox tokens are signed with it. Never leaves the server. */
   readonly secret: string
-  /** The log of a channel, kept up to date until `release`. `null`: no room for another channel. */
-  open(key: string): Awaitable<ChannelLog | null>
+  /** The log of a channel, kept up to date until `release`. */
+  open(key: string): Awaitable<ChannelLog | Refusal>
   /** Nobody on this node reads the channel any more. */
   release(key: string): void
-  /** Whether a publication to this channel would find room. */
-  accepts(key: string): boolean
-  publish(publication: Publication): Awaitable<Cursor>
+  /** What a publication would find, were `others` more channels made with it: the channel, room for it, or a refusal. Changes nothing and promises nothing. */
+  probe(key: string, others: number): 'known' | 'new' | Refusal
+  /** Appends all of them, or none; gives the place of each. */
+  publish(publications: readonly Publication[]): Awaitable<readonly Cursor[] | Refusal>
   loadClient(client: Id): Awaitable<ClientRecord | null>
   /**
-   * Commits the next numbers of a client, all or none, makes the record when there is none, and returns it. `null`: the numbers are not the next ones, because
-   * another node has committed meanwhile.
+   * Commits the next numbers of a client with what was published, all or none, makes the record when there is none, and returns it. `behind`: the numbers are not the
+   * next ones, because another node has committed meanwhile.
    */
-  commit(client: Id, user: string | null, commits: readonly Commit[]): Awaitable<ClientRecord | null>
+  commit(client: Id, user: string | null, commits: readonly Commit[]): Awaitable<ClientRecord | 'behind' | Refusal>
   /** The client has stored the stable acks up to `n`. */
   confirm(client: Id, n: number): void
   /** How many revocations there were so far. A node that does not know of the latest makes tokens that end too early, never too late. */
@@ -110,9 +122,9 @@ export interface Engine {
   admit(admittance: Admittance): Awaitable<Admitted | null>
   /** Ends a session: it cannot be resumed any more. One that is not known is ignored. */
   forget(session: Id): Awaitable<void>
-  /** These sessions and clients are connected now: their time to live begins anew. */
+  /** These sessions and clients are in use now, or were until now: their time to live begins anew. */
   touch(sessions: readonly Id[], clients: readonly Id[]): void
-  /** Drops what has lived out its time. `touch` with everything connected came just before. */
+  /** Drops what has lived out its time since it was last used. */
   sweep(): void
   counts(): EngineCounts
   close(): Awaitable<void>

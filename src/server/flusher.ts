@@ -57,9 +57,18 @@ export class Flusher {
     }
     const due = this.#due
     this.#due = new Set()
-    for (const flushable of due) flushable.flush()
-    for (const channel of channels) channel.flushed()
-    this.#isRunning = false
+    let begun = 0
+    try {
+      for (const flushable of due) {
+        begun++
+        flushable.flush()
+      }
+    } finally {
+      // Where one fails, the others have their turn with the next run.
+      for (const channel of channels) channel.flushed()
+      this.#isRunning = false
+      if (begun < due.size) for (const flushable of [...due].slice(begun)) this.mark(flushable)
+    }
   }
 
   #schedule(): void {

@@ -1,22 +1,25 @@
 import { encodeData } from './encode-data.ts'
-import { userChannelKey, type Publication } from './engine.ts'
+import { userChannelKey, type Engine, type Publication } from './engine.ts'
 import type { MessageContext } from './options.ts'
+import { refusedChannel } from './refused-channel.ts'
 import { HoldfastError, isChannelName } from '../protocol/index.ts'
 
 /** One call of the app's `onMessage`: collects what it publishes, until it ends. */
 export class HandlerRun implements MessageContext {
   readonly user: string | null
   readonly #messageBytes: number
-  readonly #accepts: (key: string) => boolean
+  readonly #probe: Engine['probe']
+  /** Channels that would be made with what is published. */
+  #fresh: Set<string> | undefined
   #publications: Publication[] = []
   #abort: AbortController | undefined
   #hasEnded = false
   #reason: unknown
 
-  constructor(user: string | null, messageBytes: number, accepts: (key: string) => boolean) {
+  constructor(user: string | null, messageBytes: number, probe: Engine['probe']) {
     this.user = user
     this.#messageBytes = messageBytes
-    this.#accepts = accepts
+    this.#probe = probe
   }
 
   get signal(): AbortSignal {
@@ -46,8 +49,13 @@ export class HandlerRun implements MessageContext {
 
   #add(key: string, data: unknown): void {
     if (this.#hasEnded) throw new HoldfastError('closed', 'The handler has ended: what it publishes now could not commit with its message.')
-    if (!this.#accepts(key)) throw new HoldfastError('storage-full', 'The engine has no room for another channel.')
-    this.#publications.push({ key, data: encodeData(data, this.#messageBytes) })
+    const publication = { key, data: encodeData(data, this.#messageBytes) }
+    if (!this.#fresh?.has(key)) {
+      const found = this.#probe(key, this.#fresh?.size ?? 0)
+      if (found === 'new') (this.#fresh ??= new Set()).add(key)
+      else if (found !== 'known') throw refusedChannel(found)
+    }
+    this.#publications.push(publication)
   }
 }
 

@@ -1,6 +1,37 @@
-import type { LaneEntry, LaneSource } from './client-lane.ts'
+import type { Fate } from './client-record.ts'
 import { byteLength } from './encode-data.ts'
+import type { IncomingMessage } from './options.ts'
 import type { Id, NumberedMessage } from '../protocol/index.ts'
+
+/** The connection a number came on; it is told what becomes of it. */
+export interface LaneSource {
+  readonly user: string | null
+  /** After `conflict` or `unknown_client`, and when a newer connection replaced it, nothing of it is applied any more. */
+  readonly isRefusing: boolean
+  /** Whether the connection is gone. */
+  readonly isGone: boolean
+  /** The number left the lane, whatever became of it. */
+  left(): void
+  /** The number is committed. */
+  committed(): void
+  /** The number was committed before; it is acknowledged again. */
+  again(n: number): void
+  expected(n: number): void
+  conflict(n: number): void
+  unknownClient(): void
+  /** The engine failed: nothing is known of the outcome. */
+  failed(): void
+}
+
+/** One number on its way: a message, or with `message` absent a number to skip. */
+export interface LaneEntry {
+  readonly source: LaneSource
+  readonly n: number
+  readonly id: Id
+  readonly message: IncomingMessage | undefined
+  /** Set when the message is refused without asking anybody. */
+  readonly fate?: Fate
+}
 
 /** Windows of numbers the server remembers for a client that does not confirm. */
 const UNCONFIRMED_WINDOWS = 16

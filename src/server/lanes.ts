@@ -15,6 +15,11 @@ export class Lanes {
     return [...this.#byClient.keys()]
   }
 
+  /** Whether a client is connected, or has numbers on their way. */
+  has(client: Id): boolean {
+    return this.#byClient.has(client)
+  }
+
   /** Numbers on their way in all lanes. */
   waiting(): number {
     let waiting = 0
@@ -40,6 +45,7 @@ export class Lanes {
     void lane.whenIdle().then(() => {
       if (lane.sources > 0 || !lane.isIdle || this.#byClient.get(lane.client) !== lane) return
       this.#byClient.delete(lane.client)
+      this.#host.engine.touch([], [lane.client])
       lane.record?.pack()
     })
   }

@@ -14,9 +14,10 @@ import { Lanes } from './lanes.ts'
 import { MessageHandler } from './message-handler.ts'
 import type { Permission, Settings } from './options.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from './ports.ts'
+import { refusedChannel } from './refused-channel.ts'
 import { SendOnlyDesk } from './send-only-desk.ts'
 import { Snapshots } from './snapshots.ts'
-import { HoldfastError, type Cursor, type Id } from '../protocol/index.ts'
+import { HoldfastError, type Cursor, type HistoryLimits, type Id } from '../protocol/index.ts'
 
 /** Gauges and totals of a server, as plain data. */
 export interface Metrics {
@@ -73,7 +74,7 @@ export class LiveCore implements ConnectionHost {
 
   constructor(settings: Settings) {
     this.settings = settings
-    const { engine, clock, hooks, limits, log, random, history, sessions } = settings
+    const { engine, clock, hooks, limits, log, random, sessions } = settings
     const count = (name: string, times?: number): void => this.count(name, times)
     const logSafely = (entry: Parameters<typeof log>[0]): void => this.log(entry)
     this.engine = engine
@@ -85,21 +86,23 @@ export class LiveCore implements ConnectionHost {
       clock,
       messageBytes: limits.messageBytes,
       maySend: (user, channel) => this.#ask({ user, channel, action: 'send' }),
-      accepts: (key) => engine.accepts(key),
+      probe: (key, others) => engine.probe(key, others),
       log: logSafely,
       count,
     })
-    this.lanes = new Lanes({ engine, handler: this.handler, count, failed: (error) => this.#engineFailed(error) })
+    this.lanes = new Lanes({ engine, handler: this.handler, log: logSafely, count, failed: (error) => this.#engineFailed(error) })
     this.gate = new Gate(settings, this)
     this.resumes = new KeyedRate(limits.resumesPerMinute, count)
     this.sendOnly = new SendOnlyDesk(this)
     this.started = engine.start({
       clock,
       random,
-      history,
+      history: (channel) => this.#historyOf(channel),
       sessionTtlMs: sessions.ttlMs,
       clientTtlMs: sessions.clientTtlMs,
       maxSessions: sessions.max,
+      isSessionUsed: (session) => this.#bySession.has(session),
+      isClientUsed: (client) => this.lanes.has(client),
       changed: (key) => this.channels.changed(key),
       fenced: (session, connection) => {
         this.#fence(session, connection)
@@ -218,7 +221,22 @@ export class LiveCore implements ConnectionHost {
   async #publish(key: () => string, data: unknown): Promise<Cursor> {
     if (this.isClosing) throw new HoldfastError('closed', 'The server is closed.')
     if (isPromise(this.started)) await this.started
-    return this.engine.publish({ key: key(), data: encodeData(data, this.settings.limits.messageBytes) })
+    const published = await this.engine.publish([{ key: key(), data: encodeData(data, this.settings.limits.messageBytes) }])
+    if (typeof published === 'string') throw refusedChannel(published)
+    const [cursor] = published
+    if (cursor === undefined) throw new HoldfastError('protocol', 'The engine gave no place of what it published.')
+    return cursor
+  }
+
+  /** What the app says of a channel's history. It costs that channel alone when the app fails over it. */
+  #historyOf(channel: string): HistoryLimits | null {
+    try {
+      return this.settings.history(channel)
+    } catch (error) {
+      this.count('historyFailures')
+      this.log({ level: 'error', event: 'history_failed', channel, error: kindOf(error) })
+      return null
+    }
   }
 
   async #close(drainMs: number): Promise<void> {

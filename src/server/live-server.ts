@@ -13,7 +13,7 @@ export interface LiveServer {
    */
   attach(server: Server, options?: { readonly path?: string }): () => void
   /**
-   * Publishes to a channel; resolves with the message's place. Rejects with `invalid-data`, `message-too-large`, `storage-full` or `closed`; then nothing
+   * Publishes to a channel; resolves with the message's place. Rejects with `invalid-data`, `message-too-large`, `storage-full`, `invalid-option` (`history` gives nothing usable for it) or `closed`; then nothing
    * was published. Messages of one channel get their places in the order of the calls.
    */
   publish(channel: string, data: unknown): Promise<Cursor>

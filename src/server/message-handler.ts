@@ -1,7 +1,7 @@
 import type { Fate } from './client-record.ts'
 import { HOOK_MS, isPromise, kindOf, within } from './deadline.ts'
 import { encodeData } from './encode-data.ts'
-import type { Awaitable, Publication } from './engine.ts'
+import type { Awaitable, Engine, Publication } from './engine.ts'
 import { HandlerRun } from './handler-run.ts'
 import type { IncomingMessage, LiveServerOptions } from './options.ts'
 import type { Clock } from './ports.ts'
@@ -27,7 +27,8 @@ export interface HandlerHost {
   readonly messageBytes: number
   /** Whether the app lets the user send to the channel. Never rejects. */
   maySend(user: string | null, channel: string): Awaitable<boolean>
-  accepts(key: string): boolean
+  /** Whether a channel can be published to, before the handler goes on believing so. */
+  probe: Engine['probe']
   log(entry: LogEntry): void
   count(name: string): void
 }
@@ -88,8 +89,8 @@ export class MessageHandler {
 
   /** One try; `undefined` when it failed. */
   #try(hook: NonNullable<LiveServerOptions['onMessage']>, message: IncomingMessage, user: string | null): Awaitable<Handled | undefined> {
-    const { messageBytes, clock } = this.#host
-    const run = new HandlerRun(user, messageBytes, (key) => this.#host.accepts(key))
+    const { messageBytes, clock, probe } = this.#host
+    const run = new HandlerRun(user, messageBytes, probe)
     try {
       const result = hook(message, run)
       if (!isPromise(result)) return this.#succeed(run, result)

@@ -39,7 +39,7 @@ export interface MessageContext {
   readonly user: string | null
   /** Aborted when the handler has taken too long or the server closes. */
   readonly signal: AbortSignal
-  /** Publishes to a channel together with the message's number: both or neither. Throws `invalid-data`, `message-too-large`, `storage-full`, `closed`. */
+  /** Publishes to a channel together with the message's number: everything or nothing. Throws `invalid-data`, `message-too-large`, `closed`, and `storage-full` or `invalid-option` where the channel cannot be made. */
   readonly publish: (channel: string, data: unknown) => void
   /** The same for what goes to one user. */
   readonly sendToUser: (user: string, data: unknown) => void
@@ -118,7 +118,7 @@ export interface LiveServerOptions {
   readonly onMessage?: (message: IncomingMessage, context: MessageContext) => unknown
   /** Origins that may connect, or `'*'`. Default: the host that the request itself names. Programs that are no browser send none and may connect. */
   readonly allowedOrigins?: readonly string[] | '*'
-  /** How much of a channel is kept; a function decides per channel. Default 1,000 messages, 4 MiB, 24 h. */
+  /** How much of a channel is kept; a function decides per channel, at once, and costs that channel alone where it fails. Ages are counted by `clock.nowMs`. Default 1,000 messages, 4 MiB, 24 h. */
   readonly history?: Partial<HistoryLimits> | ((channel: string) => Partial<HistoryLimits>)
   readonly sessions?: Partial<SessionOptions>
   readonly limits?: Partial<ServerLimits>

@@ -1,4 +1,5 @@
 import { DEFAULT_HEARTBEAT, DEFAULT_HISTORY, DEFAULT_LIMITS, HoldfastError, type HistoryLimits } from '../protocol/index.ts'
+import { isPromise } from './deadline.ts'
 import { memoryEngine } from './engines/memory.ts'
 import { nodeClock, nodeRandom } from './node-platform.ts'
 import type { LiveServerOptions, ServerLimits, SessionOptions, Settings } from './options.ts'
@@ -117,7 +118,13 @@ export function resolveOptions(options: LiveServerOptions): Settings {
 }
 
 function historyOf(given: LiveServerOptions['history']): Settings['history'] {
-  if (typeof given === 'function') return (channel) => numbers('history', given(channel), DEFAULT_HISTORY, HISTORY_RANGES)
+  if (typeof given === 'function')
+    return (channel) => {
+      const limits = given(channel)
+      // It has no fields of its own, and would pass for the defaults.
+      if (isPromise(limits)) refuse('history must answer at once')
+      return numbers('history', limits, DEFAULT_HISTORY, HISTORY_RANGES)
+    }
   const limits = numbers('history', given, DEFAULT_HISTORY, HISTORY_RANGES)
   return () => limits
 }

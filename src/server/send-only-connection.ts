@@ -1,7 +1,7 @@
 import type { Admitted } from './admitted-connection.ts'
 import type { ConnectionHost } from './connection-host.ts'
 import { openUpstream, type UpwardAdmission, type Upstream } from './upstream.ts'
-import type { ClientMessage, Hello, Id } from '../protocol/index.ts'
+import type { Answer, ClientMessage, Hello } from '../protocol/index.ts'
 
 /** How long a client may keep its place with nothing on its way: there are few of them. */
 const IDLE_MS = 30_000
@@ -19,8 +19,8 @@ export class SendOnlyConnection implements Admitted {
     this.#busyAtMs = host.settings.clock.nowMs()
   }
 
-  known(): { hi: number; id: Id } | null {
-    return this.#upstream.known()
+  said(): Pick<Answer, 'client' | 'begun'> {
+    return this.#upstream.said()
   }
 
   handle(message: Exclude<ClientMessage, Hello>, length: number): void {

@@ -52,6 +52,7 @@ describe('a connection that only sends', () => {
         user: 'ada',
         ledger: scene.core.engine.ledger,
         client: null,
+        reach: { made: 0, forgotten: 0 },
         limits: scene.core.settings.announced,
         heartbeat: scene.core.settings.heartbeat,
       },

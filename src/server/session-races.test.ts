@@ -213,7 +213,7 @@ class SessionWorld implements RaceWorld {
     this.publish()
     await pass(idle, this.clock, 10)
     const log = this.#engine.inner.open('a')
-    if (log === null || log instanceof Promise) return
+    if (typeof log === 'string' || log instanceof Promise) return
     for (const one of this.#peers)
       if (one.isOpen && !one.closedWith && one.subscribed && one.place?.offset !== log.head)
         this.wrong(`[I32] connection ${one.connection} is at ${one.place?.offset} of ${log.head}`)

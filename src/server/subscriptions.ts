@@ -1,7 +1,7 @@
 import type { LostPlace } from './channel-log.ts'
 import type { Channels } from './channels.ts'
 import { isPromise } from './deadline.ts'
-import { userChannelKey, type Awaitable } from './engine.ts'
+import { userChannelKey, type Awaitable, type Refusal } from './engine.ts'
 import type { Outbound } from './outbound.ts'
 import { Receiver } from './receiver.ts'
 import type { SharedChannel } from './shared-channel.ts'
@@ -15,6 +15,12 @@ const MAX_RETRY_MS = 30_000
 
 /** Subscriptions that wait for permission, in multiples of the channels a session may have: a channel may be given up and asked for again meanwhile. */
 const ENTERING = 4
+
+/** What a client is told of a channel that cannot be made. */
+const REFUSALS: { readonly [Why in Refusal]: string } = {
+  'no-room': 'the server keeps too many channels',
+  'no-history': 'the server has no history limits for this channel',
+}
 
 /** What the subscriptions of a connection need of it. */
 export interface SubscriptionsHost {
@@ -104,7 +110,7 @@ export class Subscriptions {
     if (!isAllowed) return this.#refuseReceiver(receiver, 'forbidden', 'not allowed')
     const opening = channels.open(isOwn ? userChannelKey(user) : channel)
     const shared = isPromise(opening) ? await opening : opening
-    if (shared === null) return this.#refuseReceiver(receiver, 'limit', 'the server keeps too many channels')
+    if (typeof shared === 'string') return this.#refuseReceiver(receiver, 'limit', REFUSALS[shared])
     if (receiver.hasEnded()) return channels.leave(shared, receiver)
     receiver.shared = shared
     shared.readers.add(receiver)

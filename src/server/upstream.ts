@@ -1,13 +1,13 @@
-import type { ClientLane, LaneSource, LaneEntry } from './client-lane.ts'
+import type { ClientLane } from './client-lane.ts'
 import type { ConnectionHost } from './connection-host.ts'
 import { outcomeText } from './client-record.ts'
 import { byteLength } from './encode-data.ts'
 import type { Engine } from './engine.ts'
 import type { Flushable, Flusher } from './flusher.ts'
-import { laneEntry, mostUnconfirmed } from './lane-entry.ts'
+import { laneEntry, mostUnconfirmed, type LaneEntry, type LaneSource } from './lane-entry.ts'
 import type { Outbound } from './outbound.ts'
 import { RateBucket } from './rate-bucket.ts'
-import type { CloseName, Id, Send, Skip } from '../protocol/index.ts'
+import type { Answer, CloseName, Id, Send, Skip } from '../protocol/index.ts'
 
 /** What a client that was admitted sends, and over which socket it is told about it. */
 export interface UpwardAdmission {
@@ -77,6 +77,13 @@ export class Upstream implements LaneSource, Flushable {
   known(): { hi: number; id: Id } | null {
     const { record } = this.#lane
     return record === null || record.user !== this.user ? null : { hi: record.hi, id: record.idAt(record.hi) ?? '' }
+  }
+
+  /** The same with what came by other connections and may still commit. */
+  said(): Pick<Answer, 'client' | 'begun'> {
+    const client = this.known()
+    const begun = this.#lane.begunBy(this.user)
+    return { client, ...(begun > (client?.hi ?? 0) ? { begun } : {}) }
   }
 
   /** Whether numbers of this connection are on their way. */

@@ -1,7 +1,7 @@
 import { isPromise } from './deadline.ts'
-import type { Engine } from './engine.ts'
+import type { Engine, Refusal } from './engine.ts'
 import type { Handled, MessageHandler } from './message-handler.ts'
-import type { Id, VolatileMessage } from '../protocol/index.ts'
+import type { Cursor, Id, VolatileMessage } from '../protocol/index.ts'
 
 /** What volatile messages need of their connection. */
 export interface VolatileHost {
@@ -12,7 +12,7 @@ export interface VolatileHost {
   /** Most messages of one connection that are handled at a time; more are dropped. */
   readonly most: number
   count(name: string): void
-  failed(error: unknown): void
+  readonly failed: (error: unknown) => void
 }
 
 /** Messages that are handled at most once, outside the numbering, without an answer. */
@@ -49,13 +49,19 @@ export class VolatileMessages {
 
   #publish(handled: Handled | undefined): void {
     if (handled === undefined || handled.fate?.kind === 'rejected') this.#host.count('dropped.volatile')
-    for (const publication of handled?.publications ?? []) {
-      try {
-        const published = this.#host.engine.publish(publication)
-        if (isPromise(published)) published.then(undefined, (error: unknown) => this.#host.failed(error))
-      } catch (error) {
-        this.#host.failed(error)
-      }
+    const publications = handled?.publications ?? []
+    if (publications.length === 0) return
+    try {
+      const published = this.#host.engine.publish(publications)
+      if (isPromise(published)) published.then(this.#published, this.#host.failed)
+      else this.#published(published)
+    } catch (error) {
+      this.#host.failed(error)
     }
+  }
+
+  /** Where a channel cannot be made, nothing of what the message published is. */
+  readonly #published = (published: readonly Cursor[] | Refusal): void => {
+    if (typeof published === 'string') this.#host.count('dropped.volatile')
   }
 }

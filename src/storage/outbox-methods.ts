@@ -36,8 +36,8 @@ export type OutboxMethods = Omit<
  */
 export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMethods {
   return {
-    saveIdentity: ({ ledger, sentThrough, ...given }) =>
-      commit(({ outbox }) => ({ ...given, outbox: { ...raised(outbox, sentThrough), ledger }, result: undefined })),
+    saveIdentity: ({ ledger, since, sentThrough, ...given }) =>
+      commit(({ outbox }) => ({ ...given, outbox: { ...raised(outbox, sentThrough), ledger, since }, result: undefined })),
 
     /** Throws `outbox-full` when the messages do not fit together with what is queued and parked. */
     append: (messages, sent) =>

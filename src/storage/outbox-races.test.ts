@@ -30,7 +30,7 @@ const anyStep = [
 
 describe('the outbox, a store that answers when it likes, and workers that die at any await', () => {
   it(
-    '[I1] [I2] [I3] [I6] [I7] [I8] [I10] [I11] [I12] [I23] loses nothing, repeats nothing without a word, and empties in the end',
+    '[I1] [I2] [I3] [I6] [I7] [I8] [I10] [I11] [I12] [I23] [I39] loses nothing, repeats nothing without a word, and empties in the end',
     { timeout: 60_000_000 },
     async () => {
       await race(400, anyStep, (schedule, options) => new OutboxWorld(schedule, options))

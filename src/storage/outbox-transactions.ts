@@ -172,7 +172,7 @@ function rewriteRecords(
 }
 
 function putRun(tx: WriteTransaction, { store, lease, signOuts }: Ownership, outbox: OutboxState, head: MemoryHead): Promise<unknown> {
-  const { client, ledger, next, acked, ackedId, sentThrough } = outbox
-  const row = { schema: SCHEMA_VERSION, store, lease, client, ledger, next, acked, ackedId, sentThrough, ...head }
+  const { client, ledger, since, next, acked, ackedId, sentThrough } = outbox
+  const row = { schema: SCHEMA_VERSION, store, lease, client, ledger, since, next, acked, ackedId, sentThrough, ...head }
   return tx.objectStore('run').put(signOuts > 0 ? { ...row, signOuts } : row, 'run')
 }

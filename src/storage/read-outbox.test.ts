@@ -12,6 +12,7 @@ const run = {
   lease: 1,
   client: id('client'),
   ledger: id('ledger'),
+  since: 0,
   next: 1,
   acked: 0,
   ackedId: '',

@@ -92,8 +92,8 @@ function isGapless(run: RunRow, entries: readonly OutboxEntry[]): boolean {
   return entries.every((entry, at) => entry.n === run.acked + 1 + at) && new Set(entries.map((entry) => entry.id)).size === entries.length
 }
 
-function outboxOf({ client, ledger, next, acked, ackedId, sentThrough }: RunRow, entries: readonly OutboxEntry[]): OutboxState {
-  return { client, ledger, next, acked, ackedId, sentThrough, entries }
+function outboxOf({ client, ledger, since, next, acked, ackedId, sentThrough }: RunRow, entries: readonly OutboxEntry[]): OutboxState {
+  return { client, ledger, since, next, acked, ackedId, sentThrough, entries }
 }
 
 /** A restarted outbox of the entries that have no fate. Without the old client id nobody can be asked, and they are announced as possible repeats. */

@@ -100,7 +100,7 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
     it('[ST2] begins empty, with a client id that stays', async () => {
       const first = await left()
       expect(first).toMatchObject({ session: null, parked: [], channels: [], corrupt: false })
-      expect(first.outbox).toMatchObject({ ledger: null, next: 1, acked: 0, ackedId: '', sentThrough: 0, entries: [] })
+      expect(first.outbox).toMatchObject({ ledger: null, since: 0, next: 1, acked: 0, ackedId: '', sentThrough: 0, entries: [] })
       expect((await left()).outbox.client).toBe(first.outbox.client)
     })
 
@@ -188,7 +188,13 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
         earlier.note([lossNotice('loss')]),
         earlier.heard([idOf('loss')]),
         earlier.unpark(idOf('a')),
-        earlier.saveIdentity({ session: { id: idOf('s'), token: 't'.repeat(43) }, ledger: idOf('l'), sentThrough: 0, sendOnly: null }),
+        earlier.saveIdentity({
+          session: { id: idOf('s'), token: 't'.repeat(43) },
+          ledger: idOf('l'),
+          since: 7,
+          sentThrough: 0,
+          sendOnly: null,
+        }),
         earlier.saveCache([{ channel: 'agents', cursor: cursorAt(1), append: cachedMessages(1, 1), keepFrom: 0 }]),
         earlier.dropCache(['agents']),
       ]
@@ -362,6 +368,7 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       await store.saveIdentity({
         session: { id: idOf('s'), token: 't'.repeat(43) },
         ledger: idOf('ledger'),
+        since: 7,
         sentThrough: 0,
         sendOnly: null,
       })
@@ -369,9 +376,9 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       await store.raiseSentThrough(1)
       await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'applied' }])
       const old = (await left()).outbox
-      expect(old).toMatchObject({ ledger: idOf('ledger'), sentThrough: 2 })
+      expect(old).toMatchObject({ ledger: idOf('ledger'), since: 7, sentThrough: 2 })
       const { outbox: after, notices } = await store.restart(idOf('new'), 'forgotten')
-      expect(after).toMatchObject({ client: idOf('new'), ledger: null, next: 3, acked: 0, ackedId: '', sentThrough: 0 })
+      expect(after).toMatchObject({ client: idOf('new'), ledger: null, since: 0, next: 3, acked: 0, ackedId: '', sentThrough: 0 })
       expect(after.entries.map(({ n, id, recall }) => [n, id, recall])).toEqual([
         [1, idOf('b'), [old.client]],
         [2, idOf('c'), undefined],
@@ -385,11 +392,11 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
     it('[OB2] [I23] remembers as sent what was learnt from the answer to hello, however little it remembers itself', async () => {
       await store.append(newMessages('a', 'b', 'c'), false)
       const session = { id: idOf('s'), token: 't'.repeat(43) }
-      await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 2, sendOnly: null })
-      expect((await left()).outbox).toMatchObject({ ledger: idOf('ledger'), sentThrough: 2 })
+      await store.saveIdentity({ session, ledger: idOf('ledger'), since: 7, sentThrough: 2, sendOnly: null })
+      expect((await left()).outbox).toMatchObject({ ledger: idOf('ledger'), since: 7, sentThrough: 2 })
       store = world.store()
       await store.open()
-      await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 1, sendOnly: null })
+      await store.saveIdentity({ session, ledger: idOf('ledger'), since: 7, sentThrough: 1, sendOnly: null })
       expect((await left()).outbox.sentThrough).toBe(2)
     })
 
@@ -397,17 +404,17 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       const session = { id: idOf('s'), token: 't'.repeat(43) }
       const sendOnly = { url: 'wss://app.test/live', token: 'a-b_c.d', user: 'ada' }
       expect((await left()).sendOnly).toBeNull()
-      await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 0, sendOnly })
+      await store.saveIdentity({ session, ledger: idOf('ledger'), since: 7, sentThrough: 0, sendOnly })
       expect((await left()).sendOnly).toEqual(sendOnly)
       await store.append(newMessages('a'), false)
       expect((await left()).sendOnly).toEqual(sendOnly)
       await store.restart(idOf('new'), 'forgotten')
       expect(await left()).toMatchObject({ sendOnly: null, session })
-      await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 0, sendOnly: { ...sendOnly, user: null } })
+      await store.saveIdentity({ session, ledger: idOf('ledger'), since: 7, sentThrough: 0, sendOnly: { ...sendOnly, user: null } })
       expect((await left()).sendOnly).toEqual({ ...sendOnly, user: null })
-      await store.saveIdentity({ ledger: idOf('ledger'), sentThrough: 0 })
+      await store.saveIdentity({ ledger: idOf('ledger'), since: 7, sentThrough: 0 })
       expect(await left()).toMatchObject({ session, sendOnly: { ...sendOnly, user: null } })
-      await store.saveIdentity({ session, ledger: idOf('ledger'), sentThrough: 0, sendOnly: null })
+      await store.saveIdentity({ session, ledger: idOf('ledger'), since: 7, sentThrough: 0, sendOnly: null })
       expect((await left()).sendOnly).toBeNull()
     })
 
@@ -590,6 +597,7 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       await store.saveIdentity({
         session: { id: idOf('session'), token: 't'.repeat(43) },
         ledger: idOf('ledger'),
+        since: 7,
         sentThrough: 0,
         sendOnly,
       })
@@ -601,7 +609,16 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       expect(await store.signOut(idOf('next'), false)).toBe(2)
       const after = await left()
       expect(after).toMatchObject({ session: null, sendOnly: null, parked: [], channels: [], signOuts: 1, corrupt: false })
-      expect(after.outbox).toEqual({ client: idOf('next'), ledger: null, next: 1, acked: 0, ackedId: '', sentThrough: 0, entries: [] })
+      expect(after.outbox).toEqual({
+        client: idOf('next'),
+        ledger: null,
+        since: 0,
+        next: 1,
+        acked: 0,
+        ackedId: '',
+        sentThrough: 0,
+        entries: [],
+      })
       expect(after.outbox.client).not.toBe(before)
       expect(await store.fatesOf([idOf('a'), idOf('b')])).toEqual([])
     })
@@ -611,6 +628,7 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       await store.saveIdentity({
         session: { id: idOf('session'), token: 't'.repeat(43) },
         ledger: idOf('ledger'),
+        since: 7,
         sentThrough: 0,
         sendOnly,
       })
@@ -623,7 +641,7 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       const after = await left()
       expect(after).toMatchObject({ session: null, sendOnly: null, channels: [], signOuts: 1, corrupt: false })
       expect(after.parked.map(({ id }) => id)).toEqual([idOf('b')])
-      expect(after.outbox).toMatchObject({ client: idOf('next'), ledger: null, next: 3, sentThrough: 0 })
+      expect(after.outbox).toMatchObject({ client: idOf('next'), ledger: null, since: 0, next: 3, sentThrough: 0 })
       expect(after.outbox.entries.map(({ n, id, recall }) => [n, id, recall])).toEqual([
         [1, idOf('a'), [client]],
         [2, idOf('c'), undefined],

@@ -53,7 +53,8 @@ function isChannel(value: unknown): value is string {
 /** The `run` row. */
 export function isRunRow(value: unknown): value is RunRow {
   if (!isRow(value)) return false
-  const { schema, store, lease, client, ledger, next, acked, ackedId, sentThrough, signOuts, memory, taken, forgottenThrough } = value
+  const { schema, store, lease, client, ledger, since, next, acked, ackedId, sentThrough, signOuts, memory, taken, forgottenThrough } =
+    value
   return (
     isWhole(schema, 1) &&
     schema <= SCHEMA_VERSION &&
@@ -61,6 +62,7 @@ export function isRunRow(value: unknown): value is RunRow {
     isWhole(lease, 1) &&
     isId(client) &&
     (ledger === null || isId(ledger)) &&
+    isWhole(since, 0) &&
     isWhole(next, 1) &&
     isWhole(acked, 0) &&
     acked < next &&

@@ -104,7 +104,7 @@ export function createSendWorld(between: Between = {}): SendWorld {
       const hub = store()
       await hub.open()
       const session = { id: 'L'.repeat(22), token: 'R'.repeat(43) }
-      if (sendOnly) await hub.saveIdentity({ session, ledger: server.ledger, sentThrough: 0, sendOnly })
+      if (sendOnly) await hub.saveIdentity({ session, ledger: server.ledger, since: 0, sentThrough: 0, sendOnly })
       const all = messages.map((message): NewMessage => {
         const id = idOf(++queued)
         return { id, channel: 'board', json: JSON.stringify(id), ...message }

@@ -36,6 +36,7 @@ export function welcome(changes: Partial<Omit<SessionInit, 'type'>> = {}): Sessi
     connection: 1,
     ledger: LEDGER,
     client: null,
+    reach: { made: 0, forgotten: 0 },
     limits: DEFAULT_LIMITS,
     heartbeat: DEFAULT_HEARTBEAT,
     ...changes,
@@ -49,8 +50,8 @@ export function restored(changes: Partial<Omit<SessionRestored, 'type'>> = {}): 
 
 /** An answer to a `hello` with an outbox token. */
 export function sendOnlyAnswer(changes: Partial<Omit<SendOnly, 'type'>> = {}): SendOnly {
-  const { protocol, user, ledger, client, limits, heartbeat } = welcome()
-  return { type: 'send_only', protocol, user, ledger, client, limits, heartbeat, ...changes }
+  const { protocol, user, ledger, client, reach, limits, heartbeat } = welcome()
+  return { type: 'send_only', protocol, user, ledger, client, reach, limits, heartbeat, ...changes }
 }
 
 /** The place at `offset`. */

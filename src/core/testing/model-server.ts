@@ -14,6 +14,8 @@ export interface Effect {
 }
 
 interface Client {
+  /** Which of the records it is, in the order they were made. */
+  readonly made: number
   readonly ids: Id[]
   readonly outcomes: Map<number, Outcome>
   stable: number
@@ -55,6 +57,8 @@ export class ModelServer {
   readonly #everStable = new Set<string>()
   readonly #links = new Set<Link>()
   #made = 0
+  #records = 0
+  #forgotten = 0
 
   connect(peer: ModelPeer): ModelConnection {
     let link: Link | null = null
@@ -96,6 +100,8 @@ export class ModelServer {
   /** A server without memory takes its place. */
   loseAll(): void {
     this.ledger = id(`ledger${++this.#made}`)
+    this.#records = 0
+    this.#forgotten = 0
     this.#clients.clear()
     this.#sessions.clear()
     this.cut()
@@ -103,6 +109,7 @@ export class ModelServer {
 
   /** The records of clients that are away have lived out their time. */
   forgetClients(): void {
+    this.#forgotten = this.#records
     this.#clients.clear()
   }
 
@@ -128,6 +135,7 @@ export class ModelServer {
       user,
       ledger: this.ledger,
       client: record ? { hi, id: record.ids[hi - 1] ?? '' } : null,
+      reach: { made: this.#records, forgotten: this.#forgotten },
       limits: { ...DEFAULT_LIMITS, sendWindow: 4 },
       heartbeat: DEFAULT_HEARTBEAT,
     }
@@ -180,7 +188,7 @@ export class ModelServer {
       link.isRefusing = true
       return link.send({ type: 'conflict', n })
     }
-    const record: Client = known ?? { ids: [], outcomes: new Map(), stable: 0 }
+    const record: Client = known ?? { made: ++this.#records, ids: [], outcomes: new Map(), stable: 0 }
     this.#clients.set(link.client, record)
     record.ids.push(entry.id)
     const isSkipped = !('data' in entry)

@@ -92,8 +92,8 @@ export function createStoreDouble(maxMessages: number = 1_000): StoreDouble {
     saveIdentity: (identity) =>
       call('saveIdentity', () => {
         store.identity = identity
-        const { ledger, sentThrough } = identity
-        store.outbox = { ...store.outbox, ledger, sentThrough: Math.max(store.outbox.sentThrough, sentThrough) }
+        const { ledger, since, sentThrough } = identity
+        store.outbox = { ...store.outbox, ledger, since, sentThrough: Math.max(store.outbox.sentThrough, sentThrough) }
       }),
     append: (messages, sent) =>
       call('append', () => {

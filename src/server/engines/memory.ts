@@ -1,33 +1,21 @@
-import { ChannelLog } from '../channel-log.ts'
+import type { ChannelLog } from '../channel-log.ts'
 import { ClientRecord } from '../client-record.ts'
-import {
-  channelOfKey,
-  type Admittance,
-  type Admitted,
-  type Commit,
-  type Engine,
-  type EngineCounts,
-  type EngineHost,
-  type Publication,
-} from '../engine.ts'
+import type { Admittance, Admitted, Commit, Engine, EngineCounts, EngineHost, Publication, Refusal } from '../engine.ts'
+import { KeptByUse, type Kept } from './kept-by-use.ts'
+import { MemoryChannels, type Prepared } from './memory-channels.ts'
 import { Revocations } from './revocations.ts'
-import { HoldfastError, type Cursor, type Id } from '../../protocol/index.ts'
+import { HoldfastError, type Cursor, type Id, type Reach } from '../../protocol/index.ts'
 
-interface Session {
+interface Session extends Kept {
   readonly tokenHash: string
   readonly user: string | null
   connection: number
-  seenMs: number
 }
 
-interface Client {
+interface Client extends Kept {
   readonly record: ClientRecord
-  seenMs: number
-}
-
-interface Channel {
-  readonly log: ChannelLog
-  isRead: boolean
+  /** Which one it is, in the order they were made. */
+  readonly made: number
 }
 
 /** Client records outlive sessions, and an outbox restart makes a new one: a session may have left several. */
@@ -53,25 +41,27 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine {
 }
 
 class MemoryEngine implements Engine {
-  readonly #maxChannels: number
+  readonly #channels: MemoryChannels
   #host: EngineHost | undefined
   #ledger: Id = ''
   #secret = ''
   #revocations = new Revocations(0)
-  readonly #channels = new Map<string, Channel>()
-  readonly #sessions = new Map<Id, Session>()
-  readonly #clients = new Map<Id, Client>()
-  #sweptMs = -Infinity
+  readonly #sessions = new KeptByUse<Session>((session) => this.#running.isSessionUsed(session))
+  readonly #clients = new KeptByUse<Client>((client) => this.#running.isClientUsed(client))
+  /** Client records made, and the last of them that was given up. */
+  #made = 0
+  #forgotten = 0
 
   constructor(maxChannels: number) {
-    this.#maxChannels = maxChannels
+    this.#channels = new MemoryChannels(maxChannels)
   }
 
   start(host: EngineHost): void {
     if (this.#host !== undefined) throw new HoldfastError('invalid-option', 'An engine belongs to one server.')
+    const [ledger, secret] = [host.random.id(), host.random.token()]
     this.#host = host
-    this.#ledger = host.random.id()
-    this.#secret = host.random.token()
+    this.#ledger = ledger
+    this.#secret = secret
     this.#revocations = new Revocations(host.maxSessions * CLIENTS_PER_SESSION)
   }
 
@@ -79,50 +69,66 @@ class MemoryEngine implements Engine {
     return this.#ledger
   }
 
+  get reach(): Reach {
+    return { made: this.#made, forgotten: this.#forgotten }
+  }
+
   get secret(): string {
     return this.#secret
   }
 
-  open(key: string): ChannelLog | null {
-    const channel = this.#channels.get(key) ?? this.#make(key)
-    if (channel === null) return null
-    channel.isRead = true
-    channel.log.trim(this.#running.clock.nowMs())
-    return channel.log
+  open(key: string): ChannelLog | Refusal {
+    const opened = this.#channels.open(this.#running, key)
+    if (typeof opened === 'string') return this.#refuse(opened)
+    this.#countGivenUp(opened.givenUp)
+    return opened.log
   }
 
   release(key: string): void {
-    const channel = this.#channels.get(key)
-    if (channel !== undefined) channel.isRead = false
+    this.#channels.release(key)
   }
 
-  accepts(key: string): boolean {
-    return this.#channels.has(key) || this.#makeRoom()
+  probe(key: string, others: number): 'known' | 'new' | Refusal {
+    return this.#channels.probe(this.#running, key, others)
   }
 
-  publish({ key, data }: Publication): Cursor {
-    const log = this.#append(key, data, undefined)
-    this.#running.changed(key)
-    return log.headCursor()
+  publish(publications: readonly Publication[]): Cursor[] | Refusal {
+    const prepared = this.#channels.prepare(this.#running, publications)
+    if (typeof prepared === 'string') return this.#refuse(prepared)
+    this.#channels.make(prepared)
+    const cursors = publications.map((publication, at) => this.#channels.append(prepared, at, publication, undefined).headCursor())
+    this.#tell(prepared, publications)
+    return cursors
   }
 
   loadClient(client: Id): ClientRecord | null {
     return this.#clients.get(client)?.record ?? null
   }
 
-  commit(client: Id, user: string | null, commits: readonly Commit[]): ClientRecord | null {
-    const known = this.#clients.get(client)?.record
-    if ((known?.hi ?? 0) + 1 !== commits[0]?.n) return null
-    const record = known ?? this.#remember(client, user)
-    const changed = new Set<string>()
-    for (const { id, fate, publications } of commits) {
+  commit(client: Id, user: string | null, commits: readonly Commit[]): ClientRecord | 'behind' | Refusal {
+    const known = this.#clients.get(client)
+    const first = commits[0]
+    if (first === undefined || (known?.record.hi ?? 0) + 1 !== first.n) return 'behind'
+    const publications = commits.length === 1 ? first.publications : commits.flatMap((commit) => commit.publications)
+    const prepared = this.#channels.prepare(this.#running, publications)
+    if (typeof prepared === 'string') return this.#refuse(prepared)
+    const nowMs = Math.floor(prepared.nowMs)
+    const isFull = known === undefined && this.#clients.size >= this.#running.maxSessions * CLIENTS_PER_SESSION
+    const givenUp = isFull ? this.#clients.unused(nowMs) : undefined
+    // From here on nothing can fail.
+    this.#channels.make(prepared)
+    const record = known?.record ?? new ClientRecord(user)
+    if (known === undefined) this.#clients.add(client, { record, usedMs: nowMs, made: ++this.#made })
+    // Not moved to the end of the order, which would cost more than the rest: who commits is in use, and is moved when that ends.
+    else known.usedMs = nowMs
+    if (givenUp !== undefined) this.#forget(givenUp)
+    let at = 0
+    for (const { id, fate, publications: published } of commits) {
       record.commit(id, fate)
-      for (const { key, data } of publications) {
-        this.#append(key, data, id)
-        changed.add(key)
-      }
+      for (const publication of published) this.#channels.append(prepared, at++, publication, id)
     }
-    for (const key of changed) this.#running.changed(key)
+    if (givenUp !== undefined) this.#running.count('dropped.clients')
+    this.#tell(prepared, publications)
     return record
   }
 
@@ -135,9 +141,8 @@ class MemoryEngine implements Engine {
   }
 
   revoke(client: Id): void {
-    const { clock, revoked } = this.#running
-    this.#revocations.add(client, clock.nowMs())
-    revoked(client)
+    this.#revocations.add(client, this.#nowMs())
+    this.#running.revoked(client)
   }
 
   revokedAt(client: Id): number {
@@ -145,23 +150,26 @@ class MemoryEngine implements Engine {
   }
 
   admit({ resume, user, fresh }: Admittance): Admitted | null {
-    const { clock, sessionTtlMs, maxSessions, fenced } = this.#running
-    const nowMs = Math.floor(clock.nowMs())
+    const { sessionTtlMs, maxSessions, fenced, count } = this.#running
+    const nowMs = this.#nowMs()
     const named = resume === null ? undefined : this.#sessions.get(resume.id)
     if (
       resume !== null &&
       named !== undefined &&
       named.tokenHash === resume.tokenHash &&
       named.user === user &&
-      nowMs - named.seenMs < sessionTtlMs
+      !this.#sessions.hasExpired(resume.id, named, nowMs, sessionTtlMs)
     ) {
       named.connection++
-      see(this.#sessions, resume.id, nowMs)
+      this.#sessions.use(resume.id, nowMs)
       fenced(resume.id, named.connection)
       return { resumed: true, session: resume.id, connection: named.connection }
     }
-    if (this.#sessions.size >= maxSessions && !this.#giveUpOldest(this.#sessions, 'dropped.sessions')) return null
-    this.#sessions.set(fresh.id, { tokenHash: fresh.tokenHash, user, connection: 1, seenMs: nowMs })
+    const givenUp = this.#sessions.size < maxSessions ? undefined : this.#sessions.unused(nowMs)
+    if (this.#sessions.size >= maxSessions && givenUp === undefined) return null
+    if (givenUp !== undefined) this.#sessions.delete(givenUp)
+    this.#sessions.add(fresh.id, { tokenHash: fresh.tokenHash, user, connection: 1, usedMs: nowMs })
+    if (givenUp !== undefined) count('dropped.sessions')
     return { resumed: false, session: fresh.id, connection: 1 }
   }
 
@@ -170,26 +178,26 @@ class MemoryEngine implements Engine {
   }
 
   touch(sessions: readonly Id[], clients: readonly Id[]): void {
-    // Whole numbers are kept in place; a fraction would cost an object each.
-    const nowMs = Math.floor(this.#running.clock.nowMs())
-    for (const id of sessions) see(this.#sessions, id, nowMs)
-    for (const id of clients) see(this.#clients, id, nowMs)
+    const nowMs = this.#nowMs()
+    for (const id of sessions) this.#sessions.use(id, nowMs)
+    for (const id of clients) this.#clients.use(id, nowMs)
   }
 
   sweep(): void {
-    const { clock, sessionTtlMs, clientTtlMs } = this.#running
-    const nowMs = Math.floor(clock.nowMs())
-    for (const [id, session] of this.#sessions) if (nowMs - session.seenMs >= sessionTtlMs) this.#sessions.delete(id)
-    for (const [id, client] of this.#clients) if (nowMs - client.seenMs >= clientTtlMs) this.#clients.delete(id)
-    for (const { log } of this.#channels.values()) log.trim(nowMs)
+    const { sessionTtlMs, clientTtlMs } = this.#running
+    const nowMs = this.#nowMs()
+    const sessions = this.#sessions.expired(nowMs, sessionTtlMs)
+    const clients = this.#clients.expired(nowMs, clientTtlMs)
+    for (const id of sessions) this.#sessions.delete(id)
+    for (const id of clients) this.#forget(id)
+    for (const log of this.#channels.logs()) log.trim(nowMs)
     this.#revocations.sweep(nowMs - clientTtlMs)
-    this.#sweptMs = nowMs
   }
 
   counts(): EngineCounts {
     let logMessages = 0
     let logBytes = 0
-    for (const { log } of this.#channels.values()) {
+    for (const log of this.#channels.logs()) {
       logMessages += log.size
       logBytes += log.bytes
     }
@@ -207,62 +215,39 @@ class MemoryEngine implements Engine {
     return this.#host
   }
 
-  #append(key: string, data: string, origin: Id | undefined): ChannelLog {
-    const { log } = this.#channels.get(key) ?? this.#make(key) ?? full()
-    log.append(this.#running.random.id(), data, origin, this.#running.clock.nowMs())
-    return log
-  }
-
-  #make(key: string): Channel | null {
-    if (!this.#makeRoom()) {
-      this.#running.count('refused.channels')
-      return null
+  /** Tells the host what has changed: all of it, even where it fails over one. */
+  #tell({ givenUp }: Prepared, publications: readonly Publication[]): void {
+    this.#countGivenUp(givenUp.length)
+    const [first] = publications
+    if (first !== undefined && publications.length === 1) return this.#running.changed(first.key)
+    const keys = new Set(publications.map(({ key }) => key))
+    const failures: unknown[] = []
+    for (const key of keys) {
+      try {
+        this.#running.changed(key)
+      } catch (error) {
+        failures.push(error)
+      }
     }
-    const channel = { log: new ChannelLog(this.#running.random.id(), this.#running.history(channelOfKey(key))), isRead: false }
-    this.#channels.set(key, channel)
-    return channel
+    if (failures.length > 0) throw failures[0]
   }
 
-  /**
-   * At the limit, a channel that nobody reads and that keeps no message is given up. Its next epoch is another, so whoever still has a place
-   * in it is told so.
-   */
-  #makeRoom(): boolean {
-    if (this.#channels.size < this.#maxChannels) return true
-    for (const [key, { log, isRead }] of this.#channels) {
-      if (isRead || log.size > 0) continue
-      this.#channels.delete(key)
-      this.#running.count('dropped.channels')
-      return true
-    }
-    return false
+  #countGivenUp(channels: number): void {
+    for (let at = 0; at < channels; at++) this.#running.count('dropped.channels')
   }
 
-  /** Gives up the entry that was seen longest ago, unless even that was connected at the last sweep or since. Maps are kept in the order of being seen. */
-  #giveUpOldest(kept: Map<Id, { readonly seenMs: number }>, count: string): boolean {
-    const [oldest] = kept
-    if (oldest === undefined || oldest[1].seenMs >= this.#sweptMs) return false
-    kept.delete(oldest[0])
-    this.#running.count(count)
-    return true
+  #refuse(refusal: Refusal): Refusal {
+    if (refusal === 'no-room') this.#running.count('refused.channels')
+    return refusal
   }
 
-  #remember(client: Id, user: string | null): ClientRecord {
-    const record = new ClientRecord(user)
-    if (this.#clients.size >= this.#running.maxSessions * CLIENTS_PER_SESSION) this.#giveUpOldest(this.#clients, 'dropped.clients')
-    this.#clients.set(client, { record, seenMs: Math.floor(this.#running.clock.nowMs()) })
-    return record
+  /** Whoever had a record made up to then may be one of those that were given up. */
+  #forget(client: Id): void {
+    this.#forgotten = Math.max(this.#forgotten, this.#clients.get(client)?.made ?? 0)
+    this.#clients.delete(client)
   }
-}
 
-function see<T extends { seenMs: number }>(kept: Map<Id, T>, id: Id, nowMs: number): void {
-  const entry = kept.get(id)
-  if (entry === undefined) return
-  entry.seenMs = nowMs
-  kept.delete(id)
-  kept.set(id, entry)
-}
-
-function full(): never {
-  throw new HoldfastError('storage-full', 'The engine keeps as many channels as it may, and none of them can be given up.')
+  #nowMs(): number {
+    return Math.floor(this.#running.clock.nowMs())
+  }
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../ports.ts'
 /** Time that passes only when a test says so. */
 export class FakeClock implements Clock {
   #nowMs = 1_000
+  #wallMs = 1_800_000_000_000
   #timers = new Map<number, { readonly atMs: number; readonly run: () => void }>()
   #soon: (() => void)[] = []
   #next = 1
@@ -12,7 +13,7 @@ export class FakeClock implements Clock {
   }
 
   wallMs(): number {
-    return 1_800_000_000_000 + this.#nowMs
+    return this.#wallMs + this.#nowMs
   }
 
   setTimer(delayMs: number, run: () => void): () => void {
@@ -23,6 +24,16 @@ export class FakeClock implements Clock {
 
   soon(run: () => void): void {
     this.#soon.push(run)
+  }
+
+  /** The wall clock is set to another time; nothing else notices. */
+  jump(byMs: number): void {
+    this.#wallMs += byMs
+  }
+
+  /** Time passes in which nobody runs: no timer does. */
+  advance(ms: number): void {
+    this.#nowMs += ms
   }
 
   /** Timers that would still run. */

@@ -49,6 +49,9 @@ export function sharedEngine(schedule: (label: string) => Promise<void>): Shared
         get ledger() {
           return inner.ledger
         },
+        get reach() {
+          return inner.reach
+        },
         get secret() {
           return inner.secret
         },
@@ -64,6 +67,8 @@ export function sharedEngine(schedule: (label: string) => Promise<void>): Shared
             void inner.start({
               ...given,
               changed: (key) => host?.changed(key),
+              isSessionUsed: (session) => host?.isSessionUsed(session) === true,
+              isClientUsed: (client) => host?.isClientUsed(client) === true,
               fenced: (session, connection) => host?.fenced(session, connection),
               revoked: (client) => host?.revoked(client),
               count: (name) => host?.count(name),
@@ -71,13 +76,13 @@ export function sharedEngine(schedule: (label: string) => Promise<void>): Shared
         },
         open: (key) => later('open', () => inner.open(key)) as ReturnType<Engine['open']>,
         release: (key) => inner.release(key),
-        accepts: (key) => inner.accepts(key),
-        publish: (publication) => later('publish', () => inner.publish(publication)) as ReturnType<Engine['publish']>,
+        probe: (key, others) => inner.probe(key, others),
+        publish: (publications) => later('publish', () => inner.publish(publications)) as ReturnType<Engine['publish']>,
         loadClient: (client) => later('loadClient', () => copyOf(client)) as ReturnType<Engine['loadClient']>,
         commit: (client, user, commits) =>
           later('commit', () => {
             const record = inner.commit(client, user, commits)
-            if (!record) return null
+            if (typeof record === 'string') return record
             known.set(client, { user, commits: [...(known.get(client)?.commits ?? []), ...commits] })
             for (const commit of commits) shared.committed(client, commit)
             return copyOf(client)

@@ -52,7 +52,7 @@ export class OutboxWorld implements RaceWorld {
   /** In the order in which they were offered first. */
   readonly #unanswered = new Set<readonly NewMessage[]>()
   #made = 0
-  #hasForgotten = false
+  #wentBack = false
 
   /** @param options bit 1: acks are stable late; bit 2: what may repeat is held for the app */
   constructor(schedule: Schedule, options: number) {
@@ -107,7 +107,7 @@ export class OutboxWorld implements RaceWorld {
     if (goesBack && this.#backup) {
       this.contents = structuredClone(this.#backup)
       this.#before = null
-      this.#hasForgotten = true
+      this.#wentBack = true
       // Nobody can say what becomes of a message that this store took in or ended since.
       const held = new Set(this.contents.stored?.outbox.entries.filter(({ skip }) => !skip).map((entry) => entry.id))
       for (const [mid, one] of this.sent) if (!held.has(mid)) one.isLost = true
@@ -150,7 +150,6 @@ export class OutboxWorld implements RaceWorld {
   }
 
   loseServer(): void {
-    this.#hasForgotten = true
     this.server.loseAll()
   }
 
@@ -169,7 +168,6 @@ export class OutboxWorld implements RaceWorld {
       this.server.cut()
       this.#network.cut(false)
       this.server.forgetClients()
-      this.#hasForgotten = true
     }
     this.clock.stall(days * DAY_MS)
   }
@@ -216,7 +214,7 @@ export class OutboxWorld implements RaceWorld {
       if (one.state === 'queued' && effects.length + final.length === 0 && !this.#recorded.has(mid)) this.#wrong(`[I6] ${mid} is lost`)
       if (effects.length > 1 && !this.#announced.has(mid) && !this.#watch.isForgotten(mid))
         this.#wrong(`[I11] [I38] the app was not told that ${mid} may repeat, and the next hub will not do it`)
-      if (final.includes('expired') && effects.length > 0 && !this.#hasForgotten) this.#wrong(`${mid} had expired and took effect`)
+      if (final.includes('expired') && effects.length > 0 && !this.#wentBack) this.#wrong(`[I39] ${mid} had expired and took effect`)
     }
   }
 

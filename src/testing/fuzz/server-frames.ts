@@ -83,6 +83,7 @@ function fieldsOf(random: SeededRandom, known: Known, type: string): Record<stri
         connection: number(),
         ledger: pick(random, known.ids),
         client: random.next() < 0.6 ? null : { hi: random.integer(1, 6), id: id() },
+        reach: { made: 6, forgotten: random.integer(0, 6) },
         limits:
           random.next() < 0.8
             ? DEFAULT_LIMITS
