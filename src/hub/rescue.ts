@@ -30,8 +30,8 @@ export async function inherit(
     const event = { atMs, reason: why, requeued: again.length - left.length, mayRepeat: [...mayRepeat, ...left], older: 0 }
     return [...notices.all(), { id, kind: 'storage-lost', event }]
   }
-  // Who dies before it is known what was queued leaves it like this.
-  store.note(lossWithout([])).catch(fail)
+  // A hub that dies before it is known what was queued leaves it like this: nothing may be told as queued again that is lost.
+  store.note(lossWithout(again.map((message) => message.id))).catch(fail)
   await runtime.notices.note(lossWithout(await rescue({ again, mayRepeat }, host)))
 }
 
