@@ -124,8 +124,8 @@ export class AdmittedConnection implements Admitted {
         this.#subscriptions.request(message.sub, message.from)
         break
       case 'recall': {
-        const { engine, lanes, settings } = this.#host
-        const host = { engine, lanes, frameBytes: settings.limits.frameBytes }
+        const { engine, lanes, sendOnly, settings } = this.#host
+        const host = { engine, lanes, sendOnly, frameBytes: settings.limits.frameBytes }
         const { user, client: own, outbound } = this.#admission
         this.#ask(async () => outbound.sendText(await answerRecall(host, user, own, message)))
         break

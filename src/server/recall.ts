@@ -2,6 +2,7 @@ import { recalledText } from './client-record.ts'
 import { byteLength } from './encode-data.ts'
 import type { Engine } from './engine.ts'
 import type { Lanes } from './lanes.ts'
+import type { SendOnlyDesk } from './send-only-desk.ts'
 import type { Id, Recall } from '../protocol/index.ts'
 
 /** Room for the envelope and for the fates without replies of 1,000 messages. */
@@ -11,6 +12,7 @@ const RESERVED_BYTES = 128 * 1024
 export interface RecallHost {
   readonly engine: Engine
   readonly lanes: Lanes
+  readonly sendOnly: Pick<SendOnlyDesk, 'end'>
   readonly frameBytes: number
 }
 
@@ -19,15 +21,18 @@ export interface RecallHost {
  * unknown. Replies that do not fit into the frame are left out; the fate is always told.
  */
 export async function answerRecall(
-  { engine, lanes, frameBytes }: RecallHost,
+  { engine, lanes, sendOnly, frameBytes }: RecallHost,
   user: string | null,
   own: Id,
   { client, ids }: Recall,
 ): Promise<string> {
+  // A client that asks about an earlier id sends what is unknown under another. A connection that only sends under the
+  // earlier one must not apply it after the answer. It may have applied nothing yet, and then there is no record.
+  const isEarlier = client !== own
+  if (isEarlier) sendOnly.end(client, user)
   await lanes.whenIdle(client)
   let record = await engine.loadClient(client)
-  if (client !== own && record?.user === user) {
-    // Who asks about an earlier client id sends what is unknown under another: what only sends, and is still on its way, must not apply it after the answer.
+  if (isEarlier && record?.user === user) {
     await engine.revoke(client)
     await lanes.whenIdle(client)
     record = await engine.loadClient(client)

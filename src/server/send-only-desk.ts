@@ -51,7 +51,7 @@ export class SendOnlyDesk {
     if (grant?.client !== client || clock.wallMs() - grant.issuedAtMs >= sessions.clientTtlMs)
       return this.#refuse('token', 'unauthenticated')
     if (grant.user !== user) return this.#refuse('token', 'wrongUser')
-    const key = JSON.stringify([client, user])
+    const key = keyOf(client, user)
     if (!this.#rate.take(key, clock.nowMs())) return this.#refuse('rate', 'rate')
     if (this.#guests.size >= limits.sendOnly || this.#guests.has(key)) return this.#refuse('busy', 'rate')
     this.#guests.set(key, { client, guest })
@@ -73,6 +73,11 @@ export class SendOnlyDesk {
     for (const one of this.#guests.values()) if (one.client === client) one.guest.revoke()
   }
 
+  /** Ends the connection of this client and user, if there is one: what of it was not begun is not applied. */
+  end(client: Id, user: string | null): void {
+    this.#guests.get(keyOf(client, user))?.guest.revoke()
+  }
+
   /** Forgets rates whose time has passed. */
   sweep(nowMs: number): void {
     this.#rate.sweep(nowMs)
@@ -82,4 +87,8 @@ export class SendOnlyDesk {
     this.#host.count(`refused.sendOnly.${why}`)
     return answer
   }
+}
+
+function keyOf(client: Id, user: string | null): string {
+  return JSON.stringify([client, user])
 }

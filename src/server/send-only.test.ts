@@ -350,6 +350,18 @@ describe('an outbox token', () => {
     expect(scene.applied).toEqual([1, 2])
   })
 
+  it('(X2) [P42] [I7] asking about an earlier client id ends its connection where nothing was applied yet and there is no record', async () => {
+    const scene = await start()
+    const messages = numberedMessages(1, 1)
+    const worker = await scene.worker()
+    const next = await scene.open({ user: 'ada', credential: 'ada' })
+    next.say({ type: 'recall', client: scene.hub.client, ids: messages.map(({ id }) => id) })
+    await scene.clock.settle()
+    expect(next.last('recalled').fates).toEqual([])
+    await send(scene, worker, messages)
+    expect([worker.closedWith?.code, scene.applied]).toEqual([4401, []])
+  })
+
   it('(X2) [P42] [SO1] a sign-out of the client ends it with what it has not begun', async () => {
     const scene = await start({ onMessage: never })
     const hub = await scene.open({ user: 'ada', credential: 'ada', client: scene.hub.client })
