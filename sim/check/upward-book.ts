@@ -245,12 +245,12 @@ export class UpwardBook {
     this.#uncompared.delete(storageOf(profile, user))
   }
 
-  /** No jump of a clock ages anything while a hub lives; the next one has its own clock and nothing else. */
+  /** No jump of a clock ages anything while a hub lives; the next one goes by how the wall clock moved since the last one wrote. */
   #holdsAge({ id, sentMs, tab: { profile } }: SentFacts): void {
     const { check, schedule, settings } = this.#world
     const ageMs = schedule.nowMs - sentMs
-    const { hubsJumpedMs } = profile.clocks
-    const isExcused = hubsJumpedMs > -Infinity && profile.hubBeganMs > sentMs
+    const { workersJumpedMs } = profile.clocks
+    const isExcused = workersJumpedMs > sentMs && profile.hubBeganMs > sentMs
     const leastMs = (settings.connect.outbox?.maxAgeMs ?? 0) - 1_000
     check.holds(ageMs >= leastMs || isExcused, 'I35', () => `${id} expired ${ageMs} ms after it was sent, and may wait ${leastMs}`)
   }

@@ -173,10 +173,11 @@ export class Disk {
 }
 
 /** A copy that shares what is never changed in place. */
-function copyOf({ lease, signOuts, stored, channels }: MemoryContents): MemoryContents {
+function copyOf({ lease, signOuts, offsetMs, stored, channels }: MemoryContents): MemoryContents {
   return {
     lease,
     signOuts,
+    offsetMs,
     stored: stored && {
       ...stored,
       numbers: new Map(stored.numbers),

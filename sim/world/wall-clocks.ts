@@ -11,8 +11,8 @@ export const LAYERS: readonly Layer[] = ['pages', 'hubs', 'serviceWorker']
 export class WallClocks {
   /** How often one of them jumped. */
   jumps = 0
-  /** When that of the hubs did last. */
-  hubsJumpedMs = -Infinity
+  /** When that of the hubs or of the service worker did last: both write to the store. */
+  workersJumpedMs = -Infinity
   readonly #schedule: Schedule
   readonly #offMs: Record<Layer, number> = { pages: 0, hubs: 0, serviceWorker: 0 }
 
@@ -27,7 +27,7 @@ export class WallClocks {
 
   jump(layers: readonly Layer[], byMs: number): void {
     this.jumps++
-    if (layers.includes('hubs')) this.hubsJumpedMs = this.#schedule.nowMs
+    if (layers.some((layer) => layer !== 'pages')) this.workersJumpedMs = this.#schedule.nowMs
     for (const layer of layers) this.#offMs[layer] += byMs
   }
 }

@@ -182,6 +182,7 @@ export interface SnapshotDelivery {
 export interface PendingMessage {
   readonly id: Id
   readonly channel: string
+  /** Wall-clock time it was taken. */
   readonly atMs: number
   /** It may have left this machine: it can no longer be cancelled. */
   readonly possiblySent: boolean
@@ -192,6 +193,7 @@ export interface PendingMessage {
 export interface ParkedView {
   readonly id: Id
   readonly channel: string
+  /** Wall-clock time it was taken. */
   readonly atMs: number
   readonly fate: 'rejected' | 'expired'
   readonly reason: string

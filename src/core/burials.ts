@@ -17,8 +17,8 @@ export interface BurialHost {
 export interface Burials {
   /** Makes tombstones. Throws what the store threw; the messages then go on as if nothing had been asked, but for those that are too old: they are not sent any more. */
   bury(entries: readonly OutboxEntry[], why: BurialReason): Promise<void>
-  /** Ends what is too old at this moment of the steady clock: as expired, or as a possible repeat where nobody knows whether it was applied. Tries again where the store failed the last time. */
-  expire(nowMs: number): Promise<void>
+  /** Ends what is too old at this moment of the store's time: as expired, or as a possible repeat where nobody knows whether it was applied. Tries again where the store failed the last time. */
+  expire(storeMs: number): Promise<void>
 }
 
 /** See {@link Burials}. */
@@ -54,8 +54,8 @@ export function createBurials({ store, state, dispatch, ended }: BurialHost): Bu
 
   return {
     bury,
-    async expire(nowMs) {
-      const old = tooOld(state(), nowMs).filter(({ id }) => !underWay.has(id))
+    async expire(storeMs) {
+      const old = tooOld(state(), storeMs).filter(({ id }) => !underWay.has(id))
       const doubtful = old.filter((entry) => entry.mayRepeat)
       const unsent = old.filter((entry) => !entry.mayRepeat)
       // All are being buried before the store is heard of, or what waits for its turn would be sent.

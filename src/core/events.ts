@@ -109,6 +109,8 @@ export type Effect =
 /** The moment an event happens, as data, so that the machine needs neither clock nor chance. */
 export interface Moment {
   readonly nowMs: number
+  /** By which messages age: the store's time. */
+  readonly storeMs: number
   /** Uniform in [0, 1). */
   readonly fraction: number
 }

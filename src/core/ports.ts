@@ -63,7 +63,7 @@ export interface OutboxEntry {
   readonly channel: string
   /** `data` as JSON text, encoded once, in the tab. Empty in a tombstone. */
   readonly json: string
-  /** When the store took it, by the steady clock of the hub it did that for. */
+  /** When the store took it, by the store's time ({@link Store.timeMs}). */
   readonly atMs: number
   /** Set in a tombstone: why nothing is sent but the number. `settled`: its fate was learnt by `recall`. */
   readonly skip?: 'cancelled' | 'expired' | 'settled'
@@ -121,6 +121,7 @@ export interface ParkedMessage {
   readonly id: Id
   readonly channel: string
   readonly json: string
+  /** As of the entry it was. */
   readonly atMs: number
   readonly fate: 'rejected' | 'expired'
   readonly reason: string
@@ -254,6 +255,11 @@ export interface Store {
   unpark(id: Id): Promise<void>
   /** The fates of these ids, as far as they are remembered. */
   fatesOf(ids: readonly Id[]): Promise<readonly Fate[]>
+  /**
+   * The time by which the store stamps messages, and by which they age: it goes on with the steady clock of whoever has it open, and from one to the next with the wall
+   * clock. Right when the store is open.
+   */
+  timeMs(): number
   /** What the memory has taken so far. Known when the store is open. */
   taken(): TakenCount
   /** Whether everything that was taken after `since` is held or remembered. */

@@ -63,7 +63,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
 
   const handle = (event: CoreEvent): void => {
     const before = state
-    const next = transition(state, event, { nowMs: clock.nowMs(), fraction: random.fraction() })
+    const next = transition(state, event, { nowMs: clock.nowMs(), storeMs: store.timeMs(), fraction: random.fraction() })
     state = next.state
     if (event.type === 'start') expire()
     if (event.type === 'stop') stopExpiry()
@@ -232,7 +232,7 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     if (restarting) return
     settlements.retry(state.outbox.client)
     wanted(notices.retry())
-    wanted(burials.expire(clock.steadyMs()))
+    wanted(burials.expire(store.timeMs()))
   }
 
   const submit = createGroupCommit({

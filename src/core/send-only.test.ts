@@ -126,6 +126,16 @@ describe('a machine that only sends', () => {
     }
   })
 
+  it.each([20 * DAY_MS, -20 * DAY_MS])(
+    '[OB28] [OB24] [I35] goes by the time of the store: a wall clock moved by %i ms keeps nothing',
+    async (jumpMs) => {
+      const host = hostOf(storeOf(outboxOf(1)))
+      host.clock.jump(jumpMs)
+      await host.answer(sendOnlyAnswer())
+      expect(host.sockets.last().received.slice(1)).toMatchObject([{ type: 'send', messages: [{ n: 1 }] }])
+    },
+  )
+
   it('[OB28] ends at once where the first message may not leave, and sends the tombstone of one that has ended', () => {
     const old = (entry: OutboxEntry): OutboxEntry => ({ ...entry, atMs: 0 - 20 * DAY_MS })
     expect(endOf(machineOf(outboxOf(2, old)).identify(sendOnlyAnswer()))).toBe('tab: age')

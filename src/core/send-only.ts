@@ -17,9 +17,9 @@ export function mayHear({ sendOnly }: CoreState, { type }: ServerMessage): boole
 }
 
 /** Up to which number messages may leave at all; those of a hub all may. */
-export function lastToLeave({ outbox, sendOnly, settings }: CoreState, link: Link, nowMs: number): number {
+export function lastToLeave({ outbox, sendOnly, settings }: CoreState, link: Link, storeMs: number): number {
   if (sendOnly === null) return outbox.next - 1
-  const first = outbox.entries.find((entry) => whyNot(entry, link, nowMs - settings.outbox.maxAgeMs) !== null)
+  const first = outbox.entries.find((entry) => whyNot(entry, link, storeMs - settings.outbox.maxAgeMs) !== null)
   return (first?.n ?? outbox.next) - 1
 }
 
@@ -28,9 +28,9 @@ export function lookForEnd(turn: Turn): void {
   const { outbox, sendOnly, confirmed, settings } = turn.state
   const link = liveLink(turn)
   if (sendOnly === null || !link?.identified) return
-  if (confirmed < lastToLeave(turn.state, link, turn.at.nowMs)) return
+  if (confirmed < lastToLeave(turn.state, link, turn.at.storeMs)) return
   const [next] = outbox.entries
-  const why = next && whyNot(next, link, turn.at.nowMs - settings.outbox.maxAgeMs)
+  const why = next && whyNot(next, link, turn.at.storeMs - settings.outbox.maxAgeMs)
   if (!next) endSendOnly(turn, 'sent', 'all')
   else if (why) endSendOnly(turn, 'tab', why)
 }

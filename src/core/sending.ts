@@ -30,9 +30,9 @@ export function possiblySentThrough({ phase, outbox }: CoreState): number {
   return phase.name === 'live' ? Math.max(outbox.sentThrough, phase.link.raising) : outbox.sentThrough
 }
 
-/** Messages that end at this moment of the steady clock. What may have left may have been applied: it ends only when the server has said that it does not have it, and is not at work on it. */
-export function tooOld({ settings, phase, outbox }: CoreState, nowMs: number): readonly OutboxEntry[] {
-  const oldestMs = nowMs - settings.outbox.maxAgeMs
+/** Messages that end at this moment of the store's time. What may have left may have been applied: it ends only when the server has said that it does not have it, and is not at work on it. */
+export function tooOld({ settings, phase, outbox }: CoreState, storeMs: number): readonly OutboxEntry[] {
+  const oldestMs = storeMs - settings.outbox.maxAgeMs
   const appliedThrough = phase.name === 'live' ? Math.max(phase.link.sent, phase.link.begun) : outbox.sentThrough
   return outbox.entries.filter(({ n, atMs, skip, recall }) => atMs < oldestMs && n > appliedThrough && !skip && !recall)
 }
@@ -47,7 +47,7 @@ export function pump(turn: Turn): void {
     send(turn, { type: 'recall', ...question })
     return changeLink(turn, { recalling: question })
   }
-  const last = Math.min(lastToLeave(turn.state, link, turn.at.nowMs), link.hi + link.limits.sendWindow)
+  const last = Math.min(lastToLeave(turn.state, link, turn.at.storeMs), link.hi + link.limits.sendWindow)
   if (last > outbox.sentThrough && link.raising < last) {
     turn.effects.push({ type: 'raise-sent-through', n: last })
     changeLink(turn, { raising: last })

@@ -6,15 +6,18 @@ import { possiblySentThrough } from '../core/sending.ts'
 /** Entries of each kind that a view shows. */
 const SHOWN = 100
 
-/** The outbox as tabs see it. */
-export function outboxView({ state, parked }: Runtime): OutboxView {
+/**
+ * The outbox as tabs see it.
+ * @param offsetMs what the wall clock, which tabs are told, shows more than the store's time
+ */
+export function outboxView({ state, parked }: Runtime, offsetMs: number): OutboxView {
   const sentThrough = possiblySentThrough(state)
   const pending = []
   for (const { n, id, channel, atMs, json, skip, recall } of state.outbox.entries) {
     if (skip) continue
-    pending.push({ id, channel, atMs, json, possiblySent: n <= sentThrough || recall !== undefined })
+    pending.push({ id, channel, atMs: atMs + offsetMs, json, possiblySent: n <= sentThrough || recall !== undefined })
     if (pending.length === SHOWN) break
   }
-  const oldestParked = [...parked.values()].slice(0, SHOWN)
+  const oldestParked = [...parked.values()].slice(0, SHOWN).map((message) => ({ ...message, atMs: message.atMs + offsetMs }))
   return { pendingCount: countPending(state), parkedCount: parked.size, pending, parked: oldestParked }
 }

@@ -224,7 +224,7 @@ export function createOwnership(
       state: () => board.current(),
       signOuts: () => running?.signOuts ?? 0,
       taken: () => running?.store.taken() ?? null,
-      outboxView: () => (running ? outboxView(running.runtime) : null),
+      outboxView: () => running && outboxView(running.runtime, clock.nowMs() - running.store.timeMs()),
       serve: (tab, channel) => running?.channels.serve(tab, channel) ?? null,
     },
     begin: () => open(null),

@@ -1,6 +1,6 @@
 import type { AppNotice } from '../core/notices.ts'
 import { mayRepeatFate } from '../core/outbox.ts'
-import type { NewMessage, OutboxEntry, Random, SteadyClock, Store } from '../core/ports.ts'
+import type { Clock, NewMessage, OutboxEntry, Random, Store } from '../core/ports.ts'
 import type { Runtime } from '../core/runtime.ts'
 import { possiblySentThrough } from '../core/sending.ts'
 import type { CoreState } from '../core/state.ts'
@@ -21,11 +21,11 @@ export interface RescueHost {
 export async function inherit(
   { state, notices }: Runtime,
   why: string,
-  host: RescueHost & { readonly store: Store; readonly clock: SteadyClock; readonly random: Random },
+  host: RescueHost & { readonly store: Store; readonly clock: Clock; readonly random: Random },
 ): Promise<void> {
   const { runtime, store, clock, random, fail } = host
   const { again, mayRepeat } = sortLost(state, state.outbox.entries)
-  const [id, atMs] = [random.id(), clock.steadyMs()]
+  const [id, atMs] = [random.id(), clock.nowMs()]
   const lossWithout = (left: readonly Id[]): AppNotice[] => {
     const event = { atMs, reason: why, requeued: again.length - left.length, mayRepeat: [...mayRepeat, ...left], older: 0 }
     return [...notices.all(), { id, kind: 'storage-lost', event }]

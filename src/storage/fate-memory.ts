@@ -41,7 +41,7 @@ export interface MemoryHead extends TakenCount {
 export interface FatesRow {
   /** Counts the rows, oldest first. */
   readonly row: number
-  /** By the steady clock of the hub that recorded them. */
+  /** By the store's time. */
   readonly atMs: number
   readonly taken: number
   readonly fates: readonly Fate[]

@@ -6,8 +6,18 @@ import { asStorageError, createConnection, isConnectionFailure, type Work } from
 import { reaches, takenBy } from './fate-memory.ts'
 import { createDropWatch } from './drop-watch.ts'
 import { outboxMethods, type Commit } from './outbox-methods.ts'
-import { OUTBOX_STORES, rereadOutbox, storesOf, takeLease, writeChange, writeSignedOut, type Ownership } from './outbox-transactions.ts'
+import {
+  OUTBOX_STORES,
+  putRun,
+  rereadOutbox,
+  storesOf,
+  takeLease,
+  writeChange,
+  writeSignedOut,
+  type Ownership,
+} from './outbox-transactions.ts'
 import { SCHEMA_STEPS, type RunRow, type SchemaStep, type StoreName } from './schema.ts'
+import { createStoreTime } from './store-time.ts'
 import { applyChange, countWaiting, parkedByAge, signedOut, type StoredOutbox } from './stored-outbox.ts'
 
 /** What an IndexedDB store needs. */
@@ -45,6 +55,7 @@ interface Open {
  */
 export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
   const { name, clock, random, limits, durability, openDeadlineMs = 5_000, steps = SCHEMA_STEPS, repairs = true } = options
+  const time = createStoreTime(clock)
   const lostListeners: ((why: string) => void)[] = []
   const fencedListeners: (() => void)[] = []
   const connection = createConnection({
@@ -93,15 +104,20 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
     const held = whileOpen()
     let reread = held.stored
     await transact(OUTBOX_STORES, async (tx) => {
-      reread = await rereadOutbox(tx, random, clock.steadyMs())
+      reread = await rereadOutbox(tx, random, clock.nowMs())
       return []
     })
     held.stored = reread
   }
 
-  function transact(stores: readonly StoreName[], work: Work): Promise<void> {
-    const held = whileOpen()
-    return connection.transact(stores, work, async (tx) => refuseStranger(held.own, await tx.objectStore('run').get('run')))
+  async function transact(stores: readonly StoreName[], work: Work): Promise<void> {
+    const { own } = whileOpen()
+    await connection
+      .transact(stores, work, async (tx) => refuseStranger(own, await tx.objectStore('run').get('run')))
+      .catch((error) => {
+        time.notStored()
+        throw error
+      })
   }
 
   function refuseStranger({ store, lease }: Ownership, run: RunRow | undefined): void {
@@ -120,15 +136,20 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
   }
 
   function write(stores: readonly StoreName[], work: Work): Promise<void> {
-    return inOrder(() => withReconnection(() => transact(['run', ...stores], work), reconnect))
+    const alsoTime: Work = async (tx) => {
+      const writes = await work(tx)
+      const { own, stored } = whileOpen()
+      return time.isStale() ? [...writes, putRun(tx, own, stored.outbox, stored.memory.head, time)] : writes
+    }
+    return inOrder(() => withReconnection(() => transact(['run', ...stores], alsoTime), reconnect))
   }
 
   const commit: Commit = (plan) =>
     inOrder(() =>
       withReconnection(async () => {
         const held = whileOpen()
-        const change = plan(held.stored, clock.steadyMs())
-        await transact(storesOf(change), (tx) => writeChange(tx, held.own, held.stored, change))
+        const change = plan(held.stored, { nowMs: time.nowMs(), wallMs: clock.nowMs() })
+        await transact(storesOf(change), (tx) => writeChange(tx, held.own, held.stored, change, time))
         applyChange(held.stored, change)
         return change.result
       }, reconnect),
@@ -141,7 +162,7 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
     let taken: Open | null = null
     await connection.transact([...OUTBOX_STORES, ...CACHE_STORES], async (tx) => {
       const cache = await readCache(tx)
-      const lease = await takeLease(tx, random, repairs, clock.steadyMs())
+      const lease = await takeLease(tx, random, repairs, time, clock.nowMs())
       taken = { own: lease.own, stored: lease.stored }
       corrupt = lease.corrupt
       channels = cache.channels
@@ -160,11 +181,11 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
       withReconnection(async () => {
         const { own, stored } = whileOpen()
         const { left, forgotten } = (planned ??= {
-          left: signedOut(stored, newClient, park, clock.steadyMs()),
+          left: signedOut(stored, newClient, park, clock.nowMs()),
           forgotten: park ? 0 : countWaiting(stored),
         })
         await transact([...OUTBOX_STORES, ...CACHE_STORES], async (tx) => [
-          ...writeSignedOut(tx, own, left),
+          ...writeSignedOut(tx, own, left, time),
           ...CACHE_STORES.map((store) => tx.objectStore(store).clear()),
         ])
         // Before whatever was asked meanwhile: nothing of the user may come after.
@@ -178,6 +199,7 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
     ...outboxMethods(commit, limits),
     durable: true,
     open: () => inOrder(() => withReconnection(openAndRead, async () => {})),
+    timeMs: () => time.nowMs(),
     taken: () => takenBy(whileOpen().stored.memory),
     reaches: (since) => reaches(whileOpen().stored.memory, since),
     saveCache: (changes) => write(CACHE_STORES, (tx) => writeCacheChanges(tx, changes)),

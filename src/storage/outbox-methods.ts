@@ -20,13 +20,19 @@ import type { Id } from '../protocol/messages.ts'
 import { FATES_KEPT_MS, planRecording, reaches, rememberedFates } from './fate-memory.ts'
 import type { OutboxChange, StoredOutbox } from './stored-outbox.ts'
 
-/** How a store carries out a change, planned at a moment of its steady clock: all of it, or an error and none of it. */
-export type Commit = <T>(plan: (stored: StoredOutbox, nowMs: number) => OutboxChange<T>) => Promise<T>
+/** When a change is planned: by the store's time, by which things age, and as apps know it. */
+export interface PlanTime {
+  readonly nowMs: number
+  readonly wallMs: number
+}
+
+/** How a store carries out a change that is planned now: all of it, or an error and none of it. */
+export type Commit = <T>(plan: (stored: StoredOutbox, at: PlanTime) => OutboxChange<T>) => Promise<T>
 
 /** The methods of the `Store` port that all stores share. */
 export type OutboxMethods = Omit<
   Store,
-  'durable' | 'open' | 'taken' | 'reaches' | 'saveCache' | 'dropCache' | 'signOut' | 'onLost' | 'onFenced' | 'close'
+  'durable' | 'open' | 'timeMs' | 'taken' | 'reaches' | 'saveCache' | 'dropCache' | 'signOut' | 'onLost' | 'onFenced' | 'close'
 >
 
 /**
@@ -41,7 +47,7 @@ export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMetho
 
     /** Throws `outbox-full` when the messages do not fit together with what is queued and parked. */
     append: (messages, sent) =>
-      commit((stored, nowMs) => {
+      commit((stored, { nowMs }) => {
         const { memory } = stored
         const isOver = endedAmong(stored, messages)
         const fresh = new Map<Id, NewMessage>()
@@ -63,7 +69,7 @@ export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMetho
     raiseSentThrough: (n) => commit(({ outbox }) => ({ outbox: raised(outbox, n), result: undefined })),
 
     bury: (numbers, why) =>
-      commit((stored, nowMs) => {
+      commit((stored, { nowMs }) => {
         const entries = [...new Set(numbers)].flatMap((n) => entryAt(stored.outbox, n) ?? []).filter((entry) => !entry.skip)
         const rewritten = entries.map((entry) => entry.n)
         return {
@@ -81,7 +87,7 @@ export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMetho
 
     /** Throws `storage-failed` when another message stands at `through`: nothing may be deleted on the strength of such an ack. */
     settle: (through, id, fates) =>
-      commit((stored, nowMs) => {
+      commit((stored, { nowMs }) => {
         const { outbox } = stored
         if (through > outbox.acked && idAt(outbox, through) !== id)
           throw new HoldfastError('storage-failed', 'The ack is for another message than the stored one.')
@@ -91,7 +97,7 @@ export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMetho
       }),
 
     recalled: (client, asked, fates, hold) =>
-      commit((stored, nowMs) => {
+      commit((stored, { nowMs }) => {
         const { outbox, parked } = applyRecalled(stored.outbox, client, asked, fates, hold)
         const changed = outbox.entries.filter((entry) => entryAt(stored.outbox, entry.n) !== entry)
         const told = new Map(fates.map((fate) => [fate.id, fate]))
@@ -108,12 +114,12 @@ export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMetho
 
     /** What the earlier client id was given to send with is worth nothing to the new one. */
     restart: (newClient, why) =>
-      commit((stored, nowMs) => {
+      commit((stored, { nowMs, wallMs }) => {
         const { outbox: before, notices } = stored
         if (before.client === newClient) return { result: { outbox: before, notices } }
         const outbox = restartOutbox(before, newClient, storeWentBack(why) ? 'all' : 'possibly-sent')
         const mayBeLost = serverWentBack(why) ? appliedLately(stored, nowMs) : []
-        const restart = { id: newClient, atMs: nowMs, reason: why, mayRepeat: [], mayBeLost }
+        const restart = { id: newClient, atMs: wallMs, reason: why, mayRepeat: [], mayBeLost }
         const noted = noteRestart(notices, restart, hasQuestions(before))
         // Counts that were told by what has been forgotten mean nothing any more.
         const head = storeWentBack(why) ? { head: { ...stored.memory.head, memory: newClient } } : {}

@@ -5,6 +5,7 @@ import type { Writes } from './connection.ts'
 import { readOutbox, type FoundRows } from './read-outbox.ts'
 import { MAX_RECORD_MESSAGES, SCHEMA_VERSION, type StoreName, type WriteTransaction } from './schema.ts'
 import type { MemoryHead, Recording } from './fate-memory.ts'
+import type { StoreTime } from './store-time.ts'
 import { addedEntries, type OutboxChange, type StoredOutbox } from './stored-outbox.ts'
 import { isRunRow } from './stored-rows.ts'
 
@@ -37,8 +38,8 @@ async function findRows(tx: WriteTransaction): Promise<FoundRows> {
 }
 
 /** Reads the outbox again after a reconnection; the caller has seen that it is still the owner. */
-export async function rereadOutbox(tx: WriteTransaction, random: Random, nowMs: number): Promise<StoredOutbox> {
-  const { stored, corrupt } = readOutbox(await findRows(tx), random, nowMs)
+export async function rereadOutbox(tx: WriteTransaction, random: Random, wallMs: number): Promise<StoredOutbox> {
+  const { stored, corrupt } = readOutbox(await findRows(tx), random, wallMs)
   if (corrupt) throw corruptOutbox()
   return stored
 }
@@ -48,27 +49,29 @@ function corruptOutbox(): HoldfastError {
   return new HoldfastError('storage-corrupt', 'The stored outbox cannot be read.')
 }
 
-/** Becomes the owner and reads the outbox; what cannot be trusted is replaced by what is left of it, in the same transaction, or is `storage-corrupt` where that is not wanted. */
+/** Becomes the owner, reads the outbox and goes on with its time; what cannot be trusted is replaced by what is left of it, in the same transaction, or is `storage-corrupt` where that is not wanted. */
 export async function takeLease(
   tx: WriteTransaction,
   random: Random,
   repairs: boolean,
-  nowMs: number,
+  time: StoreTime,
+  wallMs: number,
 ): Promise<{ stored: StoredOutbox; corrupt: boolean; own: Ownership; writes: Writes }> {
   const found = await findRows(tx)
-  const { stored, corrupt } = readOutbox(found, random, nowMs)
+  const { stored, corrupt } = readOutbox(found, random, wallMs)
   if (corrupt && !repairs) throw corruptOutbox()
   // Without a readable row nobody knows who owned the database: a new identity fences every earlier owner.
   const own = isRunRow(found.run)
     ? { store: found.run.store, lease: found.run.lease + 1, signOuts: found.run.signOuts ?? 0 }
     : { store: random.id(), lease: 1, signOuts: 0 }
+  time.goOnFrom(isRunRow(found.run) ? found.run.offsetMs : 0)
   const repair = corrupt ? rewriteAll(tx, stored) : []
-  return { stored, corrupt, own, writes: [...repair, putRun(tx, own, stored.outbox, stored.memory.head)] }
+  return { stored, corrupt, own, writes: [...repair, putRun(tx, own, stored.outbox, stored.memory.head, time)] }
 }
 
 /** Replaces everything of the outbox by what is left after a sign-out. */
-export function writeSignedOut(tx: WriteTransaction, own: Ownership, left: StoredOutbox): Writes {
-  return [...rewriteAll(tx, left), putRun(tx, { ...own, signOuts: own.signOuts + 1 }, left.outbox, left.memory.head)]
+export function writeSignedOut(tx: WriteTransaction, own: Ownership, left: StoredOutbox, time: StoreTime): Writes {
+  return [...rewriteAll(tx, left), putRun(tx, { ...own, signOuts: own.signOuts + 1 }, left.outbox, left.memory.head, time)]
 }
 
 function rewriteAll(tx: WriteTransaction, { session, sendOnly, outbox, memory, parked, notices }: StoredOutbox): Writes {
@@ -103,6 +106,7 @@ export async function writeChange(
   own: Ownership,
   { outbox: before, memory, notices: noted }: StoredOutbox,
   change: OutboxChange<unknown>,
+  time: StoreTime,
 ): Promise<Writes> {
   const { outbox = before, rewritten = [], head = memory.head, recording, parked = [], unparked, notices, session, sendOnly } = change
   // Reads come first: a write that nobody waits for yet must not fail unobserved.
@@ -110,9 +114,9 @@ export async function writeChange(
   const writes: Promise<unknown>[] = []
   if (outbox !== before) writes.push(...writeOutbox(tx, before, outbox), ...rewriteRecords(tx, outbox, rewritten, keys))
   if (recording) writes.push(...writeRecording(tx, recording))
-  if (outbox !== before || change.head || recording?.packing) {
+  if (outbox !== before || change.head || recording?.packing || time.isStale()) {
     const forgottenThrough = recording?.packing?.forgottenThrough ?? head.forgottenThrough
-    writes.push(putRun(tx, own, outbox, { ...head, forgottenThrough }))
+    writes.push(putRun(tx, own, outbox, { ...head, forgottenThrough }, time))
   }
   for (const message of parked) writes.push(tx.objectStore('parked').put(message, message.id))
   if (unparked !== undefined) writes.push(tx.objectStore('parked').delete(unparked))
@@ -171,8 +175,28 @@ function rewriteRecords(
   return puts
 }
 
-function putRun(tx: WriteTransaction, { store, lease, signOuts }: Ownership, outbox: OutboxState, head: MemoryHead): Promise<unknown> {
+/** Writes the `run` row. */
+export function putRun(
+  tx: WriteTransaction,
+  { store, lease, signOuts }: Ownership,
+  outbox: OutboxState,
+  head: MemoryHead,
+  time: StoreTime,
+): Promise<unknown> {
   const { client, ledger, since, next, acked, ackedId, sentThrough } = outbox
-  const row = { schema: SCHEMA_VERSION, store, lease, client, ledger, since, next, acked, ackedId, sentThrough, ...head }
+  const row = {
+    schema: SCHEMA_VERSION,
+    store,
+    lease,
+    client,
+    ledger,
+    since,
+    next,
+    acked,
+    ackedId,
+    sentThrough,
+    ...head,
+    offsetMs: time.storing(),
+  }
   return tx.objectStore('run').put(signOuts > 0 ? { ...row, signOuts } : row, 'run')
 }

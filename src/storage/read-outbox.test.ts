@@ -20,6 +20,7 @@ const run = {
   memory: id('memory'),
   taken: 0,
   forgottenThrough: 0,
+  offsetMs: 0,
 }
 const found = { run, session: undefined, sendOnly, outbox: [], fates: [], ended: [], parked: [], notices: undefined }
 

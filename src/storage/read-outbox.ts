@@ -32,7 +32,7 @@ export interface FoundRows {
  * The outbox that the rows stand for. Rows that cannot all be trusted give an outbox of what is readable, restarted under a new client id and marked to be asked about:
  * a message may be asked about in vain, but none may pass for one it is not. The app is to be told.
  */
-export function readOutbox(found: FoundRows, random: Random, nowMs: number): { stored: StoredOutbox; corrupt: boolean } {
+export function readOutbox(found: FoundRows, random: Random, wallMs: number): { stored: StoredOutbox; corrupt: boolean } {
   const run = isRunRow(found.run) ? found.run : null
   const records = found.outbox.flatMap((record) => (Array.isArray(record) ? (record as unknown[]) : [null]))
   const readable = records.filter(isOutboxEntry)
@@ -66,7 +66,7 @@ export function readOutbox(found: FoundRows, random: Random, nowMs: number): { s
   const told = corrupt
     ? noteRestart(
         notices,
-        corruptRestart(outbox, nowMs),
+        corruptRestart(outbox, wallMs),
         entries.some(({ recall }) => recall),
       )
     : notices

@@ -14,6 +14,8 @@ export interface RunRow extends Omit<OutboxState, 'entries'>, MemoryHead {
   readonly store: Id
   /** Rises with every `open()`: the newest owner's number. */
   readonly lease: number
+  /** What the wall clock showed more than the store's time when this was written. */
+  readonly offsetMs: number
   /** How often users have signed out; absent where nobody has. */
   readonly signOuts?: number
 }

@@ -15,17 +15,21 @@ export interface TestClock extends SteadyClock {
   advance(ms: number): void
   /** Somebody moves the wall clock. */
   jump(ms: number): void
+  /** Another worker begins: its steady clock begins with the wall clock. */
+  beginAgain(): void
 }
 
 /** A test clock, starting at an arbitrary time. */
 export function createTestClock(): TestClock {
   let nowMs = 1_000_000
   let movedMs = 0
+  let beganMs = 0
   return {
     nowMs: () => nowMs + movedMs,
-    steadyMs: () => nowMs,
+    steadyMs: () => beganMs + nowMs,
     advance: (ms) => void (nowMs += ms),
     jump: (ms) => void (movedMs += ms),
+    beginAgain: () => void (beganMs = movedMs),
     setTimer(delayMs, run) {
       const timer = setTimeout(run, delayMs)
       return () => clearTimeout(timer)
@@ -338,6 +342,31 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
         { replyJson: '"yes"' },
       ])
       expect((await left()).outbox.entries.map(({ atMs }) => atMs)).toEqual([1_000_000])
+    })
+
+    it.each([
+      ['a message', () => store.append(newMessages('b'), false)],
+      ['what changes nothing of the outbox', () => store.unpark(idOf('none'))],
+      ['the cache', () => store.dropCache(['none'])],
+    ])('[ST18] [OB24] [I35] has its time go on as the wall clock does, from where storing %s left it', async (_what, write) => {
+      const { entries } = await store.append(newMessages('a'), false)
+      for (const jumpMs of [90 * 86_400_000, -180 * 86_400_000, 1_500]) {
+        world.clock.jump(jumpMs)
+        await write()
+        store.close()
+        world.clock.advance(500)
+        world.clock.beginAgain()
+        await reopened()
+      }
+      const [first] = (await left()).outbox.entries
+      expect(first).toEqual(entries[0])
+      expect(store.timeMs() - (first?.atMs ?? 0)).toBe(1_500)
+      world.clock.jump(86_400_000)
+      expect(store.timeMs() - (first?.atMs ?? 0)).toBe(1_500)
+      store.close()
+      world.clock.beginAgain()
+      await reopened()
+      expect(store.timeMs() - (first?.atMs ?? 0)).toBe(86_401_500)
     })
 
     it('[ST7] a fate is final', async () => {

@@ -57,11 +57,11 @@ export function emptyStoredOutbox(client: Id): StoredOutbox {
  * What is left when the user has signed out: nothing, or with `park` the messages and what the app was not told yet, under a client id to which no server has given
  * anything. That some of them may repeat is noted, too.
  */
-export function signedOut({ outbox, parked, notices }: StoredOutbox, newClient: Id, park: boolean, nowMs: number): StoredOutbox {
+export function signedOut({ outbox, parked, notices }: StoredOutbox, newClient: Id, park: boolean, wallMs: number): StoredOutbox {
   const left = emptyStoredOutbox(newClient)
   if (!park) return left
   const after = restartOutbox(outbox, newClient, 'possibly-sent')
-  const restart = { id: newClient, atMs: nowMs, reason: 'signed-out', mayRepeat: [], mayBeLost: [] } as const
+  const restart = { id: newClient, atMs: wallMs, reason: 'signed-out', mayRepeat: [], mayBeLost: [] } as const
   const kept = hasQuestions(after) ? noteRestart(notices, restart, hasQuestions(outbox)) : notices
   applyChange(left, { outbox: after, parked: [...parked.values()], notices: kept, result: undefined })
   return left

@@ -53,8 +53,23 @@ function isChannel(value: unknown): value is string {
 /** The `run` row. */
 export function isRunRow(value: unknown): value is RunRow {
   if (!isRow(value)) return false
-  const { schema, store, lease, client, ledger, since, next, acked, ackedId, sentThrough, signOuts, memory, taken, forgottenThrough } =
-    value
+  const {
+    schema,
+    store,
+    lease,
+    client,
+    ledger,
+    since,
+    next,
+    acked,
+    ackedId,
+    sentThrough,
+    signOuts,
+    memory,
+    taken,
+    forgottenThrough,
+    offsetMs,
+  } = value
   return (
     isWhole(schema, 1) &&
     schema <= SCHEMA_VERSION &&
@@ -73,7 +88,8 @@ export function isRunRow(value: unknown): value is RunRow {
     isId(memory) &&
     isWhole(taken, 0) &&
     isWhole(forgottenThrough, 0) &&
-    forgottenThrough <= taken
+    forgottenThrough <= taken &&
+    isTime(offsetMs)
   )
 }
 

@@ -6,6 +6,8 @@ export interface FakeClock extends SteadyClock {
   advance(ms: number): void
   /** Sets the wall clock forward or back without any time passing. */
   jump(ms: number): void
+  /** The machine sleeps: the wall clock goes on, the steady clock and all timers stand still. */
+  sleep(ms: number): void
   /** Lets time pass in which no timer fires: those that are due fire with the next advance. */
   stall(ms: number): void
   /** The clock of a worker that begins now. */
@@ -41,6 +43,9 @@ export function createFakeClock(startMs: number = 1_000_000): FakeClock {
       }
     },
     jump(ms) {
+      wallMs += ms
+    },
+    sleep(ms) {
       wallMs += ms
     },
     stall(ms) {

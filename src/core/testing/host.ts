@@ -47,6 +47,7 @@ export function createHost(parts: HostParts = {}): Host {
     hear,
   } = parts
   const clock = createFakeClock()
+  store.timeMs = () => clock.steadyMs()
   const sockets = createSocketDoubles()
   const notices: Notice[] = []
   const log: LogEntry[] = []

@@ -46,7 +46,7 @@ export function createMachine(
     effects: [],
     feed(...events) {
       for (const event of events) {
-        const next = transition(machine.state, event, { nowMs: machine.nowMs, fraction: machine.fraction })
+        const next = transition(machine.state, event, { nowMs: machine.nowMs, storeMs: machine.nowMs, fraction: machine.fraction })
         machine.state = next.state
         machine.effects.push(...next.effects)
       }

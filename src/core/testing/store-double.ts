@@ -17,7 +17,7 @@ import { CLIENT } from './frames.ts'
 /** The calls of a {@link Store} that the core makes. */
 export type StoreCall = Exclude<
   keyof Store,
-  'durable' | 'onLost' | 'onFenced' | 'close' | 'open' | 'taken' | 'reaches' | 'saveCache' | 'dropCache' | 'signOut'
+  'durable' | 'timeMs' | 'onLost' | 'onFenced' | 'close' | 'open' | 'taken' | 'reaches' | 'saveCache' | 'dropCache' | 'signOut'
 >
 
 /** A store in memory that can fail and hesitate. */
@@ -138,6 +138,7 @@ export function createStoreDouble(maxMessages: number = 1_000): StoreDouble {
     heard: (ids) => call('heard', () => (store.notices = store.notices.filter(({ id }) => !ids.includes(id)))),
     unpark: (id) => call('unpark', () => void store.parked.delete(id)),
     fatesOf: (ids) => call('fatesOf', () => ids.flatMap((id) => store.fates.get(id) ?? [])),
+    timeMs: () => 1_000_000,
     taken: () => ({ memory: CLIENT, taken: 0 }),
     reaches: () => store.remembers,
     saveCache: () => Promise.resolve(),

@@ -63,6 +63,7 @@ export function scheduledStore(inner: Store, { life, schedule, failure }: StoreS
     restart: (newClient, why) => call('restart', () => inner.restart(newClient, why)),
     unpark: (id) => call('unpark', () => inner.unpark(id)),
     fatesOf: (ids) => call('fatesOf', () => inner.fatesOf(ids)),
+    timeMs: () => inner.timeMs(),
     taken: () => inner.taken(),
     reaches: (since) => inner.reaches(since),
     note: (notices) => call('note', () => inner.note(notices)),
