@@ -65,8 +65,14 @@ export interface AttachAnswer {
   readonly apart?: boolean
 }
 
+/** A parked message that is to be tried again, as a new one. */
+export interface RetriedMessage {
+  readonly id: Id
+  readonly retryOf: Id
+}
+
 /** A message that a tab hands over: what it says, or which parked message it repeats. */
-export type HandedMessage = Pick<NewMessage, 'id' | 'channel' | 'json'> | { readonly id: Id; readonly retryOf: Id }
+export type HandedMessage = Pick<NewMessage, 'id' | 'channel' | 'json'> | RetriedMessage
 
 /**
  * What became of each message of a `send`, in order: queued, already ended under this id, or failed. With `taken` nothing was done with any of them, for the tab

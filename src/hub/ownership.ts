@@ -71,6 +71,7 @@ export function createOwnership(
 ): Ownership {
   const { clock, log, shared } = platform
   const fates = createFateDesk()
+  const retrying = new Map<Id, Id>()
   let running: Running | null = null
   let opened: (now: Running) => void = () => {}
   let ready = new Promise<Running>((resolve) => (opened = resolve))
@@ -210,6 +211,7 @@ export function createOwnership(
     fates,
     runtime,
     store,
+    retrying,
     fail,
     queued(entries) {
       // What a store took in before it was lost may be known only when the next one is open.

@@ -1,6 +1,6 @@
-import type { HandedMessage, SendAnswer } from '../bridge/contract.ts'
+import type { HandedMessage, RetriedMessage, SendAnswer } from '../bridge/contract.ts'
 import { MAY_REPEAT, type Submitted } from '../core/group-commit.ts'
-import type { NewMessage, OutboxEntry, Store, TakenCount } from '../core/ports.ts'
+import type { NewMessage, OutboxEntry, ParkedMessage, Store, TakenCount } from '../core/ports.ts'
 import type { Runtime } from '../core/runtime.ts'
 import type { ErrorData } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
@@ -17,6 +17,8 @@ export interface SubmitHost {
   readonly fates: FateDesk
   readonly runtime: Runtime
   readonly store: Store
+  /** Parked messages that are being queued again, each with the new id it is queued under. */
+  readonly retrying: Map<Id, Id>
   /** Told what was queued when that is known, before whoever asked. */
   readonly queued: (entries: readonly OutboxEntry[]) => void
   /** Something failed that the answer does not tell. */
@@ -25,7 +27,7 @@ export interface SubmitHost {
 
 /**
  * Queues what a tab hands over; it is told what becomes of those that are queued. A parked message is queued as a new one before it is forgotten: a crash in between
- * shows it twice, and never loses it.
+ * shows it twice, and never loses it. It is queued once, whoever else wants it tried again meanwhile.
  * @param since `null` when this is handed over for the first time
  */
 export async function submit(
@@ -34,22 +36,38 @@ export async function submit(
   since: TakenCount | null,
   host: SubmitHost,
 ): Promise<readonly SendAnswer[]> {
-  const { runtime, store, fail } = host
+  const { runtime, store, retrying, fail } = host
   const mark = since ? { since } : {}
   const messages = handed.flatMap((one): NewMessage[] => {
     if (!('retryOf' in one)) return [{ ...one, ...mark }]
-    const parked = runtime.parked.get(one.retryOf)
+    const parked = claim(one, host)
     return parked ? [{ id: one.id, channel: parked.channel, json: parked.json, ...mark }] : []
   })
-  const submitted = messages.length > 0 ? await queue(tab, messages, host) : []
+  const letGo = (one: HandedMessage): void => {
+    if ('retryOf' in one && retrying.get(one.retryOf) === one.id) retrying.delete(one.retryOf)
+  }
+  const submitted = await queue(tab, messages, host).catch((error: unknown) => {
+    handed.forEach(letGo)
+    throw error
+  })
   const answers = new Map(messages.map(({ id }, at) => [id, submitted[at]]))
   for (const one of handed) {
     if (!('retryOf' in one)) continue
     const answer = answers.get(one.id)
     if (!answer) answers.set(one.id, since ? await lookUp(one.id, since, runtime, store) : { failed: NOT_PARKED })
-    else if (!('failed' in answer)) await runtime.unpark(one.retryOf).catch(fail)
+    else if ('failed' in answer) letGo(one)
+    // One that stays parked stays claimed: it is queued already.
+    else await runtime.unpark(one.retryOf).then(() => letGo(one), fail)
   }
   return handed.map(({ id }) => answerOf(answers.get(id) ?? { failed: MAY_REPEAT }))
+}
+
+/** The parked message that is to be tried again, for whoever comes first; who hands the same over again gets it, too. */
+function claim({ id, retryOf }: RetriedMessage, { runtime, retrying }: SubmitHost): ParkedMessage | undefined {
+  const parked = runtime.parked.get(retryOf)
+  if (!parked || (retrying.get(retryOf) ?? id) !== id) return undefined
+  retrying.set(retryOf, id)
+  return parked
 }
 
 async function queue(
@@ -57,6 +75,7 @@ async function queue(
   messages: readonly NewMessage[],
   { fates, runtime, queued }: SubmitHost,
 ): Promise<readonly Submitted[]> {
+  if (messages.length === 0) return []
   const ids = messages.map(({ id }) => id)
   // Before they are queued: a fate may overtake the answer.
   fates.claim(tab, ids)
