@@ -60,6 +60,10 @@ export class UpwardBook {
   readonly #ledgers = new Map<string, Set<string>>()
   /** The order of the last message of a tab that took effect. */
   readonly #lastOrder = new Map<number, number>()
+  /** Storages that went back at any time, by browser and user. */
+  readonly #wentBack = new Set<string>()
+  /** Clients that began their numbers again, by ledger. */
+  readonly #begunAgain = new Set<string>()
   /** Storages that are older copies, and no hub has heard from a server since, by browser and user. */
   readonly #uncompared = new Set<string>()
 
@@ -151,11 +155,14 @@ export class UpwardBook {
     const { check, totals } = this.#world
     const numbers = this.#numbers.get(`${ledger} ${client}`) ?? []
     this.#numbers.set(`${ledger} ${client}`, numbers)
+    const facts = this.all.get(id)
+    // The store went back to before it had sent anything, and the server has given up the record of what it then sent: neither knows of that.
+    const mayBeginAgain = n === 1 && facts !== undefined && this.#wentBack.has(storageOf(facts.tab.profile.name, facts.tab.user))
+    if (mayBeginAgain && numbers.splice(0).length > 0) this.#begunAgain.add(`${ledger} ${client}`)
     check.holds(n === numbers.length + 1, 'I9', () => `number ${n} of ${client} committed after ${numbers.length}`)
     numbers.push(id)
     this.#commits.add(`${client} ${n} ${id}`)
     this.#world.trace('commit', client, n, id, fate?.kind ?? 'applied')
-    const facts = this.all.get(id)
     check.holds(facts !== undefined, 'I7', () => `${id} was never sent`)
     if (!facts || fate?.kind === 'skipped') return
     if (fate?.kind === 'rejected') {
@@ -170,7 +177,8 @@ export class UpwardBook {
     // A server may lose it before it has committed anything: it is a ledger all the same, and what was learnt from it is taken back.
     // Nor does a server know that a client was followed by another when its user left and had the outbox kept.
     const ledgers = this.#ledgers.get(storageOf(facts.tab.profile.name, facts.tab.user))?.size ?? 0
-    const isLostTwice = facts.excuses.has('rolled back') && (ledgers > 1 || facts.isKept) && !facts.clients.has(`${ledger} ${client}`)
+    const isOtherRecord = (ledgers > 1 || facts.isKept) && !facts.clients.has(`${ledger} ${client}`)
+    const isLostTwice = facts.excuses.has('rolled back') && (isOtherRecord || this.#begunAgain.has(`${ledger} ${client}`))
     if (facts.applied > 1 && !facts.isMarked && isLostTwice) totals.count('repeated after both sides lost their memory')
     facts.clients.add(`${ledger} ${client}`)
     // What the storage did not remember to have sent was queued again when that storage was lost, too.
@@ -197,6 +205,12 @@ export class UpwardBook {
     return this.#commits.has(`${client} ${n} ${id}`)
   }
 
+  /** Whether the server has committed something of the client, and has given up its record. */
+  wasGivenUp(client: string): boolean {
+    const { engine } = this.#world.server
+    return (this.#numbers.get(`${engine.ledger} ${client}`) ?? []).length > 0 && engine.recordOf(client) === null
+  }
+
   /** The store has ended messages: the app was told, or will be when it asks. */
   putAside({ contents: { stored } }: Disk): void {
     for (const id of [...(stored?.parked.keys() ?? []), ...(stored?.memory.fates.keys() ?? [])]) {
@@ -212,7 +226,10 @@ export class UpwardBook {
       if (tab.profile !== profile || tab.scope !== scope) continue
       const key = storageOf(profile.name, tab.user)
       if (isMarked) facts.isUntellable = true
-      if (why === 'rolled back') this.#uncompared.add(key)
+      if (why === 'rolled back') {
+        this.#uncompared.add(key)
+        this.#wentBack.add(key)
+      }
       if (why === 'emptied' && excuses.has('rolled back') && this.#uncompared.has(key)) excuses.add('never compared')
       if (applied === 0 || why === 'copied' || why === 'rolled back') excuses.add(why)
     }

@@ -43,6 +43,9 @@ export function openWorkerSocket(world: World, profile: Profile, process: Proces
 
 /** The same frames come once more, from who has kept them. */
 function sayAgain({ schedule, check }: World, profile: Profile, said: readonly string[]): void {
+  const hello = said[0] === undefined ? null : (JSON.parse(said[0]) as Hello)
+  // Nobody keeps another one's frames for longer than a server keeps its record, or could be told from it.
+  if (hello && check.upward.wasGivenUp(hello.client)) return
   const ghost = new Process(schedule, `${profile.name}/ghost`)
   check.wires.hubs.set(ghost, () => true)
   const socket = profile.link.openSocket(ghost)({
