@@ -1,5 +1,5 @@
 /** What the simulator can do and the product does not stand yet: named on the command line to be tried. */
-export type Pending = 'clocks' | 'days' | 'engine' | 'given-up' | 'told'
+export type Pending = 'clocks' | 'days' | 'engine' | 'given-up'
 
 const tried = new Set((process.env['HOLDFAST_SIM_WITH'] ?? '').split(','))
 

@@ -1,4 +1,3 @@
-import { isTried } from '../pending.ts'
 import type { World } from '../world/world.ts'
 import type { SentFacts } from './upward-book.ts'
 
@@ -31,6 +30,9 @@ export function whatIsStuck(world: World): string {
       const isForgetful = profile.liveWorkers.some((worker) => worker.scope === scope && worker.isForgetful)
       const outbox = contents.stored?.outbox
       if (isUsed && !isForgetful && outbox && outbox.entries.length > 0) return `${profile.name} ${scope} holds ${JSON.stringify(outbox)}`
+      // Every page listens by now.
+      const [untold] = contents.stored?.notices ?? []
+      if (isUsed && !isForgetful && untold) return `${profile.name} ${scope} has told nobody of ${JSON.stringify(untold)}`
     }
   }
   const { queued, sendOnly } = world.server.core.metrics()
@@ -53,7 +55,7 @@ export function checkAtEnd(world: World): void {
     losses.set(facts.tab.number, tab)
   }
   for (const tab of losses.values()) classify(world, tab)
-  if (isTried('told')) check.told.atEnd()
+  check.told.atEnd()
 }
 
 function hasEnded({ applied, rejected, isPutAside, message, id, tab }: SentFacts): boolean {

@@ -1,4 +1,5 @@
-import type { OutboxRestart } from '../../src/core/notices.ts'
+import type { OutboxRestart, StorageLost } from '../../src/core/notices.ts'
+import type { Disk } from '../world/disk.ts'
 import type { SimTab } from '../world/sim-tab.ts'
 import type { World } from '../world/world.ts'
 
@@ -8,14 +9,37 @@ export class ToldBook {
   /** Messages that were named as possible repeats, by browser and scope. */
   readonly #mayRepeat = new Set<string>()
 
+  /** What some listener was told, by kind, scope and time. */
+  readonly #told = new Set<string>()
+
   constructor(world: World) {
     this.#world = world
   }
 
   /** A listener has run. */
-  restarted(tab: SimTab, { mayRepeat }: OutboxRestart): void {
+  restarted(tab: SimTab, { mayRepeat, atMs }: OutboxRestart): void {
+    this.#told.add(`outbox-restarted ${tab.scope} ${atMs}`)
     for (const id of mayRepeat) this.#mayRepeat.add(id)
     this.#world.trace('told', tab.process.name, ...mayRepeat)
+  }
+
+  /** A listener has run. */
+  lost(tab: SimTab, { mayRepeat, atMs }: StorageLost): void {
+    this.#world.totals.count('lost storages told')
+    this.#told.add(`storage-lost ${tab.scope} ${atMs}`)
+    for (const id of mayRepeat) this.#mayRepeat.add(id)
+  }
+
+  /** A database is about to forget what was heard. */
+  forgets(disk: Disk, ids: readonly string[]): void {
+    const { check, totals, profiles } = this.#world
+    const scopes = profiles.flatMap((profile) => [...profile.disks]).flatMap(([scope, one]) => (one === disk ? [scope] : []))
+    for (const { id, kind, event } of disk.contents.stored?.notices ?? []) {
+      if (!ids.includes(id)) continue
+      totals.count('notices heard')
+      const isTold = scopes.some((scope) => this.#told.has(`${kind} ${scope} ${event.atMs}`))
+      check.holds(isTold, 'I38', () => `${scopes.join()} forgets ${kind}, and no listener has run`)
+    }
   }
 
   /** Everything is over, and every user has a page that listens. */

@@ -44,10 +44,9 @@ function dieBeforeTelling(world: World, profile: Profile): boolean {
 
 /** What happens between a fact that is stored and its telling. */
 export const TELLING_FAULTS: readonly Fault[] = [
-  { kind: 'B18 somebody dies between an outbox restart and its telling', needs: 'told', inject: dieBeforeTelling },
+  { kind: 'B18 somebody dies between an outbox restart and its telling', inject: dieBeforeTelling },
   {
     kind: 'B18 all pages are hidden',
-    needs: 'told',
     inject: (_world, profile) => {
       for (const tab of profile.liveTabs) tab.do(() => tab.show(false))
       return profile.liveTabs.length > 0
@@ -55,7 +54,6 @@ export const TELLING_FAULTS: readonly Fault[] = [
   },
   {
     kind: 'R2 the engine has lost everything',
-    needs: 'told',
     inject: (world) => {
       const { server, schedule, random } = world
       if (!server.isListening) return false

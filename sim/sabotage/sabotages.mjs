@@ -3,6 +3,7 @@
 import { ELECTED_SABOTAGES } from './elected-sabotages.mjs'
 import { SEND_ONLY_SABOTAGES } from './send-only-sabotages.mjs'
 import { LOCK_TABLE_SABOTAGES } from './lock-table-sabotages.mjs'
+import { TELLING_SABOTAGES } from './telling-sabotages.mjs'
 import { SIGN_OUT_SABOTAGES } from './sign-out-sabotages.mjs'
 
 /**
@@ -518,4 +519,5 @@ export const SABOTAGES = [
   ...SEND_ONLY_SABOTAGES,
   ...LOCK_TABLE_SABOTAGES,
   ...SIGN_OUT_SABOTAGES,
+  ...TELLING_SABOTAGES,
 ]

@@ -136,7 +136,11 @@ export class Disk {
       unpark: (id) => call('unpark', () => inner.unpark(id)),
       fatesOf: (ids) => call('fatesOf', () => inner.fatesOf(ids)),
       note: (notices) => call('note', () => inner.note(notices)),
-      heard: (ids) => call('heard', () => inner.heard(ids)),
+      heard: (ids) =>
+        call('heard', () => {
+          check.told.forgets(this, ids)
+          return inner.heard(ids)
+        }),
       saveCache: (changes) => call('saveCache', () => inner.saveCache(changes), true),
       dropCache: (channels) => call('dropCache', () => inner.dropCache(channels)),
       signOut: (newClient, park) =>

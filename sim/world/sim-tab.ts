@@ -13,7 +13,6 @@ import type { LockTable } from './lock-table.ts'
 import { Process } from './process.ts'
 import type { Profile } from './profile.ts'
 import type { World } from './world.ts'
-import { isTried } from '../pending.ts'
 
 /** What a simulated message says. */
 export interface Payload {
@@ -123,7 +122,7 @@ export class SimTab {
       if (next !== status) this.changes++
       status = next
     })
-    this.process.after(isTried('told') ? drawLateness(world) : 0, () => this.listen())
+    this.process.after(world.isHealed ? 0 : drawLateness(world), () => this.listen())
     this.connection.on('signedOut', () => {
       world.check.signOuts.told(this)
       this.hasLeft = true
@@ -150,6 +149,7 @@ export class SimTab {
     if (this.#isListening) return
     this.#isListening = true
     this.connection.on('outboxRestarted', (restart) => this.#world.check.restartTold(this, restart))
+    this.connection.on('storageLost', (loss) => this.#world.check.told.lost(this, loss))
   }
 
   /** The database of its scope. */

@@ -37,6 +37,8 @@ export class World {
   readonly injected: Set<string> = new Set()
   /** Set when a fault to come needs copies of what was stored. */
   keepsBackups = false
+  /** All is well again. */
+  isHealed = false
   /** Time in which nobody was there. */
   absentMs = 0
   /** Every channel has got a message in the end: everybody must have it. */
@@ -78,6 +80,7 @@ export class World {
   /** Everything that is broken is mended, everybody is signed in, and every user who was there has a page open. */
   heal(): void {
     this.trace('heal')
+    this.isHealed = true
     this.healApp()
     this.people.heal()
     this.server.heal()
