@@ -1,6 +1,7 @@
 import type { AttachRequest, HandedMessage, SendAnswer, SignedOut, TabPosition, TabSignal } from '../bridge/contract.ts'
 import type { NewMessage, Store, TakenCount } from '../core/ports.ts'
 import { publicState } from '../core/derive-public-state.ts'
+import { MAY_REPEAT } from '../core/group-commit.ts'
 import type { ConnectionState } from '../core/public-state.ts'
 import { createRuntime, type Runtime } from '../core/runtime.ts'
 import type { Notice } from '../core/runtime-ports.ts'
@@ -258,7 +259,8 @@ export function createOwnership(
     },
     async send(tab, messages, since, isAgain) {
       const now = await ready
-      if (leaving.isUnderWay() || tab.hasLeft) return messages.map(() => ({ error: SIGNED_OUT }))
+      // What was handed over before may have been applied: what knew of it is forgotten, or about to be.
+      if (leaving.isUnderWay() || tab.hasLeft) return messages.map(() => ({ error: isAgain ? MAY_REPEAT : SIGNED_OUT }))
       const taken = now.store.taken()
       // A later hub would look in the store they name for what is in this one.
       if (!isAgain && since.memory !== taken.memory) return messages.map(() => ({ taken }))

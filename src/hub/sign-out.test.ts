@@ -98,6 +98,21 @@ describe('signing out', () => {
     expect(await leaving).toMatchObject({ value: { discarded: 0 } })
   })
 
+  it('[SO4] [I39] says of what a page has handed over before its user left that nobody knows what became of it', async () => {
+    world.disk.signOuts = 1
+    const other = await holdLock(world.locks, ownerLockName(id('scope')))
+    const hub = world.hub()
+    const [late, here] = [world.tab(hub), world.tab(hub)]
+    await late.attach({ signOuts: 0 })
+    await here.attach({ signOuts: 1 })
+    const answering = late.hub.send([message('before')], true)
+    await settled()
+    other.release()
+    await settled()
+    expect(await answering).toMatchObject({ ok: true, value: [{ error: { code: 'may-repeat' } }] })
+    expect(world.disk.stored?.outbox.entries).toEqual([])
+  })
+
   it('[SO3] goes on without the server when it is not there, and says so', async () => {
     const hub = world.hub()
     const [one, two] = [world.tab(hub), world.tab(hub)]
