@@ -62,6 +62,27 @@ describe('the simulator', () => {
       expect(counts[name], name).toBeGreaterThan(5)
   }, 120_000)
 
+  it('[I35] [I37] [I38] has days pass, every clock jump, engines fail at a step, clients be given up, sites be cleared, and somebody die before all are told', async () => {
+    const { report } = await runBundle(script, 3_000, 90, 'all')
+    expect(report.failures).toEqual([])
+    const { counts } = report
+    const kinds = Object.keys(counts)
+    expect(kinds.filter((name) => name.startsWith('nights '))).toHaveLength(3)
+    expect(kinds.filter((name) => name.startsWith('fault T1 '))).toHaveLength(5)
+    expect(kinds.filter((name) => name.startsWith('fault B18 '))).toHaveLength(2)
+    for (const name of [
+      'nights of days',
+      'fault B7 frozen as it sends, and for long',
+      'fault B7 frozen as it says something in passing',
+      'fault D5 the site is cleared, and who comes later sees other locks',
+      'fault S15 a client is given up before its first acknowledgement',
+      'engine changes that failed',
+      'notices heard',
+      'doubled effects that were told of',
+    ])
+      expect(counts[name], name).toBeGreaterThan(5)
+  }, 180_000)
+
   it.each(ONCE_FAILED)(
     'seed %i passes: %s',
     async (seed) => {

@@ -134,7 +134,7 @@ export const BROWSER_FAULTS: readonly Fault[] = [
   { kind: 'B6 frozen', inject: (world, profile) => stop(world, profile, true, false) },
   { kind: 'B7 in the back-forward cache', inject: (world, profile) => stop(world, profile, true, true) },
   { kind: 'B7 frozen as it says something in passing', inject: saysAndStops },
-  { kind: 'B7 frozen as it sends, and for long', needs: 'days', inject: sendAndStop },
+  { kind: 'B7 frozen as it sends, and for long', inject: sendAndStop },
   {
     kind: 'B8 the last tab closes while it sends',
     inject: (world, profile) => {

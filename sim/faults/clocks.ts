@@ -1,5 +1,4 @@
 import type { Fault } from './fault.ts'
-import { isTried } from '../pending.ts'
 import { LAYERS, type Layer } from '../world/wall-clocks.ts'
 import { EPOCH_MS } from '../world/epoch.ts'
 import type { Profile } from '../world/profile.ts'
@@ -11,7 +10,6 @@ const SIZES_MS = [1_000, 60_000, 3_600_000, 3_600_000, 2 * DAY_MS, 40 * DAY_MS]
 
 /** Draws how far a clock jumps, and in which direction. */
 function someJumpMs(world: World): number {
-  if (!isTried('clocks')) return (world.random.next() < 0.5 ? -1 : 1) * world.random.next() * (world.pick(SIZES_MS.slice(0, 3)) ?? 0)
   if (world.random.next() < 0.08) return -EPOCH_MS - world.random.next() * DAY_MS
   return (world.random.next() < 0.5 ? -1 : 1) * world.random.next() * (world.pick(SIZES_MS) ?? 0)
 }
@@ -26,16 +24,14 @@ function jump(world: World, profile: Profile, layers: readonly Layer[]): true {
 /** What clocks do, each layer's on its own. */
 export const CLOCK_FAULTS: readonly Fault[] = [
   { kind: 'T1 the wall clock jumps', inject: (world, profile) => jump(world, profile, LAYERS) },
-  { kind: 'T1 the clock of the pages jumps', needs: 'clocks', inject: (world, profile) => jump(world, profile, ['pages']) },
-  { kind: 'T1 the clock of the hubs jumps', needs: 'clocks', inject: (world, profile) => jump(world, profile, ['hubs']) },
+  { kind: 'T1 the clock of the pages jumps', inject: (world, profile) => jump(world, profile, ['pages']) },
+  { kind: 'T1 the clock of the hubs jumps', inject: (world, profile) => jump(world, profile, ['hubs']) },
   {
     kind: 'T1 the clock of the service worker jumps',
-    needs: 'clocks',
     inject: (world, profile) => jump(world, profile, ['serviceWorker']),
   },
   {
     kind: 'T1 the clock of the server jumps',
-    needs: 'clocks',
     inject: (world) => {
       world.server.clockOffMs += someJumpMs(world)
       return true

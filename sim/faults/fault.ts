@@ -2,15 +2,12 @@ import type { Disk } from '../world/disk.ts'
 import type { Profile } from '../world/profile.ts'
 import type { SimTab } from '../world/sim-tab.ts'
 import type { SimWorker } from '../world/sim-worker.ts'
-import type { Pending } from '../pending.ts'
 import type { World } from '../world/world.ts'
 
 /** Something that goes wrong. */
 export interface Fault {
   /** Row of the table of faults it stands for, and a few words. */
   readonly kind: string
-  /** What the product has to stand first. */
-  readonly needs?: Pending
   /** Makes it happen to the browser, or to the server; `false` when there is nothing now that it could happen to. It ends by itself, or at the great healing. */
   inject(world: World, profile: Profile): boolean
 }

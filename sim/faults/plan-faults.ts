@@ -1,4 +1,3 @@
-import { isTried } from '../pending.ts'
 import { CLOCK_FAULTS } from './clocks.ts'
 import { BROWSER_FAULTS } from './browser.ts'
 import { ELECTED_FAULTS } from './elected.ts'
@@ -24,7 +23,7 @@ export const FAULTS: readonly Fault[] = [
   ...PEOPLE_FAULTS,
   ...SIGN_OUT_FAULTS,
   ...TELLING_FAULTS,
-].filter(({ needs }: Fault) => !needs || isTried(needs))
+]
 
 /** Faults of one simulation, and kinds among them at least. */
 const COUNT = 20

@@ -113,15 +113,13 @@ export const SERVER_FAULTS: readonly Fault[] = [
   },
   { kind: 'R6 the engine is slow', inject: (world) => trouble(world, 'slow', 20_000) },
   { kind: 'R6 the engine fails', inject: (world) => trouble(world, 'fails', 10_000) },
-  { kind: 'S16 the engine fails at its steps', needs: 'engine', inject: (world) => trouble(world, 'at-a-step', 15_000) },
+  { kind: 'S16 the engine fails at its steps', inject: (world) => trouble(world, 'at-a-step', 15_000) },
   {
     kind: 'S13 history throws, or is nonsense, for new channels',
-    needs: 'engine',
     inject: (world) => appTrouble(world, { history: world.random.next() < 0.5 ? 'throws' : 'nonsense' }, 15_000),
   },
   {
     kind: 'S15 strangers come',
-    needs: 'given-up',
     inject: (world) => {
       if (!world.server.isListening) return false
       world.server.engine.strangersCome(60)
@@ -130,7 +128,6 @@ export const SERVER_FAULTS: readonly Fault[] = [
   },
   {
     kind: 'S15 a client is given up before its first acknowledgement',
-    needs: 'given-up',
     inject: (world, profile) => giveUp(world, profile),
   },
   { kind: 'R7 answers of the engine are lost', inject: (world) => trouble(world, 'loses-answers', 5_000) },

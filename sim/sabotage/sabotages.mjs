@@ -4,6 +4,8 @@ import { ELECTED_SABOTAGES } from './elected-sabotages.mjs'
 import { SEND_ONLY_SABOTAGES } from './send-only-sabotages.mjs'
 import { LOCK_TABLE_SABOTAGES } from './lock-table-sabotages.mjs'
 import { TELLING_SABOTAGES } from './telling-sabotages.mjs'
+import { MEMORY_SABOTAGES } from './memory-sabotages.mjs'
+import { SERVER_MEMORY_SABOTAGES } from './server-memory-sabotages.mjs'
 import { SIGN_OUT_SABOTAGES } from './sign-out-sabotages.mjs'
 
 /**
@@ -518,6 +520,8 @@ export const SABOTAGES = [
   ...ELECTED_SABOTAGES,
   ...SEND_ONLY_SABOTAGES,
   ...LOCK_TABLE_SABOTAGES,
+  ...MEMORY_SABOTAGES,
+  ...SERVER_MEMORY_SABOTAGES,
   ...SIGN_OUT_SABOTAGES,
   ...TELLING_SABOTAGES,
 ]

@@ -1,6 +1,5 @@
 import { Rejected } from '../../src/server/rejected.ts'
 import type { LiveServerOptions } from '../../src/server/options.ts'
-import { isTried } from '../pending.ts'
 import type { Payload } from './sim-tab.ts'
 import type { World } from './world.ts'
 
@@ -61,7 +60,7 @@ export function serverOptions(world: World): LiveServerOptions {
       if (!message.durable) return undefined
       context.publish(message.channel, { from: message.id, atMs: schedule.nowMs })
       // All of these, and the number, or none.
-      if (isTried('engine') && random.next() < 0.2)
+      if (random.next() < 0.2)
         for (let at = random.integer(1, 3); at > 0; at--) context.publish(`spare${random.integer(1, 9)}`, { from: message.id })
       if (random.next() < 0.2 && context.user !== null) context.sendToUser(context.user, { from: message.id })
       return { id: message.id }

@@ -1,7 +1,6 @@
 import type { ConnectOptions } from '../../src/page/options.ts'
 import type { HistoryLimits } from '../../src/protocol/index.ts'
 import type { LiveServerOptions } from '../../src/server/options.ts'
-import { isTried } from '../pending.ts'
 import { MEMORY_BOUNDS, type MemoryBounds } from '../../src/storage/fate-memory.ts'
 import type { SeededRandom } from '../../src/testing/seeded-random.ts'
 
@@ -42,7 +41,7 @@ export interface Settings {
 export function drawSettings(random: SeededRandom): Settings {
   const ttlMs = random.integer(20, 600) * 1_000
   const oneOf = <T>(...choices: readonly T[]): T => choices[random.integer(0, choices.length - 1)] as T
-  let settings: Settings = {
+  const settings: Settings = {
     connect: {
       reconnect: {
         baseDelayMs: random.integer(50, 1_000),
@@ -59,7 +58,7 @@ export function drawSettings(random: SeededRandom): Settings {
     },
     server: {
       history: { messages: oneOf(4, 20, 100, 1_000) },
-      sessions: { ttlMs, clientTtlMs: 172_800_000 },
+      sessions: { ttlMs, clientTtlMs: 172_800_000, sweepMs: oneOf(60_000, 3_000), max: oneOf(100_000, 12) },
       limits: { sendWindow: oneOf(2, 16, 1_024), channels: oneOf(3, 128) },
     },
     isDurable: random.next() < 0.6,
@@ -68,18 +67,10 @@ export function drawSettings(random: SeededRandom): Settings {
     channels: ['list', 'log', 'other'],
     credentialMs: oneOf(Infinity, 60_000, 600_000),
     absences: [],
-    maxChannels: 100_000,
-    memory: MEMORY_BOUNDS,
+    maxChannels: oneOf(100_000, 100_000, 12, 7),
+    memory: random.next() < 0.25 ? { maxFates: oneOf(2, 8, 100), maxFateUnits: 10_000, maxEnded: oneOf(0, 4, 20) } : MEMORY_BOUNDS,
   }
-  if (isTried('days') && random.next() < 0.25)
-    settings = { ...settings, memory: { maxFates: oneOf(2, 8, 100), maxFateUnits: 10_000, maxEnded: oneOf(0, 4, 20) } }
-  if (isTried('engine')) settings = { ...settings, maxChannels: oneOf(100_000, 100_000, 12, 7) }
-  if (isTried('given-up'))
-    settings = {
-      ...settings,
-      server: { ...settings.server, sessions: { ttlMs, clientTtlMs: 172_800_000, sweepMs: oneOf(60_000, 3_000), max: oneOf(100_000, 12) } },
-    }
-  return isTried('days') && random.next() < DAYS_SHARE ? withAbsences(settings, random) : settings
+  return random.next() < DAYS_SHARE ? withAbsences(settings, random) : settings
 }
 
 /** The same, for days: with times to live that some of the absences outlast, and some do not. */
@@ -93,7 +84,10 @@ function withAbsences(settings: Settings, random: SeededRandom): Settings {
   return {
     ...settings,
     connect: { ...connect, outbox: { ...connect.outbox, maxAgeMs: oneOf(600_000, DAY_MS, 14 * DAY_MS) } },
-    server: { ...server, sessions: { ttlMs: oneOf(600_000, DAY_MS), clientTtlMs: oneOf(DAY_MS, 30 * DAY_MS, 60 * DAY_MS) } },
+    server: {
+      ...server,
+      sessions: { ...server.sessions, ttlMs: oneOf(600_000, DAY_MS), clientTtlMs: oneOf(DAY_MS, 30 * DAY_MS, 60 * DAY_MS) },
+    },
     absences: absences.toSorted((a, b) => a.atMs - b.atMs),
   }
 }
