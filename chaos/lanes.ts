@@ -19,10 +19,6 @@ export type Chosen = readonly string[]
 const BY_NAME: readonly string[] = [
   'handler publishes to more channels than can be made',
   'strangers fill the server while messages are in doubt',
-  'server killed while all tabs are hidden',
-  'site cleared by a header',
-  'site cleared by hand',
-  'signed out, then the site cleared',
 ]
 
 /** A lane for each network, the server and each browser. What they do goes to the timeline. */

@@ -75,7 +75,7 @@ describe('chaos, upward', () => {
 
   it('[I6] a storage that was emptied under a hub that lives excuses only what was told of', () => {
     const loss: StorageLoss = { type: 'cleared', user: 'anna', atMs: 1_500, hubLived: true }
-    const lost = (mayRepeat: readonly string[]): Told => ({ type: 'storageLost', requeued: 0, mayRepeat })
+    const lost = (mayRepeat: readonly string[]): Told => ({ type: 'storageLost', requeued: 0, mayRepeat, older: 0 })
     expect(kinds([page(...queued(1))], [], [loss])).toEqual(['lost'])
     expect(kinds([page(...queued(1), lost(['id2']))], [], [loss])).toEqual(['lost'])
     expect(kinds([page(...queued(1), lost(['id1']))], [], [loss])).toEqual([])
@@ -192,11 +192,12 @@ describe('chaos, downward', () => {
 describe('chaos, telling', () => {
   const untold = (pages: PageLog[], journal: JournalRow[], losses: StorageLoss[] = []): string[] =>
     kinds(pages, journal, losses, checkTelling)
-  const restart = (mayRepeat: readonly string[], mayBeLost: readonly string[] = []): Told => ({
+  const restart = (mayRepeat: readonly string[], mayBeLost: readonly string[] = [], older = 0): Told => ({
     type: 'restart',
     reason: 'ledger',
     mayRepeat,
     mayBeLost,
+    older,
   })
   /** A tab that was opened late. */
   const later = (...told: readonly Told[]): PageLog => {
@@ -208,7 +209,7 @@ describe('chaos, telling', () => {
   it('[I38] an effect that came twice was told to some listener of the user, or its sender', () => {
     expect(untold([page(...queued(1))], twice)).toEqual(['untold'])
     expect(untold([page(...queued(1)), later(restart(['id1']))], twice)).toEqual([])
-    expect(untold([page(...queued(1)), later({ type: 'storageLost', requeued: 0, mayRepeat: ['id1'] })], twice)).toEqual([])
+    expect(untold([page(...queued(1)), later({ type: 'storageLost', requeued: 0, mayRepeat: ['id1'], older: 0 })], twice)).toEqual([])
     expect(untold([page(...queued(1), { type: 'ended', seq: 1, code: 'may-repeat' })], twice)).toEqual([])
     expect(untold([page(...queued(1)), { ...later(restart(['id1'])), user: 'ben' }], twice)).toEqual(['untold'])
     expect(untold([], twice)).toEqual(['untold'])
@@ -221,6 +222,7 @@ describe('chaos, telling', () => {
     expect(untold(pages, lost)).toEqual(['untold'])
     expect(untold([...pages, later(restart([], ['id1']))], lost)).toEqual([])
     expect(untold([...pages, later(restart([], ['id2']))], lost)).toEqual(['untold'])
+    expect(untold([...pages, later(restart([], ['id2'], 1))], lost)).toEqual([])
     expect(untold([page(...queued(1))], lost)).toEqual([])
   })
 

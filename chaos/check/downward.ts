@@ -13,6 +13,8 @@ export interface DownwardCounts {
 
 /** Why a channel may begin anew, and what must have happened before. */
 const KNOWN_RESETS = ['epoch', 'trimmed', 'hook-failed', 'too-slow']
+/** Why an outbox begins anew when a server forgot something; else a browser's storage did. */
+const SERVERS_REASONS = ['ledger', 'server-went-back', 'forgotten']
 /** How much of a channel the server keeps. */
 const HISTORY_MESSAGES = 400
 
@@ -52,14 +54,14 @@ function checkPage(
     const { atMs } = event
     if (event.type === 'restart') {
       counts.restarts++
-      const founded =
-        event.reason === 'ledger' || event.reason === 'forgotten'
-          ? journal.filter((row) => row.type === 'started' && row.atMs <= atMs).length > 1
-          : losses.some((loss) => loss.user === user && ('untilMs' in loss ? loss.untilMs : loss.atMs) <= atMs)
-      if (!founded && !losses.some((loss) => loss.user === user)) violate('unfounded', atMs, `outbox restarted: ${event.reason}`)
-      if (event.reason !== 'ledger' && event.reason !== 'server-went-back' && event.mayBeLost.length > 0)
-        violate('unfounded', atMs, `mayBeLost after ${event.reason}`)
+      const isServers = journal.some((row) => row.atMs <= atMs && (row.type === 'gave up' || (row.type === 'started' && row.server > 1)))
+      const isBrowsers = losses.some((loss) => loss.user === user && ('untilMs' in loss ? loss.untilMs : loss.atMs) <= atMs)
+      if (!isBrowsers && !(isServers && SERVERS_REASONS.includes(event.reason)))
+        violate('unfounded', atMs, `outbox restarted: ${event.reason}`)
+      if (event.mayBeLost.length > 0 && !isServers) violate('unfounded', atMs, `mayBeLost after ${event.reason}`)
     }
+    // Every build has the same service worker.
+    if (event.type === 'reload') violate('unfounded', atMs, 'reloaded for a new version of the app')
     if (!('channel' in event)) continue
     const { channel } = event
     const name = journalChannel(channel, user)

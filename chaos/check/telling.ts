@@ -36,6 +36,8 @@ interface Notice {
 interface Heard {
   readonly mayRepeat: Set<string>
   readonly restarts: Restart[]
+  /** When it was heard that there was no room to name more messages. */
+  readonly olderMs: number[]
 }
 
 /**
@@ -51,7 +53,8 @@ export function checkTelling(record: RunRecord): { readonly counts: TellingCount
     const again = more.find(({ mayRepeat }) => mayRepeat)
     if (!first || !again) return []
     const { key = id, user } = first
-    const isTold = isDoubtful(sent.get(id)) || heard.get(user ?? '')?.mayRepeat.has(id) === true
+    const told = heard.get(user ?? '')
+    const isTold = isDoubtful(sent.get(id)) || told?.mayRepeat.has(id) === true || isAmongOlder(told, first.atMs)
     const message = sent.get(id)
     const sender = { user: user ?? '', sentMs: first.atMs, ...message }
     return [{ key, sender, atMs: again.atMs, isTold, what: `took effect ${more.length + 1} times, and nobody heard of it` }]
@@ -63,7 +66,8 @@ export function checkTelling(record: RunRecord): { readonly counts: TellingCount
     const atMs = forgottenAt(message, rows, starts)
     const told = heard.get(page.user)
     if (atMs === undefined || isDoubtful(message) || rows.length > 1 || told?.mayRepeat.has(id)) return []
-    const isTold = told?.restarts.some((restart) => restart.atMs >= atMs && restart.mayBeLost.includes(id)) === true
+    const isListed = told?.restarts.some((restart) => restart.atMs >= atMs && restart.mayBeLost.includes(id)) === true
+    const isTold = isListed || isAmongOlder(told, atMs)
     const sender = { user: page.user, ...message }
     return [
       { key, sender, atMs, isTold, what: 'was confirmed by a server that then lost its memory, and nobody heard that it may be lost' },
@@ -80,6 +84,10 @@ function isDoubtful(message: SentRecord | undefined): boolean {
   return message?.failed === 'may-repeat' || message?.ended === 'may-repeat'
 }
 
+function isAmongOlder(heard: Heard | undefined, sinceMs: number): boolean {
+  return heard?.olderMs.some((olderMs) => olderMs >= sinceMs) === true
+}
+
 /** When the server that had confirmed a message was followed by one that knows nothing of it. */
 function forgottenAt({ appliedMs, page }: SentRecord, rows: readonly Committed[], starts: readonly number[]): number | undefined {
   const [first] = rows
@@ -92,11 +100,13 @@ function forgottenAt({ appliedMs, page }: SentRecord, rows: readonly Committed[]
 function heardByUser({ pages }: RunRecord): ReadonlyMap<string, Heard> {
   const users = new Map<string, Heard>()
   for (const { user, events } of pages) {
-    const heard = users.get(user) ?? { mayRepeat: new Set(), restarts: [] }
+    const heard = users.get(user) ?? { mayRepeat: new Set(), restarts: [], olderMs: [] }
     users.set(user, heard)
     for (const event of events) {
       if (event.type === 'restart') heard.restarts.push(event)
-      if (event.type === 'restart' || event.type === 'storageLost') for (const id of event.mayRepeat) heard.mayRepeat.add(id)
+      if (event.type !== 'restart' && event.type !== 'storageLost') continue
+      for (const id of event.mayRepeat) heard.mayRepeat.add(id)
+      if (event.older > 0) heard.olderMs.push(event.atMs)
     }
   }
   return users

@@ -32,7 +32,7 @@ export interface UpwardCounts {
 }
 
 /** Why a message may be refused: what is done here to storages and hubs, and people who leave. */
-const FAILURES = ['storage-failed', 'storage-full', 'outbox-full', 'hub-failed', 'hub-timeout', 'may-repeat', 'closed']
+const FAILURES = ['storage-failed', 'storage-full', 'outbox-full', 'hub-failed', 'hub-timeout', 'may-repeat', 'unknown', 'closed']
 /** How long after its loss a storage may still have answered for what it did not hold any more. */
 const LOSS_MS = 2_000
 
@@ -144,7 +144,7 @@ function checkOrder(
 
 /** Whether its page was told that nobody can tell what became of a message: also of one that a hub had been handed and never answered for. */
 function isDoubtful({ failed, ended }: SentRecord): boolean {
-  return failed === 'may-repeat' || ended === 'may-repeat'
+  return failed === 'may-repeat' || failed === 'unknown' || ended === 'may-repeat'
 }
 
 /** One server commits the numbers of a client from 1 on, without gaps. */

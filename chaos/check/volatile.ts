@@ -7,7 +7,7 @@ export interface VolatileCounts {
 }
 
 /** Codes that say for certain that a message did not leave. */
-const NOT_SENT = ['not-connected', 'limit', 'invalid-data']
+const NOT_SENT = ['not-connected', 'dropped', 'limit', 'invalid-data']
 
 /** Holds what became of messages with `durable: false` against what was told: not sent is not sent (I39), and none is applied twice. */
 export function checkVolatile({ journal, pages }: RunRecord): {

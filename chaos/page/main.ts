@@ -44,14 +44,25 @@ const connection = connect({
 })
 /** Not every page of an app cares for what may be repeated or lost, and some learn to only when they have loaded more of it. */
 const listen = (): void => {
-  connection.on('outboxRestarted', ({ reason, mayRepeat, mayBeLost }) => tell({ type: 'restart', reason, mayRepeat, mayBeLost }))
-  connection.on('storageLost', ({ requeued, mayRepeat }) => tell({ type: 'storageLost', requeued, mayRepeat }))
+  connection.on('outboxRestarted', ({ reason, mayRepeat, mayBeLost, older }) =>
+    tell({ type: 'restart', reason, mayRepeat, mayBeLost, older }),
+  )
+  connection.on('storageLost', ({ requeued, mayRepeat, older }) => tell({ type: 'storageLost', requeued, mayRepeat, older }))
 }
 if (query.get('listens') === 'now') listen()
 if (query.get('listens') === 'late') setTimeout(listen, LATE_MS)
 connection.on('error', ({ code, message }) => tell({ type: 'error', code, message }))
-registerServiceWorker('./sw.js', { connection, type: 'module', failed: ({ code, message }) => tell({ type: 'error', code, message }) })
 let isLeft = false
+registerServiceWorker('./sw.js', {
+  connection,
+  type: 'module',
+  failed: ({ code, message }) => tell({ type: 'error', code, message }),
+  // Told first: nobody accepts a new version here.
+  reload() {
+    tell({ type: 'reload' })
+    isLeft = true
+  },
+})
 /** The answer to a sign-out has the browser forget the site, as many do. */
 let isToClear = false
 connection.on('signedOut', () => {
@@ -116,7 +127,9 @@ function send({ channel, count, volatile = false }: SendOrder): void {
       },
       (error: unknown) => {
         open--
-        if (isQueued) tell({ type: 'ended', seq: mine, code: codeOf(error) })
+        // Applied, and too long ago for the reply.
+        if (codeOf(error) === 'reply-lost') tell({ type: 'applied', seq: mine })
+        else if (isQueued) tell({ type: 'ended', seq: mine, code: codeOf(error) })
       },
     )
   }
@@ -143,7 +156,7 @@ async function report(): Promise<void> {
     isToClear = order === 'sign out and clear the site'
     void connection.signOut().catch(() => {})
   }
-  // Signs in again, as every app does.
+  // Begins anew, as every app does.
   if (isLeft && events.length === 0) location.reload()
 }
 

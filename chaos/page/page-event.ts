@@ -26,13 +26,22 @@ export type PageEvent = { readonly atMs: number } & (
   | { readonly type: 'reset'; readonly channel: string; readonly reason: string }
   | { readonly type: 'recovered'; readonly channel: string; readonly count: number }
   | { readonly type: 'refused'; readonly channel: string; readonly code: string }
-  | { readonly type: 'restart'; readonly reason: string; readonly mayRepeat: readonly string[]; readonly mayBeLost: readonly string[] }
+  | {
+      readonly type: 'restart'
+      readonly reason: string
+      readonly mayRepeat: readonly string[]
+      readonly mayBeLost: readonly string[]
+      /** How many messages there was no room to name. */
+      readonly older: number
+    }
   | { readonly type: 'error'; readonly code: string; readonly message: string }
   | { readonly type: 'durable'; readonly durable: boolean }
-  | { readonly type: 'storageLost'; readonly requeued: number; readonly mayRepeat: readonly string[] }
+  | { readonly type: 'storageLost'; readonly requeued: number; readonly mayRepeat: readonly string[]; readonly older: number }
   | { readonly type: 'status'; readonly status: string }
   /** The site's storage was cleared by the answer to a sign-out. */
   | { readonly type: 'cleared' }
+  /** The service worker is another one. */
+  | { readonly type: 'reload' }
   | { readonly type: 'signedOut' }
 )
 
