@@ -12,14 +12,8 @@ import { createLane, type Lane } from './lane.ts'
 import type { Profile } from './profile.ts'
 import type { ServerProcess } from './server-process.ts'
 
-/** Which faults come: those whose kind holds one of these texts, or all but those that are asked for by name. */
+/** Which faults come: those whose kind holds one of these texts, or all. */
 export type Chosen = readonly string[]
-
-/** What the product does not stand yet. */
-const BY_NAME: readonly string[] = [
-  'handler publishes to more channels than can be made',
-  'strangers fill the server while messages are in doubt',
-]
 
 /** A lane for each network, the server and each browser. What they do goes to the timeline. */
 export function createLanes(
@@ -30,7 +24,7 @@ export function createLanes(
   chosen: Chosen,
 ): readonly Lane[] {
   const lane = <Target>(where: string, target: Target, faults: readonly Fault<Target>[], repair?: () => Promise<void>): readonly Lane[] => {
-    const due = faults.filter(({ kind }) => (chosen.length === 0 ? !BY_NAME.includes(kind) : chosen.some((text) => kind.includes(text))))
+    const due = faults.filter(({ kind }) => chosen.length === 0 || chosen.some((text) => kind.includes(text)))
     return due.length > 0 ? [createLane(where, target, due, random.fork(++lanes), timeline, repair)] : []
   }
   let lanes = 0
