@@ -1,6 +1,6 @@
 import { deleteDB, openDB, unwrap } from 'idb'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { id, message, settings } from '../core/testing/frames.ts'
+import { id, message, settings, welcome } from '../core/testing/frames.ts'
 import type { SocketDouble } from '../core/testing/socket-double.ts'
 import { createIndexedDbStore } from '../storage/indexeddb-store.ts'
 import { createTestClock, createTestRandom, WIDE_LIMITS } from '../storage/store-contract.ts'
@@ -42,6 +42,8 @@ describe('a hub that finds records it cannot trust', () => {
     const name = `holdfast:${user}-${crypto.randomUUID()}`
     const store = storeOf(name)
     await store.open()
+    const { ledger, reach } = welcome()
+    await store.saveIdentity({ ledger, since: reach.made, sentThrough: 0, sendOnly: null })
     const { client } = await store.append([message('first')], true)
     await store.append([message('second')], false)
     store.close()

@@ -268,10 +268,7 @@ export function createOwnership(
     },
     sendVolatile: (messages) => sendVolatile(leaving.isUnderWay() ? null : (running?.runtime ?? null), messages, clock.nowMs()),
     cancel: async (id) => (await ready).runtime.cancel(id),
-    async discard(id) {
-      const { runtime } = await ready
-      await runtime.unpark(id)
-    },
+    discard: async (id) => void (await (await ready).runtime.unpark(id)),
     heard: async (notices) => (await ready).runtime.notices.heard(notices),
     signal(tab, signal) {
       switch (signal) {
