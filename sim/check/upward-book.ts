@@ -60,7 +60,7 @@ export class UpwardBook {
   readonly #ledgers = new Map<string, Set<string>>()
   /** The order of the last message of a tab that took effect. */
   readonly #lastOrder = new Map<number, number>()
-  /** Storages that went back at any time, by browser and user. */
+  /** Users of whom a storage went back at any time, or was copied. */
   readonly #wentBack = new Set<string>()
   /** Clients that began their numbers again, by ledger. */
   readonly #begunAgain = new Set<string>()
@@ -156,8 +156,8 @@ export class UpwardBook {
     const numbers = this.#numbers.get(`${ledger} ${client}`) ?? []
     this.#numbers.set(`${ledger} ${client}`, numbers)
     const facts = this.all.get(id)
-    // The store went back to before it had sent anything, and the server has given up the record of what it then sent: neither knows of that.
-    const mayBeginAgain = n === 1 && facts !== undefined && this.#wentBack.has(storageOf(facts.tab.profile.name, facts.tab.user))
+    // The store went back to before it had sent anything, or was copied then, and the server has given up the record of what it then sent: neither knows of that.
+    const mayBeginAgain = n === 1 && facts !== undefined && this.#wentBack.has(facts.tab.user)
     if (mayBeginAgain && numbers.splice(0).length > 0) this.#begunAgain.add(`${ledger} ${client}`)
     check.holds(n === numbers.length + 1, 'I9', () => `number ${n} of ${client} committed after ${numbers.length}`)
     numbers.push(id)
@@ -221,15 +221,14 @@ export class UpwardBook {
 
   /** A fault has changed what is stored of a scope. */
   excuse(profile: Profile, scope: string, why: Excuse): void {
+    const user = profile.tabs.find((tab) => tab.scope === scope)?.user
+    if (user !== undefined && (why === 'rolled back' || why === 'copied')) this.#wentBack.add(user)
     for (const facts of this.all.values()) {
       const { tab, applied, isMarked, excuses } = facts
       if (tab.profile !== profile || tab.scope !== scope) continue
       const key = storageOf(profile.name, tab.user)
       if (isMarked) facts.isUntellable = true
-      if (why === 'rolled back') {
-        this.#uncompared.add(key)
-        this.#wentBack.add(key)
-      }
+      if (why === 'rolled back') this.#uncompared.add(key)
       if (why === 'emptied' && excuses.has('rolled back') && this.#uncompared.has(key)) excuses.add('never compared')
       if (applied === 0 || why === 'copied' || why === 'rolled back') excuses.add(why)
     }
