@@ -11,9 +11,9 @@ test('[SO4] [SO8] [I26] in the demo two people use one browser, one after the ot
     }
     const [first, second] = [await page.locator('#who').textContent(), await page.locator('#switch-person').textContent()]
     const name = (text: string | null): string => text?.replace(/^Sign(ed)? in as /, '') ?? ''
-    await page.getByLabel('Message', { exact: true }).fill('before I go')
+    await page.getByLabel('Message', { exact: true }).fill('my very last words')
     await page.keyboard.press('Enter')
-    await expect(page.locator('.message.mine', { hasText: 'before I go' })).toHaveAttribute('data-fate', 'applied')
+    await expect(page.locator('.message.mine', { hasText: 'my very last words' })).toHaveAttribute('data-fate', 'applied')
 
     await page.locator('#switch-person').press('Enter')
     for (const tab of [page, other]) {
@@ -21,7 +21,7 @@ test('[SO4] [SO8] [I26] in the demo two people use one browser, one after the ot
       await expect(tab.locator('#switch-person')).toHaveText(`Sign in as ${name(first)}`)
       await expect(tab.getByRole('status')).toContainText('Connected')
       // Somebody else's now.
-      await expect(tab.locator('.message', { hasText: 'before I go' })).toHaveCount(1)
+      await expect(tab.locator('.message', { hasText: 'my very last words' })).toHaveCount(1)
       await expect(tab.locator('.message.mine')).toHaveCount(0)
     }
     await other.getByLabel('Message', { exact: true }).fill('now it is me')

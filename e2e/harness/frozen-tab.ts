@@ -36,7 +36,7 @@ export async function freezeWhileSending(chromium: Browser, lab: Lab, text: stri
     async thaw() {
       await session.send('Page.setWebLifecycleState', { state: 'active' })
       await page.bringToFront()
-      const ends = ['applied', 'failed', 'rejected']
+      const ends = ['applied', 'unknown', 'failed', 'rejected']
       await expect.poll(() => page.evaluate(() => window.probe.fates()[window.sentLast ?? ''])).toMatch(new RegExp(ends.join('|')))
       return page.evaluate(async () => {
         const code = await window.probe.queued([window.sentLast ?? '']).then(

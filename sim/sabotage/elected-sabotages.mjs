@@ -15,16 +15,16 @@ export const ELECTED_SABOTAGES = [
     edits: [
       {
         file: 'page/hub-link.ts',
-        find: "            void whenFree(locks, answer.value.lock, signal).then(() => mine('gone'))\n",
-        put: "            if (!worker.isHere || worker.isHere()) void whenFree(locks, answer.value.lock, signal).then(() => mine('gone'))\n",
+        find: "            if (!apart) void whenFree(held.locks, answer.value.lock, signal).then(() => mine('gone'))\n",
+        put: "            if (!apart && (!worker.isHere || worker.isHere()))\n              void whenFree(held.locks, answer.value.lock, signal).then(() => mine('gone'))\n",
       },
-      { file: 'page/hub-link.ts', find: '        if (platform.isVisible() || worker.isHere?.()) void check()\n', put: '' },
+      { file: 'page/hub-link.ts', find: '        if (apart || platform.isVisible() || worker.isHere?.()) void check()\n', put: '' },
     ],
   },
   {
     name: 'nobody asks a hub in a tab whether it lives',
     seeds: 2000,
-    edits: [{ file: 'page/hub-link.ts', find: '            if (worker.isHere) watch()\n', put: '' }],
+    edits: [{ file: 'page/hub-link.ts', find: '            if (worker.isHere || apart) watch(apart)\n', put: '' }],
   },
   {
     name: 'a tab that was elected starts no hub',

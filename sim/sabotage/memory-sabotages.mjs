@@ -31,7 +31,7 @@ export const MEMORY_SABOTAGES = [
     edits: [
       {
         file: 'core/runtime.ts',
-        find: '    wanted(burials.expire(clock.steadyMs()))\n',
+        find: '    wanted(burials.expire(store.timeMs()))\n',
         put: '    wanted(burials.expire(clock.nowMs()))\n',
       },
     ],

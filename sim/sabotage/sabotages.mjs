@@ -284,8 +284,8 @@ export const SABOTAGES = [
     edits: [
       {
         file: 'core/transition.ts',
-        find: 'change(turn, { outbox: appendMessages(outbox, notHeld(outbox, event.entries), event.sent) })\n      return sending.pump(turn)',
-        put: 'change(turn, { outbox: appendMessages(outbox, notHeld(outbox, event.entries), event.sent) })\n      return event.sent ? sending.pump(turn) : undefined',
+        find: 'change(turn, { outbox: appendEntries(outbox, notHeld(outbox, event.entries), event.sent) })\n      return sending.pump(turn)',
+        put: 'change(turn, { outbox: appendEntries(outbox, notHeld(outbox, event.entries), event.sent) })\n      return event.sent ? sending.pump(turn) : undefined',
       },
     ],
   },
@@ -408,7 +408,7 @@ export const SABOTAGES = [
     edits: [
       {
         file: 'page/sender.ts',
-        find: '        isAgain = true\n        continue\n',
+        find: '        isAgain ||= mayBeDone(answer.error)\n        continue\n',
         put: '        handed = []\n        continue\n',
       },
     ],

@@ -150,8 +150,8 @@ export const SEND_ONLY_SABOTAGES = [
     edits: [
       {
         file: 'storage/memory-store.ts',
-        find: 'if (contents.lease === lease) return contents.stored',
-        put: 'if (lease !== null) return contents.stored',
+        find: '    if (contents.lease === lease) {\n',
+        put: '    if (lease !== null) {\n',
       },
     ],
   },
