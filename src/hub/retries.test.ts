@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { id, message } from '../core/testing/frames.ts'
 import type { SocketDouble } from '../core/testing/socket-double.ts'
 import { HoldfastError } from '../protocol/errors.ts'
-import { numbersSent, perTest, say, twoTabs, type TestTab, type TestWorld } from './test-hub.ts'
+import { numbersSent, perTest, say, settled, twoTabs, type TestTab, type TestWorld } from './test-hub.ts'
 
 let world: TestWorld
 perTest((fresh) => (world = fresh))
@@ -61,5 +61,25 @@ describe('a parked message that is tried again', () => {
     expect(await one.hub.retry(id('a'), id('b'))).toEqual(queued)
     expect(await two.hub.retry(id('a'), id('c'))).toMatchObject(notFound)
     expect(numbersSent(socket)).toEqual(once)
+  })
+
+  it('[HU10] is told of its end to a page that stood still before it was answered, and handed it over again', async () => {
+    const hub = world.hub()
+    const [one, two] = [world.tab(hub), world.tab(hub)]
+    await one.attach()
+    await two.attach()
+    const socket = await world.accept()
+    await one.hub.send([message('a')])
+    const rejected = (n: number, name: string): void =>
+      socket.send({ type: 'ack', hi: n, stable: n, id: id(name), outcomes: [{ n, rejected: 'rejected', message: 'too long' }] })
+    rejected(1, 'a')
+    await settled()
+    await one.hub.retry(id('a'), id('b'))
+    await one.attachAgain(hub)
+    expect(await one.hub.retry(id('a'), id('b'), true)).toEqual(queued)
+    one.batches.length = 0
+    rejected(2, 'b')
+    await settled()
+    expect(one.fates).toMatchObject([{ id: id('b'), fate: 'rejected' }])
   })
 })

@@ -36,7 +36,7 @@ export async function submit(
   since: TakenCount | null,
   host: SubmitHost,
 ): Promise<readonly SendAnswer[]> {
-  const { runtime, store, retrying, fail } = host
+  const { runtime, retrying, fail } = host
   const mark = since ? { since } : {}
   const messages = handed.flatMap((one): NewMessage[] => {
     if (!('retryOf' in one)) return [{ ...one, ...mark }]
@@ -54,7 +54,7 @@ export async function submit(
   for (const one of handed) {
     if (!('retryOf' in one)) continue
     const answer = answers.get(one.id)
-    if (!answer) answers.set(one.id, since ? await lookUp(one.id, since, runtime, store) : { failed: NOT_PARKED })
+    if (!answer) answers.set(one.id, since ? await lookUp(tab, one.id, since, host) : { failed: NOT_PARKED })
     else if ('failed' in answer) letGo(one)
     // One that stays parked stays claimed: it is queued already.
     else await runtime.unpark(one.retryOf).then(() => letGo(one), fail)
@@ -90,13 +90,19 @@ async function queue(
   return submitted
 }
 
-/** What became of a parked message that was to be queued under this id, and is not parked any more. */
-async function lookUp(id: Id, since: TakenCount, { state }: Runtime, store: Store): Promise<Submitted> {
-  const held = state.outbox.entries.find((entry) => entry.id === id && !entry.skip)
-  if (held) return { queued: held }
-  const fates = await store.fatesOf([id]).catch(() => null)
-  if (fates?.[0]) return { ended: fates[0] }
-  return { failed: fates && store.reaches(since) ? NOT_PARKED : MAY_REPEAT }
+/**
+ * What became of a parked message that was to be queued under this id, and is not parked any more. The tab is told of the end of
+ * one that still waits: it may have attached anew since it asked first.
+ */
+async function lookUp(tab: TabSession, id: Id, since: TakenCount, { fates, runtime, store }: SubmitHost): Promise<Submitted> {
+  const held = runtime.state.outbox.entries.find((entry) => entry.id === id && !entry.skip)
+  if (held) {
+    fates.claim(tab, [id])
+    return { queued: held }
+  }
+  const recorded = await store.fatesOf([id]).catch(() => null)
+  if (recorded?.[0]) return { ended: recorded[0] }
+  return { failed: recorded && store.reaches(since) ? NOT_PARKED : MAY_REPEAT }
 }
 
 function answerOf(submitted: Submitted): SendAnswer {
