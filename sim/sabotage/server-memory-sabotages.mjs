@@ -26,21 +26,4 @@ export const SERVER_MEMORY_SABOTAGES = [
       },
     ],
   },
-  {
-    name: 'what may have been applied expires',
-    seeds: 2000,
-    edits: [
-      {
-        file: 'core/burials.ts',
-        find: 'const doubtful = old.filter((entry) => entry.mayRepeat)',
-        put: 'const doubtful = old.filter((entry) => entry.n < 0)',
-      },
-      { file: 'core/burials.ts', find: 'const unsent = old.filter((entry) => !entry.mayRepeat)', put: 'const unsent = old' },
-    ],
-  },
-  {
-    name: 'what the server is at work on expires',
-    seeds: 2000,
-    edits: [{ file: 'core/sending.ts', find: 'Math.max(phase.link.sent, phase.link.begun)', put: 'phase.link.sent' }],
-  },
 ]
