@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { bundle } from './bundle.mjs'
 import { runBundle } from './run-bundle.mjs'
+import { SABOTAGES } from './sabotage/sabotages.mjs'
 
 /** Seeds that once failed, and why. A seed stands for another simulation once more can happen in one: each finding has a test of its own besides. */
 const ONCE_FAILED: readonly (readonly [seed: number, why: string])[] = [
@@ -12,6 +15,15 @@ const ONCE_FAILED: readonly (readonly [seed: number, why: string])[] = [
 ]
 
 describe('the simulator', () => {
+  it('has deliberate bugs that can be planted: each text that one changes is in the product once', () => {
+    const texts = SABOTAGES.flatMap(({ name, edits }) => edits.map((edit) => ({ name, ...edit })))
+    const misplaced = texts.filter(({ file, find }) => {
+      const path = fileURLToPath(new URL(file.startsWith('sw/') ? `../${file}` : `../src/${file}`, import.meta.url))
+      return readFileSync(path, 'utf8').split(find).length !== 2
+    })
+    expect(misplaced.map(({ name, file }) => `${name}: ${file}`)).toEqual([])
+  })
+
   let script = ''
   beforeAll(async () => {
     script = await bundle()
