@@ -23,6 +23,7 @@ export const SEND_ONLY_SABOTAGES = [
   },
   {
     name: 'a service worker believes whoever answers',
+    seeds: 2000,
     edits: [
       { file: 'core/connecting.ts', find: "answer.type === 'send_only' && answer.ledger !== state.outbox.ledger", put: 'state.links < 0' },
       {
