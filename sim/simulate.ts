@@ -13,7 +13,7 @@ const SETTLING_MS = 3_000
 /** For how long nothing may change then. */
 const STEADY_MS = 15_000
 /** Some of what went wrong before may be noticed only now. */
-const MAY_CHANGE = 9
+const MAY_CHANGE = 5
 /** What every page sends while the last connection comes back, and for how long. */
 const LAST_WORDS = 4
 const LAST_WORDS_MS = 1_500
