@@ -37,7 +37,7 @@ export async function openDesk(site: string, broken: (why: string) => void): Pro
   const shown = new Map<string, PageLog>()
   const orders = new Map<string, PageOrder[]>()
 
-  const take = ({ page, tab, user, from, events, facts }: PageReport): readonly PageOrder[] => {
+  const take = ({ page, tab, user, from, events, facts }: PageReport): void => {
     const log = pages.get(page) ?? { page, tab, user, events: [], facts, heardAtMs: 0 }
     pages.set(page, log)
     shown.set(tab, log)
@@ -45,20 +45,22 @@ export async function openDesk(site: string, broken: (why: string) => void): Pro
     log.events.push(...events.slice(log.events.length - from))
     log.facts = facts
     log.heardAtMs = Date.now()
-    return orders.get(tab)?.splice(0) ?? []
   }
 
   const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
     if (request.method === 'POST') {
       let body = ''
       request.setEncoding('utf8').on('data', (text: string) => (body += text))
-      // A report that was cut off on its way comes again.
-      request.on('end', () =>
-        response.setHeader('content-type', 'application/json').end(JSON.stringify(take(JSON.parse(body) as PageReport))),
-      )
+      // A report that was cut off on its way comes again. Who cannot wait takes no orders.
+      request.on('end', () => {
+        const report = JSON.parse(body) as PageReport
+        take(report)
+        const given = pathname === '/told' ? [] : (orders.get(report.tab)?.splice(0) ?? [])
+        response.setHeader('content-type', 'application/json').end(JSON.stringify(given))
+      })
       return
     }
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
     // What a site answers to a sign-out.
     if (pathname === '/clear') return void response.writeHead(200, { 'clear-site-data': '"storage"' }).end()
     const path = join(site, normalize(pathname === '/' ? '/index.html' : pathname))

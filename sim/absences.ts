@@ -1,5 +1,5 @@
 import { sendAndStop } from './faults/browser.ts'
-import { openTab, someTimeMs } from './faults/fault.ts'
+import { comesLater, openTab, someTimeMs } from './faults/fault.ts'
 import type { Process } from './world/process.ts'
 import type { Profile } from './world/profile.ts'
 import type { World } from './world/world.ts'
@@ -33,7 +33,7 @@ function passNight(world: World, lastsMs: number): void {
   const restsMs = world.random.next() < 0.5 ? 0 : 130_000
   const [serverBack, ...others] = backs
   schedule.at(someTimeMs(world, LATE_MS) + 1, () => serverBack?.())
-  for (const back of others) schedule.at(restsMs + someTimeMs(world, LATE_MS) + 1, back)
+  for (const back of others) comesLater(world, restsMs + someTimeMs(world, LATE_MS) + 1, back)
 }
 
 /** @returns how it comes back */

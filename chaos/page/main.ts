@@ -44,10 +44,14 @@ const connection = connect({
 })
 /** Not every page of an app cares for what may be repeated or lost, and some learn to only when they have loaded more of it. */
 const listen = (): void => {
-  connection.on('outboxRestarted', ({ reason, mayRepeat, mayBeLost, older }) =>
-    tell({ type: 'restart', reason, mayRepeat, mayBeLost, older }),
-  )
-  connection.on('storageLost', ({ requeued, mayRepeat, older }) => tell({ type: 'storageLost', requeued, mayRepeat, older }))
+  connection.on('outboxRestarted', ({ reason, mayRepeat, mayBeLost, older }) => {
+    tell({ type: 'restart', reason, mayRepeat, mayBeLost, older })
+    reportAtOnce()
+  })
+  connection.on('storageLost', ({ requeued, mayRepeat, older }) => {
+    tell({ type: 'storageLost', requeued, mayRepeat, older })
+    reportAtOnce()
+  })
 }
 if (query.get('listens') === 'now') listen()
 if (query.get('listens') === 'late') setTimeout(listen, LATE_MS)
@@ -138,12 +142,22 @@ function send({ channel, count, volatile = false }: SendOrder): void {
 /** The newest event that is on its way to the desk: nothing may be added to it. */
 let posted: PageEvent | undefined
 
+function reportOf(batch: readonly PageEvent[]): string {
+  const { status, pending } = connection.state.current
+  return JSON.stringify({ tab, user, page, from: reported, events: batch, facts: { status, pending, open } } satisfies PageReport)
+}
+
+/** Once a listener has returned, nobody else is told: the desk must have it by then, whatever becomes of this page. It gets it again with the next report. */
+function reportAtOnce(): void {
+  const request = new XMLHttpRequest()
+  request.open('POST', '/told', false)
+  request.send(reportOf(events))
+}
+
 async function report(): Promise<void> {
   const batch = events.slice(0, MOST_EVENTS)
   posted = batch.at(-1) ?? posted
-  const { status, pending } = connection.state.current
-  const body: PageReport = { tab, user, page, from: reported, events: batch, facts: { status, pending, open } }
-  const response = await fetch('/report', { method: 'POST', body: JSON.stringify(body), signal: AbortSignal.timeout(10_000) })
+  const response = await fetch('/report', { method: 'POST', body: reportOf(batch), signal: AbortSignal.timeout(10_000) })
   if (!response.ok) throw new Error(`the desk said ${response.status}`)
   events = events.slice(batch.length)
   reported += batch.length

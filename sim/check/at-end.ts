@@ -11,6 +11,7 @@ export function isQuiet(world: World): boolean {
 
 /** What still waits, in words. */
 export function whatIsStuck(world: World): string {
+  if (world.toCome > 0) return `${world.toCome} are still to come`
   for (const tab of world.liveTabs) {
     const { status, pending, durable } = tab.connection.state.current
     if (status === 'connected' && pending === 0) {

@@ -175,9 +175,12 @@ export class UpwardBook {
     check.holds(user === facts.tab.user, 'I25', () => `${id} of ${facts.tab.user} took effect as ${user}`)
     // The server lost its memory, and the store went back to before it learnt of that: neither knows the client id in between.
     // A server may lose it before it has committed anything: it is a ledger all the same, and what was learnt from it is taken back.
-    // Nor does a server know that a client was followed by another when its user left and had the outbox kept.
+    // Nor does a server know that a client was followed by another when its user left and had the outbox kept; nor what a client sent whose record it gave up.
     const ledgers = this.#ledgers.get(storageOf(facts.tab.profile.name, facts.tab.user))?.size ?? 0
-    const isOtherRecord = (ledgers > 1 || facts.isKept) && !facts.clients.has(`${ledger} ${client}`)
+    const isGivenUp = [...facts.clients].some(
+      (record) => record.startsWith(`${ledger} `) && this.wasGivenUp(record.slice(ledger.length + 1)),
+    )
+    const isOtherRecord = (ledgers > 1 || facts.isKept || isGivenUp) && !facts.clients.has(`${ledger} ${client}`)
     const isLostTwice = facts.excuses.has('rolled back') && (isOtherRecord || this.#begunAgain.has(`${ledger} ${client}`))
     if (facts.applied > 1 && !facts.isMarked && isLostTwice) totals.count('repeated after both sides lost their memory')
     facts.clients.add(`${ledger} ${client}`)
@@ -219,15 +222,18 @@ export class UpwardBook {
     }
   }
 
-  /** A fault has changed what is stored of a scope. */
+  /** A fault is about to change what is stored of a scope. */
   excuse(profile: Profile, scope: string, why: Excuse): void {
     const user = profile.tabs.find((tab) => tab.scope === scope)?.user
     if (user !== undefined && (why === 'rolled back' || why === 'copied')) this.#wentBack.add(user)
+    const notices = profile.disks.get(scope)?.contents.stored?.notices ?? []
+    // Named before they are sent again: one may still be on its way to the handler.
+    const named = new Set(notices.flatMap(({ event }) => event.mayRepeat))
     for (const facts of this.all.values()) {
       const { tab, applied, isMarked, excuses } = facts
       if (tab.profile !== profile || tab.scope !== scope) continue
       const key = storageOf(profile.name, tab.user)
-      if (isMarked) facts.isUntellable = true
+      if (isMarked || named.has(facts.id)) facts.isUntellable = true
       if (why === 'rolled back') this.#uncompared.add(key)
       if (why === 'emptied' && excuses.has('rolled back') && this.#uncompared.has(key)) excuses.add('never compared')
       if (applied === 0 || why === 'copied' || why === 'rolled back') excuses.add(why)

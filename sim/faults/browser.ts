@@ -1,5 +1,5 @@
 import { createPorts } from '../world/port.ts'
-import { disksOf, openTab, restartBrowser, someTab, someTimeMs, someWorker, type Fault } from './fault.ts'
+import { comesLater, disksOf, openTab, restartBrowser, someTab, someTimeMs, someWorker, type Fault } from './fault.ts'
 import { SharedSimWorker } from '../world/shared-sim-worker.ts'
 import type { World } from '../world/world.ts'
 import type { Profile } from '../world/profile.ts'
@@ -145,7 +145,7 @@ export const BROWSER_FAULTS: readonly Fault[] = [
         for (let at = 0; at < 3; at++) first.send(world.pick(world.settings.channels) ?? '', 'plain')
       })
       world.schedule.at(world.random.next() * 30, () => (world.random.next() < 0.5 ? first.close() : first.process.kill()))
-      world.schedule.at(50 + someTimeMs(world, 15_000), () => openTab(world, profile))
+      comesLater(world, 50 + someTimeMs(world, 15_000), () => openTab(world, profile))
       return true
     },
   },

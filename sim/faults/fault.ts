@@ -27,6 +27,15 @@ export function openTab(world: World, profile: Profile): SimTab {
   return tab
 }
 
+/** Somebody comes later, or comes back. It is not quiet before. */
+export function comesLater(world: World, afterMs: number, come: () => void): void {
+  world.toCome++
+  world.schedule.at(afterMs, () => {
+    world.toCome--
+    come()
+  })
+}
+
 /** A worker of the browser that does the work: the one that its tabs use. */
 export function someWorker(world: World, profile: Profile): SimWorker | undefined {
   return world.pick(profile.liveWorkers.filter((worker) => worker.hasTabs() && !worker.isWedged))
@@ -40,7 +49,7 @@ export function someTab(world: World, profile: Profile): SimTab | undefined {
 /** Ends the browser, and starts it again with a page or two. */
 export function restartBrowser(world: World, profile: Profile, meanwhile: () => void = () => {}): void {
   profile.kill()
-  world.schedule.at(someTimeMs(world, 8_000) + 1, () => {
+  comesLater(world, someTimeMs(world, 8_000) + 1, () => {
     meanwhile()
     for (let at = world.random.integer(1, 2); at > 0; at--) openTab(world, profile)
   })

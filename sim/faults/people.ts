@@ -1,4 +1,4 @@
-import { openTab, someTimeMs, type Fault } from './fault.ts'
+import { comesLater, openTab, someTimeMs, type Fault } from './fault.ts'
 
 /** Pong timeout, and some more. */
 const AWAKE_MS = 6_000
@@ -31,7 +31,7 @@ export const PEOPLE_FAULTS: readonly Fault[] = [
     inject: (world, profile) => {
       for (const tab of profile.liveTabs) tab.process.kill()
       profile.user = profile.user === 'ann' ? 'bob' : 'ann'
-      world.schedule.at(someTimeMs(world, 8_000) + 1, () => openTab(world, profile))
+      comesLater(world, someTimeMs(world, 8_000) + 1, () => openTab(world, profile))
       return true
     },
   },

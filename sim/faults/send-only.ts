@@ -1,5 +1,5 @@
 import { syncTag } from '../../sw/sync-tag.ts'
-import { disksOf, openTab, someTab, someTimeMs, type Fault } from './fault.ts'
+import { comesLater, disksOf, openTab, someTab, someTimeMs, type Fault } from './fault.ts'
 import type { Profile } from '../world/profile.ts'
 import type { Meddling } from '../world/worker-socket.ts'
 import type { World } from '../world/world.ts'
@@ -27,7 +27,7 @@ function leaveQueued(world: World, profile: Profile, meddling?: Meddling, meanwh
     profile.link.heal()
     meanwhile()
     sync(world, profile, random.next() * 2_000)
-    schedule.at(200 + random.next() * ALONE_MS, () => openTab(world, profile))
+    comesLater(world, 200 + random.next() * ALONE_MS, () => openTab(world, profile))
   })
   return true
 }

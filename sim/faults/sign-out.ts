@@ -1,4 +1,4 @@
-import { openTab, someTab, someTimeMs, type Fault } from './fault.ts'
+import { comesLater, openTab, someTab, someTimeMs, type Fault } from './fault.ts'
 import type { Profile } from '../world/profile.ts'
 import type { SimTab } from '../world/sim-tab.ts'
 import type { World } from '../world/world.ts'
@@ -13,7 +13,7 @@ function signOut(world: World, profile: Profile, tabs: readonly (SimTab | undefi
   const comeBack = (): void => {
     if (isAwaited) return
     isAwaited = true
-    schedule.at(someTimeMs(world, EMPTY_MS), () => {
+    comesLater(world, someTimeMs(world, EMPTY_MS), () => {
       if (random.next() < 0.5) profile.user = profile.user === 'ann' ? 'bob' : 'ann'
       openTab(world, profile)
     })

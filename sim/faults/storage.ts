@@ -1,4 +1,4 @@
-import { disksOf, openTab, restartBrowser, someTab, someTimeMs, type Fault } from './fault.ts'
+import { comesLater, disksOf, openTab, restartBrowser, someTab, someTimeMs, type Fault } from './fault.ts'
 import type { DiskTrouble } from '../world/disk.ts'
 import type { Profile } from '../world/profile.ts'
 import type { World } from '../world/world.ts'
@@ -15,8 +15,8 @@ function goBack(world: World, profile: Profile, transactions: number): boolean {
   if (profile.liveTabs.length === 0) return false
   restartBrowser(world, profile)
   for (const [scope, disk] of disksOf(profile)) {
-    disk.rollBack(transactions)
     world.check.upward.excuse(profile, scope, 'rolled back')
+    disk.rollBack(transactions)
   }
   return true
 }
@@ -64,7 +64,7 @@ export const STORAGE_FAULTS: readonly Fault[] = [
       schedule.at(random.next() * 500, () => {
         for (const [scope] of disksOf(profile)) world.check.upward.excuse(profile, scope, 'emptied')
         profile.clearSite()
-        for (let at = random.integer(1, 2); at > 0; at--) schedule.at(random.next() * 5_000, () => openTab(world, profile))
+        for (let at = random.integer(1, 2); at > 0; at--) comesLater(world, random.next() * 5_000, () => openTab(world, profile))
         if (random.next() < 0.3) tab.do(() => tab.close())
       })
       return true

@@ -1,4 +1,4 @@
-import { openTab, someTab, type Fault } from './fault.ts'
+import { comesLater, openTab, someTab, type Fault } from './fault.ts'
 import type { Profile } from '../world/profile.ts'
 import type { World } from '../world/world.ts'
 
@@ -9,13 +9,13 @@ const AWAY_MS = 3_000
 
 /** Whoever was about to tell the app, or to hear it, is gone. */
 function someoneDies(world: World, profile: Profile): void {
-  const { random, schedule } = world
+  const { random } = world
   const how = random.next()
   if (how < 0.6) for (const worker of profile.liveWorkers) worker.process.kill()
   if (how < 0.3) return
   if (how < 0.5) profile.kill()
   for (const tab of profile.liveTabs) tab.do(() => tab.close())
-  schedule.at(random.next() * 6_000, () => openTab(world, profile))
+  comesLater(world, random.next() * 6_000, () => openTab(world, profile))
 }
 
 /** Messages are applied and not acknowledged, and the server forgets; where the outbox restarts for it, somebody dies before all have heard of it. */

@@ -41,6 +41,8 @@ export class Profile {
   hubBeganMs = 0
   /** New workers do not start: the script does not load. */
   isScriptBroken = false
+  /** Its machine sleeps while nobody is there: then its steady clocks stand still. */
+  readonly #sleeps: boolean
   readonly #world: World
 
   constructor(world: World, name: string, user: string) {
@@ -51,17 +53,19 @@ export class Profile {
     this.clocks = new WallClocks(world.schedule)
     this.broadcasts = new Broadcasts(world)
     this.sharing = drawSharing(world.random)
+    this.#sleeps = world.random.next() < 0.5
     this.serviceWorker = new SimServiceWorker(world, this)
     this.lockTables = [this.#newLockTable()]
   }
 
   /** The clock of a process that begins now. */
   clockOf(process: Process, layer: Layer): SteadyClock {
-    const { schedule } = this.#world
-    const beganMs = this.clocks.nowMs(layer) - schedule.nowMs
+    const world = this.#world
+    const passedMs = (): number => world.schedule.nowMs - (this.#sleeps ? world.absentMs : 0)
+    const beganMs = this.clocks.nowMs(layer) - passedMs()
     return {
       nowMs: () => this.clocks.nowMs(layer),
-      steadyMs: () => Math.floor(beganMs + schedule.nowMs),
+      steadyMs: () => Math.floor(beganMs + passedMs()),
       setTimer: (delayMs, run) => process.after(delayMs, run),
     }
   }

@@ -39,6 +39,8 @@ export class World {
   keepsBackups = false
   /** All is well again. */
   isHealed = false
+  /** How many are still to come, or to come back. */
+  toCome = 0
   /** Time in which nobody was there. */
   absentMs = 0
   /** Every channel has got a message in the end: everybody must have it. */
