@@ -66,6 +66,21 @@ for (const [name, clear] of Object.entries(WAYS)) {
   })
 }
 
+test('[TB31] a page that has moved, and whose app empties the document, moves again', async ({ openTab, lab }) => {
+  const page = await openTab()
+  await hasStatus(page, 'connected')
+  await WAYS['a header']?.(page, lab)
+  await expect.poll(() => page.locator('iframe').count(), { timeout: SOON_MS }).toBe(1)
+  await hasStatus(page, 'connected', SOON_MS)
+  await page.evaluate(() => document.querySelector('iframe')?.remove())
+  await expect.poll(() => page.locator('iframe').count(), { timeout: SOON_MS }).toBe(1)
+  await hasStatus(page, 'connected', SOON_MS)
+  // Not one call: only who is attached is told this.
+  await lab.publish('board', 'to the one who moved again')
+  await showsAll([page], lab, 'board', SOON_MS)
+  expect(lab.live.metrics().sockets).toBe(1)
+})
+
 test('[SO12] [TB31] [I26] a user signs out, the answer clears the site, and whoever comes next is served, in that page and in others', async ({
   openTab,
   lab,

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { livingHubs } from '../bridge/liveness.ts'
+import { hubLockName } from '../bridge/lock-names.ts'
 import type { AppNotice } from '../core/notices.ts'
 import type { Store } from '../core/ports.ts'
 import { CLIENT, id, message } from '../core/testing/frames.ts'
@@ -174,6 +176,29 @@ describe('[I38] what the app must be told', () => {
     await settled()
     const event = { atMs: world.clock.steadyMs(), reason: 'cleared', requeued: 0, mayRepeat: [id('a'), id('b')], older: 0 }
     expect([eventsOf(tab), world.disk.stored]).toMatchObject([[event], { notices: [{ event }] }])
+  })
+
+  it('[HU20] of a lost storage is noted by a hub that lets go while the new one opens', async () => {
+    const tab = world.tab(world.hub())
+    await tab.attach()
+    const socket = await world.accept()
+    socket.listener.closed(1006)
+    await tab.hub.send([message('a')])
+    let open = (): void => {}
+    world.alter = (store): Store => ({
+      ...store,
+      open: async () => (await new Promise<void>((resolve) => (open = resolve)), store.open()),
+    })
+    world.disk.stored = null
+    world.loseStorage('cleared')
+    await settled()
+    const [hub] = await livingHubs(world.locks, id('scope'))
+    world.locks.take(hub ? hubLockName(id('scope'), hub) : '')
+    await settled()
+    open()
+    await settled()
+    const event = { atMs: world.clock.steadyMs(), reason: 'cleared', requeued: 0, mayRepeat: [id('a')], older: 0 }
+    expect(world.disk.stored).toMatchObject({ notices: [{ kind: 'storage-lost', event }], outbox: { entries: [] } })
   })
 
   it('[HU20] what the app had not heard when a storage was lost goes on in the new one, a restart without its answers too', async () => {

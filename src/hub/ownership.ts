@@ -5,7 +5,6 @@ import { MAY_REPEAT } from '../core/group-commit.ts'
 import type { ConnectionState } from '../core/public-state.ts'
 import { createRuntime, type Runtime } from '../core/runtime.ts'
 import type { Notice } from '../core/runtime-ports.ts'
-import { possiblySentThrough } from '../core/sending.ts'
 import type { HubSettings } from '../core/settings.ts'
 import { HoldfastError, type ErrorData } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
@@ -15,8 +14,9 @@ import { askCredential } from './credentials.ts'
 import { createFateDesk } from './fate-desk.ts'
 import { openStore } from './open-store.ts'
 import { outboxView } from './outbox-view.ts'
+import { createOutboxWatch } from './outbox-watch.ts'
 import type { HubPlatform } from './platform.ts'
-import { inherit, requeueLost } from './rescue.ts'
+import { inherit, leaveWord, requeueLost, type LostStore } from './rescue.ts'
 import { sendVolatile } from './send-volatile.ts'
 import { settleTab } from './settle-tab.ts'
 import { createSignOut } from './sign-out.ts'
@@ -73,12 +73,12 @@ export function createOwnership(
   const { clock, log, shared } = platform
   const fates = createFateDesk()
   const retrying = new Map<Id, Id>()
+  const isNewOutbox = createOutboxWatch()
   let running: Running | null = null
   let opened: (now: Running) => void = () => {}
   let ready = new Promise<Running>((resolve) => (opened = resolve))
   let online = true
   let isOver = false
-  let outboxFacts: readonly unknown[] = []
   const leaving = createSignOut({ platform, settings, tabs, ready: () => ready, now: () => running, left })
 
   const board = createStateBoard(clock, state, () => {
@@ -100,7 +100,7 @@ export function createOwnership(
     tellError(data)
   }
 
-  const open = async (lost: { readonly runtime: Runtime; readonly why: string } | null): Promise<void> => {
+  const open = async (lost: LostStore | null): Promise<void> => {
     const [store, stored] = await openStore(platform, settings, fail)
     if (stored.corrupt) fail(new HoldfastError('storage-corrupt', 'stored data could not be read and was set aside'))
     const runtime = createRuntime({
@@ -122,7 +122,11 @@ export function createOwnership(
       { clock, runtime, tabs, changed: write, dropped: (gone) => void store.dropCache(gone).catch(failUnlessOver) },
       stored.channels,
     )
-    if (isOver) return store.close()
+    if (isOver) {
+      // Another hub may have taken it by now: then the word is refused.
+      if (lost && !leaving.isUnderWay()) await leaveWord(lost, store, platform).catch(() => {})
+      return store.close()
+    }
     const now: Running = { store, runtime, channels, signOuts: stored.signOuts }
     running = now
     for (const tab of tabs) if (tab.hasMissed(stored.signOuts)) tab.signedOut()
@@ -138,7 +142,7 @@ export function createOwnership(
     for (const tab of tabs) for (const channel of tab.channels.values()) channels.join(tab, channel)
     runtime.dispatch({ type: 'start' })
     // Before whatever has waited for the store since.
-    if (lost) inherit(lost.runtime, lost.why, { runtime, store, fates, fail, clock, random: platform.random }).catch(fail)
+    if (lost) inherit(lost, store, { runtime, fates, fail, clock, random: platform.random }).catch(fail)
     for (const tab of tabs) tab.tellNotices(runtime.notices.ready())
     opened(now)
     board.update()
@@ -184,14 +188,8 @@ export function createOwnership(
     }
   }
 
-  /** Tells those who watch the outbox, when it is another: most of what happens is about channels only. */
   const showOutbox = (): void => {
-    if (!running) return
-    const { runtime } = running
-    const facts = [runtime.state.outbox, possiblySentThrough(runtime.state), runtime.parked.size]
-    if (facts.every((fact, at) => fact === outboxFacts[at])) return
-    outboxFacts = facts
-    for (const tab of tabs) tab.outboxChanged()
+    if (running && isNewOutbox(running.runtime)) for (const tab of tabs) tab.outboxChanged()
   }
 
   const subscribe = (tab: TabSession, channels: readonly TabPosition[]): void => {

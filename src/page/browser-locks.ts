@@ -1,6 +1,7 @@
 import { isHeld } from '../bridge/liveness.ts'
 
 let frame: HTMLIFrameElement | null = null
+const watchers = new EventTarget()
 
 /** The lock table this page looks in. */
 export function currentLocks(): LockManager {
@@ -19,8 +20,22 @@ export async function renewLocks(held: string): Promise<boolean> {
   document.documentElement.append(fresh)
   const locks = fresh.contentWindow?.navigator.locks
   const isAnother = locks !== undefined && !(await isHeld(locks, held).catch(() => true))
+  if (!isAnother) {
+    fresh.remove()
+    return false
+  }
   // The one before stays: other connections of this page may hold locks there.
-  if (isAnother) frame = fresh
-  else fresh.remove()
-  return isAnother
+  frame = fresh
+  // Also told when the page itself is left, with the frame in its place.
+  fresh.contentWindow?.addEventListener('pagehide', () =>
+    queueMicrotask(() => {
+      if (!fresh.isConnected) watchers.dispatchEvent(new Event('gone'))
+    }),
+  )
+  return true
+}
+
+/** Tells, until `signal` aborts, that the app has taken a frame away in which this page may hold locks: no browser says so to who holds them. */
+export function watchLocks(gone: () => void, signal: AbortSignal): void {
+  watchers.addEventListener('gone', gone, { signal })
 }

@@ -60,6 +60,17 @@ describe('a page and a SharedWorker in two lock tables', () => {
     expect(connection.state.current.status).toBe('connecting')
   })
 
+  it('[TB31] a page whose locks went with its frame attaches again under another one', async () => {
+    await connected()
+    await isServed()
+    const { lock } = page.hub.attached
+    page.locks = new TestLocks()
+    page.newestLocks = () => page.locks
+    page.tell('unlocked')
+    await until(() => page.hubs.some((hub) => hub.said('attach').length > 0 && hub.attached.lock !== lock))
+    expect(await isHeld(page.locks, page.hub.attached.lock)).toBe(true)
+  })
+
   it('[TB31] a page that loads later leaves the hub from before for another name, and shows nothing of it', async () => {
     const cleared = new TestLocks()
     page.newestLocks = () => page.locks

@@ -1,3 +1,4 @@
+import { watchLocks } from './browser-locks.ts'
 import type { PageEvent } from './platform.ts'
 
 /** Whether anybody can see the page. */
@@ -30,5 +31,6 @@ export function watchPage(listener: (event: PageEvent) => void, signal: AbortSig
   }
   document.addEventListener('freeze', freeze, { signal })
   document.addEventListener('resume', resume, { signal })
+  watchLocks(() => listener('unlocked'), signal)
   document.addEventListener('visibilitychange', () => listener(isVisible() ? 'visible' : 'hidden'), { signal })
 }
