@@ -70,6 +70,7 @@ test('[TB31] a page that has moved, and whose app empties the document, moves ag
   const page = await openTab()
   await hasStatus(page, 'connected')
   await WAYS['a header']?.(page, lab)
+  await openTab()
   await expect.poll(() => page.locator('iframe').count(), { timeout: SOON_MS }).toBe(1)
   await hasStatus(page, 'connected', SOON_MS)
   await page.evaluate(() => document.querySelector('iframe')?.remove())

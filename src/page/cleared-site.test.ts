@@ -66,7 +66,7 @@ describe('a page and a SharedWorker in two lock tables', () => {
     const { lock } = page.hub.attached
     page.locks = new TestLocks()
     page.newestLocks = () => page.locks
-    page.tell('unlocked')
+    page.tell('resumed')
     await until(() => page.hubs.some((hub) => hub.said('attach').length > 0 && hub.attached.lock !== lock))
     expect(await isHeld(page.locks, page.hub.attached.lock)).toBe(true)
   })

@@ -226,7 +226,7 @@ export function createConnection(
 
   if (holders) {
     platform.watchPage((event) => {
-      if (event === 'resumed' || event === 'unlocked') return link.attachAgain()
+      if (event === 'resumed') return link.attachAgain()
       if (event === 'frozen') return link.rest()
       signal(event)
       if (event === 'suspended') link.suspend()

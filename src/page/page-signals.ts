@@ -31,6 +31,6 @@ export function watchPage(listener: (event: PageEvent) => void, signal: AbortSig
   }
   document.addEventListener('freeze', freeze, { signal })
   document.addEventListener('resume', resume, { signal })
-  watchLocks(() => listener('unlocked'), signal)
+  watchLocks(() => listener('resumed'), signal)
   document.addEventListener('visibilitychange', () => listener(isVisible() ? 'visible' : 'hidden'), { signal })
 }

@@ -16,8 +16,8 @@ export interface HubWorker {
 /** What is used of a worker that only this tab has. */
 export type ElectedWorker = Pick<Worker, 'addEventListener' | 'terminate'>
 
-/** What happens to a page. `suspended`: it will stop to run, and code of the app may still come; `frozen`: after this nothing of it runs until `resumed`. `unlocked`: locks it held may be gone, untold. */
-export type PageEvent = 'visible' | 'hidden' | 'online' | 'offline' | 'suspended' | 'frozen' | 'resumed' | 'unlocked'
+/** What happens to a page. `suspended`: it will stop to run, and code of the app may still come; `frozen`: after this nothing of it runs until `resumed`, which is also said when locks it held are gone, untold. */
+export type PageEvent = 'visible' | 'hidden' | 'online' | 'offline' | 'suspended' | 'frozen' | 'resumed'
 
 /** The browser, as this folder sees it. */
 export interface Platform {
