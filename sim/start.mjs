@@ -63,6 +63,7 @@ async function many(/** @type {number} */ from, /** @type {number} */ count) {
 
 async function sabotage() {
   let missed = 0
+  const honest = await bundle()
   const chosen = SABOTAGES.filter(({ name }) => words.every((word) => name.includes(word)))
   const left = [...chosen]
   const work = async () => {
@@ -70,8 +71,12 @@ async function sabotage() {
       const { number, name, edits, seeds = SABOTAGE_SEEDS } = next
       const { report } = await runBundle(await bundle(edits), 0, seeds, 'until-caught')
       const [failure] = report.failures
-      if (!failure) missed++
-      const result = failure ? `caught by seed ${failure.seed}: ${failure.message.slice(0, 110)}` : `NOT caught in ${seeds} seeds`
+      // A seed that fails without the bug has caught nothing.
+      const isFalse = failure !== undefined && (await runBundle(honest, failure.seed, 1, 'all')).report.failures.length > 0
+      if (!failure || isFalse) missed++
+      const result = failure
+        ? `${isFalse ? 'NOT caught, and it fails without the bug too:' : 'caught'} by seed ${failure.seed}: ${failure.message.slice(0, 110)}`
+        : `NOT caught in ${seeds} seeds`
       console.log(`${String(number ?? '').padStart(3)} ${name}: ${result}`)
     }
   }
