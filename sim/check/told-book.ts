@@ -12,12 +12,21 @@ export class ToldBook {
   /** What some listener was told, by kind, scope and time. */
   readonly #told = new Set<string>()
 
+  /** Scopes with a session that is in two places. */
+  readonly #copied = new Set<string>()
+
   constructor(world: World) {
     this.#world = world
   }
 
+  copied(scope: string): void {
+    this.#copied.add(scope)
+  }
+
   /** A listener has run. */
-  restarted(tab: SimTab, { mayRepeat, atMs }: OutboxRestart): void {
+  restarted(tab: SimTab, { reason, mayRepeat, atMs }: OutboxRestart): void {
+    const { check } = this.#world
+    check.holds(reason !== 'cloned' || this.#copied.has(tab.scope), 'I39', () => `${tab.process.name} is told that it was copied`)
     this.#told.add(`outbox-restarted ${tab.scope} ${atMs}`)
     for (const id of mayRepeat) this.#mayRepeat.add(id)
     this.#world.trace('told', tab.process.name, ...mayRepeat)

@@ -167,6 +167,7 @@ export const BROWSER_FAULTS: readonly Fault[] = [
         copy.disks.set(scope, disk.clone())
         world.check.upward.excuse(profile, scope, 'copied')
         world.check.sendOnly.copied(profile, copy, scope)
+        world.check.told.copied(scope)
       }
       openTab(world, copy)
       return true

@@ -55,10 +55,13 @@ const meddle = (kind: string, meddling: Meddling): Fault => ({
 
 /** What the server gave another client is stored in the place of one's own. */
 function mixUp(world: World, profile: Profile): void {
-  const all = world.profiles.flatMap((one) => [...one.disks.values()])
+  const all = world.profiles.flatMap((one) => disksOf(one))
   for (const [scope, { contents }] of disksOf(profile)) {
-    const other = world.pick(all.filter((disk) => disk.contents !== contents))?.contents.stored
+    const [owner = '', disk] = world.pick(all.filter(([, one]) => one.contents !== contents)) ?? []
+    const other = disk?.contents.stored
     if (!contents.stored || !other) continue
+    // One session in two places: each looks like a copy of the other.
+    for (const one of [scope, owner]) world.check.told.copied(one)
     contents.stored = { ...contents.stored, session: other.session, sendOnly: other.sendOnly }
     world.check.sendOnly.mixesUp(profile, scope)
   }

@@ -17,6 +17,9 @@ import { whatIsGiven } from './what-is-given.ts'
 /** No answer to `hello` within this time of its socket's opening: the next try. */
 const HANDSHAKE_TIMEOUT_MS = 10_000
 
+/** So late the browser may tell that a socket has opened, or that its time is over, when much else happens. */
+const LATE_MS = 1_000
+
 /**
  * How often it is looked at what the server owes: longer than a server may take for one message, with five tries of a handler at 30 s each and a
  * question for permission before.
@@ -65,15 +68,19 @@ export function answerAnew(turn: Turn, credential: string | null | undefined): v
 /** The credential is here: opens the socket. */
 export function open(turn: Turn, credential: string | null): void {
   if (turn.state.phase.name !== 'asking') return
-  setTimer(turn, 'handshake', openingMs(turn.state, turn.at.nowMs))
+  const { nowMs, storeMs } = turn.at
+  const waitMs = openingMs(turn.state, nowMs)
+  setTimer(turn, 'handshake', waitMs)
   turn.effects.push({ type: 'open' })
-  change(turn, { phase: { name: 'opening', credential, sinceMs: turn.at.nowMs }, presented: credential })
+  change(turn, { phase: { name: 'opening', credential, sinceMs: nowMs, untilMs: storeMs + waitMs }, presented: credential })
 }
 
 /** The socket is open: says hello, with every channel that is wanted under a new number. */
 export function greet(turn: Turn): void {
   const { phase, settings, session, sendOnly, outbox, confirmed } = turn.state
   if (phase.name !== 'opening') return
+  // This hub stood still meanwhile: another may have its place, and would be replaced by what this one says.
+  if (turn.at.storeMs > phase.untilMs + LATE_MS) return giveUp(turn, 'unreachable')
   const channels = new Map<string, ChannelState>()
   const subscriptions: SubscribeRequest[] = []
   let sub = turn.state.nextSub

@@ -26,6 +26,7 @@ export function hurry(turn: Turn): void {
   const { phase, openingTookMs } = turn.state
   if (phase.name !== 'opening' || phase.isHurried) return
   const leftMs = (openingTookMs ?? UNKNOWN_MS) + LONGER_MS - (turn.at.nowMs - phase.sinceMs)
-  change(turn, { phase: { ...phase, isHurried: true } })
-  setTimer(turn, 'handshake', Math.min(Math.max(0, leftMs), MOST_MS))
+  const waitMs = Math.min(Math.max(0, leftMs), MOST_MS)
+  change(turn, { phase: { ...phase, isHurried: true, untilMs: turn.at.storeMs + waitMs } })
+  setTimer(turn, 'handshake', waitMs)
 }

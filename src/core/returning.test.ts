@@ -135,6 +135,20 @@ describe('the return after a cut', () => {
     expect(machine.take()).toContainEqual({ type: 'set-timer', timer: 'handshake', delayMs: 10_000 })
   })
 
+  it('[CN18] a socket that opens long after its time says nothing: a hub that stood still may have a successor', () => {
+    const lateBy = (lateMs: number): Machine => {
+      const machine = createMachine().feed({ type: 'start' }, credential)
+      machine.nowMs += 10_000 + lateMs
+      return machine.feed({ type: 'opened' })
+    }
+    expect(lateBy(1_000).state.phase.name).toBe('greeting')
+    const late = lateBy(1_001)
+    expect(late.state.phase).toMatchObject({ name: 'waiting', reason: 'unreachable' })
+    const effects = late.take()
+    expect(effects.filter(({ type }) => type === 'hello')).toEqual([])
+    expect(effects).toContainEqual(expect.objectContaining({ type: 'close' }))
+  })
+
   it('[CN18] [CN5] a wake-up gives an opening socket up that should have opened by now, and the next one follows at once', () => {
     const path = new Path(() => 0)
     path.run(5_000)

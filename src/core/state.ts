@@ -15,6 +15,8 @@ export type Phase =
       readonly name: 'opening'
       readonly credential: string | null
       readonly sinceMs: number
+      /** When it should have opened, in the store's time: no jump of the wall clock makes it late. */
+      readonly untilMs: number
       /** Somebody is back: when this socket fails, the next one follows at once. */
       readonly isHurried?: true
     }
