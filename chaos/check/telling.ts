@@ -2,6 +2,7 @@ import type { PageEvent } from '../page/page-event.ts'
 import {
   committedById,
   mayHaveLostNotices,
+  roundOf,
   sentMessages,
   type Committed,
   type RunRecord,
@@ -66,6 +67,7 @@ export function checkTelling(record: RunRecord): { readonly counts: TellingCount
     const atMs = forgottenAt(message, rows, starts)
     const told = heard.get(page.user)
     if (atMs === undefined || isDoubtful(message) || rows.length > 1 || told?.mayRepeat.has(id)) return []
+    if (isOfAnotherTime(record, page.page, atMs)) return []
     const isListed = told?.restarts.some((restart) => restart.atMs >= atMs && restart.mayBeLost.includes(id)) === true
     const isTold = isListed || isAmongOlder(told, atMs)
     const sender = { user: page.user, ...message }
@@ -82,6 +84,15 @@ export function checkTelling(record: RunRecord): { readonly counts: TellingCount
 
 function isDoubtful(message: SentRecord | undefined): boolean {
   return message?.failed === 'may-repeat' || message?.ended === 'may-repeat'
+}
+
+/** Whether the hub's clock was set in this round: the next hub takes what was confirmed before for days older, and tells only of the last ten minutes. */
+function isOfAnotherTime(record: RunRecord, page: string, atMs: number): boolean {
+  const { fromMs, toMs } = roundOf(record, atMs)
+  const where = `browser ${page.slice(0, 1)}`
+  return record.faults.some(
+    (fault) => fault.kind === 'clock of the hub set' && fault.where === where && fault.toMs >= fromMs && fault.fromMs <= toMs,
+  )
 }
 
 function isAmongOlder(heard: Heard | undefined, sinceMs: number): boolean {
