@@ -25,6 +25,7 @@ const IMPOSSIBLE: readonly [string, LiveServerOptions][] = [
     },
   ],
   ['history() gives a wrong number', { history: (channel) => (channel === 'b' ? { messages: 0 } : {}) }],
+  ['history() gives an array', { history: (channel) => (channel === 'b' ? ([] as object) : {}) }],
   // A promise has no own fields: it would pass for the defaults.
   ['history() gives a promise', { history: (channel) => (channel === 'b' ? (Promise.resolve({}) as object) : {}) }],
 ]

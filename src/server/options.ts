@@ -118,8 +118,8 @@ export interface LiveServerOptions {
   readonly onMessage?: (message: IncomingMessage, context: MessageContext) => unknown
   /** Origins that may connect, or `'*'`. Default: the host that the request itself names. Programs that are no browser send none and may connect. */
   readonly allowedOrigins?: readonly string[] | '*'
-  /** How much of a channel is kept; a function decides per channel, at once, and costs that channel alone where it fails. Ages are counted by `clock.nowMs`. Default 1,000 messages, 4 MiB, 24 h. */
-  readonly history?: Partial<HistoryLimits> | ((channel: string) => Partial<HistoryLimits>)
+  /** How much of a channel is kept; a function decides per channel, at once (`undefined`: the defaults), and costs that channel alone where it fails. Ages are counted by `clock.nowMs`. Default 1,000 messages, 4 MiB, 24 h. */
+  readonly history?: Partial<HistoryLimits> | ((channel: string) => Partial<HistoryLimits> | undefined)
   readonly sessions?: Partial<SessionOptions>
   readonly limits?: Partial<ServerLimits>
   readonly heartbeat?: Partial<Heartbeat>

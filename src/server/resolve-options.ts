@@ -154,7 +154,7 @@ function numbers<T extends { readonly [Name in keyof T]: number }>(
   ranges: { readonly [Name in keyof T]: Range },
 ): T {
   if (given === undefined) return defaults
-  if (typeof given !== 'object' || given === null) refuse(`${what} must be an object`)
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) refuse(`${what} must be an object`)
   for (const [key, value] of Object.entries<unknown>(given)) {
     if (!Object.hasOwn(ranges, key)) refuse(`${what}.${key} is no option`)
     const [min, max] = ranges[key as keyof T]
