@@ -180,8 +180,12 @@ export class AdmittedConnection implements Admitted {
     this.#hasSignedOut = true
     this.refuse()
     this.#subscriptions.endAll()
-    await engine.forget(session)
-    await engine.revoke(client)
+    try {
+      await engine.forget(session)
+    } finally {
+      // A session that could not be ended leaves no good token beside it.
+      await engine.revoke(client)
+    }
     // Whatever a handler takes longer for is acknowledged to nobody.
     await within(settings.clock, SIGN_OUT_MS, lane.whenIdle()).catch(() => {})
     this.flush()

@@ -50,4 +50,6 @@ export interface ConnectionHost {
   left(connection: HostedConnection): void
   /** Ends the connection when the work fails. */
   guard(work: Promise<void>, connection: HostedConnection): void
+  /** Work has failed: ends the connection. */
+  failed(error: unknown, connection: HostedConnection): void
 }

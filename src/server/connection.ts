@@ -158,7 +158,11 @@ export class Connection implements SocketEvents, Guest {
       this.#phase = 'opening'
       this.#host.guard(this.#enter(message), this)
     } else {
-      this.#admitted?.handle(message, text.length)
+      try {
+        this.#admitted?.handle(message, text.length)
+      } catch (error) {
+        this.#host.failed(error, this)
+      }
     }
   }
 

@@ -290,6 +290,7 @@ describe('snapshots', () => {
     ['rejects', () => Promise.reject(new Error('db'))],
     ['gives what JSON cannot carry', () => 1n],
     ['gives more than a frame holds', () => 'x'.repeat(2 ** 20)],
+    ['gives what is nested too deep', () => JSON.parse('['.repeat(57) + ']'.repeat(57)) as unknown],
   ])('[P27] resets with hook-failed when the hook %s, and the subscription has ended', async (_what, snapshot) => {
     const server = fakeServer({ snapshot })
     const peer = await server.open({ subscriptions: AGENTS })

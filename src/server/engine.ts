@@ -78,14 +78,14 @@ export interface EngineCounts {
 
 /**
  * Where a server keeps logs, sessions and client records. Every method that changes something is atomic: whatever can fail, and whatever of the host it calls,
- * comes before the first change. An error means that all of it happened or none, and that nobody knows which; the caller closes the connections concerned and the clients
- * ask again. What can never be done is no error but a refusal: an error that came again each time would have its message sent for ever. `contract.ts` holds every engine to this.
+ * comes before the first change. An error, thrown or rejected with, means that all of it happened or none, and that nobody knows which; the server says so in its log (`engine_failed`, with the
+ * method), closes the connections concerned, and the clients ask again. What nobody waits for (`release`, `touch`, `sweep`, `close`, a `confirm` that rejects) closes none. What can never be done is no error but a refusal: an error that came again each time would have its message sent for ever. `contract.ts` holds every engine to this.
  *
  * Reading is synchronous: `open` hands out a log that the engine keeps up to date, so that one node reads its channels without
  * asking anybody.
  */
 export interface Engine {
-  /** Called once, before anything else. */
+  /** Called once, before anything else. What it throws, `createLiveServer` throws; where it rejects, every connection is closed. */
   start(host: EngineHost): Awaitable<void>
   /** Names this engine's memory of client numbers; another id means that the memory is another. */
   readonly ledger: Id
@@ -97,7 +97,7 @@ export interface Engine {
   open(key: string): Awaitable<ChannelLog | Refusal>
   /** Nobody on this node reads the channel any more. */
   release(key: string): void
-  /** What a publication would find, were `others` more channels made with it: the channel, room for it, or a refusal. Changes nothing and promises nothing. */
+  /** What a publication would find, were `others` more channels made with it: the channel, room for it, or a refusal. Changes nothing and promises nothing. Where it fails, the commit finds out. */
   probe(key: string, others: number): 'known' | 'new' | Refusal
   /** Appends all of them, or none; gives the place of each. */
   publish(publications: readonly Publication[]): Awaitable<readonly Cursor[] | Refusal>
@@ -126,6 +126,7 @@ export interface Engine {
   touch(sessions: readonly Id[], clients: readonly Id[]): void
   /** Drops what has lived out its time since it was last used. */
   sweep(): void
+  /** Where it fails, the server's gauges are `NaN`. */
   counts(): EngineCounts
   close(): Awaitable<void>
 }

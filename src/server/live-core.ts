@@ -5,7 +5,7 @@ import type { ConnectionHost, HostedConnection } from './connection-host.ts'
 import { Counters } from './counters.ts'
 import { HOOK_MS, isPromise, kindOf, within } from './deadline.ts'
 import { encodeData } from './encode-data.ts'
-import type { Awaitable, Engine } from './engine.ts'
+import type { Awaitable } from './engine.ts'
 import { Flusher } from './flusher.ts'
 import { Gate } from './gate.ts'
 import { publicationKey, userKey } from './handler-run.ts'
@@ -17,6 +17,7 @@ import type { ServerSocket, SocketEvents, UpgradeRequest } from './ports.ts'
 import { refusedChannel } from './refused-channel.ts'
 import { SendOnlyDesk } from './send-only-desk.ts'
 import { Snapshots } from './snapshots.ts'
+import { WatchedEngine } from './watched-engine.ts'
 import { HoldfastError, type Cursor, type HistoryLimits, type Id } from '../protocol/index.ts'
 
 /** Gauges and totals of a server, as plain data. */
@@ -53,7 +54,7 @@ const RETRY_MS_PER_CONNECTION = 10
  */
 export class LiveCore implements ConnectionHost {
   readonly settings: Settings
-  readonly engine: Engine
+  readonly engine: WatchedEngine
   readonly flusher: Flusher
   readonly channels: Channels
   readonly snapshots: Snapshots
@@ -74,10 +75,10 @@ export class LiveCore implements ConnectionHost {
 
   constructor(settings: Settings) {
     this.settings = settings
-    const { engine, clock, hooks, limits, log, random, sessions } = settings
+    const { clock, hooks, limits, log, random, sessions } = settings
     const count = (name: string, times?: number): void => this.count(name, times)
     const logSafely = (entry: Parameters<typeof log>[0]): void => this.log(entry)
-    this.engine = engine
+    const engine = (this.engine = new WatchedEngine(settings.engine, (method, error) => this.#failed('engine_failed', error, method)))
     this.flusher = new Flusher(clock)
     this.channels = new Channels(engine, this.flusher, limits.frameBytes - ENVELOPE_BYTES)
     this.snapshots = new Snapshots({ hook: hooks.snapshot, clock, maxBytes: limits.frameBytes - ENVELOPE_BYTES, log: logSafely, count })
@@ -90,7 +91,7 @@ export class LiveCore implements ConnectionHost {
       log: logSafely,
       count,
     })
-    this.lanes = new Lanes({ engine, handler: this.handler, log: logSafely, count, failed: (error) => this.#engineFailed(error) })
+    this.lanes = new Lanes({ engine, handler: this.handler, log: logSafely, count, failed: (error) => this.failed(error) })
     this.gate = new Gate(settings, this)
     this.resumes = new KeyedRate(limits.resumesPerMinute, count)
     this.sendOnly = new SendOnlyDesk(this)
@@ -112,7 +113,7 @@ export class LiveCore implements ConnectionHost {
       revoked: (client) => this.sendOnly.revoked(client),
       count,
     })
-    if (isPromise(this.started)) this.started.then(undefined, (error: unknown) => this.#engineFailed(error))
+    if (isPromise(this.started)) this.started.then(undefined, (error: unknown) => this.failed(error))
     this.#every(tickMs(settings), () => this.#tick())
     this.#every(sessions.sweepMs, () => this.#sweep())
   }
@@ -202,10 +203,12 @@ export class LiveCore implements ConnectionHost {
   }
 
   guard(work: Promise<void>, connection: HostedConnection): void {
-    work.catch((error: unknown) => {
-      this.#engineFailed(error)
-      connection.close('internal')
-    })
+    work.catch((error: unknown) => this.failed(error, connection))
+  }
+
+  failed(error: unknown, connection?: HostedConnection): void {
+    if (!this.engine.hasTold(error)) this.#failed('failed', error)
+    connection?.close('internal')
   }
 
   #ask(permission: Permission): Awaitable<boolean> {
@@ -285,9 +288,9 @@ export class LiveCore implements ConnectionHost {
     this.#stopTimers.push(() => cancel())
   }
 
-  #engineFailed(error: unknown): void {
+  #failed(event: 'failed' | 'engine_failed', error: unknown, method?: string): void {
     this.count('failures')
-    this.log({ level: 'error', event: 'failed', error: kindOf(error) })
+    this.log({ level: 'error', event, method, error: kindOf(error) })
   }
 }
 

@@ -14,7 +14,7 @@ export interface LiveServer {
   attach(server: Server, options?: { readonly path?: string }): () => void
   /**
    * Publishes to a channel; resolves with the message's place. Rejects with `invalid-data`, `message-too-large`, `storage-full`, `invalid-option` (`history` gives nothing usable for it) or `closed`; then nothing
-   * was published. Messages of one channel get their places in the order of the calls.
+   * was published. With any other error the engine has failed, and nobody knows whether it was. Messages of one channel get their places in the order of the calls.
    */
   publish(channel: string, data: unknown): Promise<Cursor>
   /** Publishes to the user's own channel, which only connections authenticated as that user read. Rejects as `publish` does. */
@@ -24,7 +24,7 @@ export interface LiveServer {
    * for handlers under way to commit. A second call gives the same promise. The HTTP servers stay the app's own.
    */
   close(options?: { readonly drainMs?: number }): Promise<void>
-  /** Gauges and totals now. */
+  /** Gauges and totals now. A gauge that the engine cannot give is `NaN`. */
   metrics(): Metrics
 }
 
@@ -33,7 +33,7 @@ const DEFAULT_DRAIN_MS = 5_000
 /**
  * Makes a live server: sessions, channels with history, messages applied once. See {@link LiveServerOptions} for what it asks of the app.
  *
- * @throws HoldfastError `invalid-option`
+ * @throws HoldfastError `invalid-option`; and what the engine's `start` throws
  */
 export function createLiveServer(options: LiveServerOptions = {}): LiveServer {
   const core = new LiveCore(resolveOptions(options))

@@ -103,6 +103,7 @@ const TRIALS: { readonly [name: string]: Trial } = {
   },
   // Another revocation of the same client ends nothing more than the first: only the count goes on.
   revoke: { act: (engine) => engine.revoke(ADA), isRepeatable: false },
+  release: { before: async ({ engine }) => void (await engine.open('new')), act: (engine) => engine.release('new'), isRepeatable: true },
   forget: { before: (world) => sessions(world, 1), act: (engine) => engine.forget(idOf('s0')), isRepeatable: true },
   touch: {
     before: async (world) => {
