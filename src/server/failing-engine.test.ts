@@ -140,4 +140,15 @@ describe('an engine of which a method fails', () => {
     await core.close(0)
     expect(clock.timers).toBe(0)
   })
+
+  it('[I29] that cannot start closes whoever comes, says so once, and the server closes', async () => {
+    const failing = new FailingEngine()
+    failing.fail('start', 'rejects')
+    const { open, core, logs } = fakeServer({ engine: failing.engine })
+    const peers = [await open(), await open()]
+    expect(peers.map(({ closedWith }) => closedWith?.code)).toEqual([1011, 1011])
+    await expect(core.publish('news', 1)).rejects.toThrow('the engine failed')
+    expect(logs).toMatchObject([{ event: 'engine_failed', method: 'start' }])
+    await core.close(0)
+  })
 })
