@@ -5,7 +5,7 @@ import { afterTry, backoffDelayMs, believedPaidByMs, tryDelayMs } from './backof
 import type { TimerName, Turn } from './events.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import type { Disagreement } from './notices.ts'
-import { openingMs } from './opening-time.ts'
+import { openedLate, openingMs } from './opening-time.ts'
 import { compareMemories, sinceOf } from './outbox.ts'
 import type { RefusalReason, WaitReason } from './public-state.ts'
 import type { ChannelState, Phase, SendOnlyEnd } from './state.ts'
@@ -16,9 +16,6 @@ import { whatIsGiven } from './what-is-given.ts'
 
 /** No answer to `hello` within this time of its socket's opening: the next try. */
 const HANDSHAKE_TIMEOUT_MS = 10_000
-
-/** So late the browser may tell that a socket has opened, or that its time is over, when much else happens. */
-const LATE_MS = 1_000
 
 /**
  * How often it is looked at what the server owes: longer than a server may take for one message, with five tries of a handler at 30 s each and a
@@ -79,8 +76,7 @@ export function open(turn: Turn, credential: string | null): void {
 export function greet(turn: Turn): void {
   const { phase, settings, session, sendOnly, outbox, confirmed } = turn.state
   if (phase.name !== 'opening') return
-  // This hub stood still meanwhile: another may have its place, and would be replaced by what this one says.
-  if (turn.at.storeMs > phase.untilMs + LATE_MS) return giveUp(turn, 'unreachable')
+  if (openedLate(turn)) return giveUp(turn, 'unreachable')
   const channels = new Map<string, ChannelState>()
   const subscriptions: SubscribeRequest[] = []
   let sub = turn.state.nextSub
