@@ -5,7 +5,7 @@ import { afterTry, backoffDelayMs, believedPaidByMs, tryDelayMs } from './backof
 import type { TimerName, Turn } from './events.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import type { Disagreement } from './notices.ts'
-import { openedLate, openingMs } from './opening-time.ts'
+import { openedLate, openingMs, waitToOpen } from './opening-time.ts'
 import { compareMemories, sinceOf } from './outbox.ts'
 import type { RefusalReason, WaitReason } from './public-state.ts'
 import type { ChannelState, Phase, SendOnlyEnd } from './state.ts'
@@ -65,11 +65,9 @@ export function answerAnew(turn: Turn, credential: string | null | undefined): v
 /** The credential is here: opens the socket. */
 export function open(turn: Turn, credential: string | null): void {
   if (turn.state.phase.name !== 'asking') return
-  const { nowMs, storeMs } = turn.at
-  const waitMs = openingMs(turn.state, nowMs)
-  setTimer(turn, 'handshake', waitMs)
+  const untilMs = waitToOpen(turn, openingMs(turn.state, turn.at.nowMs))
   turn.effects.push({ type: 'open' })
-  change(turn, { phase: { name: 'opening', credential, sinceMs: nowMs, untilMs: storeMs + waitMs }, presented: credential })
+  change(turn, { phase: { name: 'opening', credential, sinceMs: turn.at.nowMs, untilMs }, presented: credential })
 }
 
 /** The socket is open: says hello, with every channel that is wanted under a new number. */

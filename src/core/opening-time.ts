@@ -24,6 +24,12 @@ export function openingMs({ openingTookMs, troubledSinceMs }: CoreState, nowMs: 
   return Math.min(MOST_MS, openingTookMs + LONGER_MS + troubledMs)
 }
 
+/** Sets the timer of an opening socket. Gives when it is due, in the store's time. */
+export function waitToOpen(turn: Turn, delayMs: number): number {
+  setTimer(turn, 'handshake', delayMs)
+  return turn.at.storeMs + delayMs
+}
+
 /** Whether a socket has opened long after its time: this hub stood still, another may have its place, and would be replaced by what this one says. */
 export function openedLate({ state: { phase }, at }: Turn): boolean {
   return phase.name === 'opening' && at.storeMs > phase.untilMs + LATE_MS
@@ -34,7 +40,6 @@ export function hurry(turn: Turn): void {
   const { phase, openingTookMs } = turn.state
   if (phase.name !== 'opening' || phase.isHurried) return
   const leftMs = (openingTookMs ?? UNKNOWN_MS) + LONGER_MS - (turn.at.nowMs - phase.sinceMs)
-  const waitMs = Math.min(Math.max(0, leftMs), MOST_MS)
-  change(turn, { phase: { ...phase, isHurried: true, untilMs: turn.at.storeMs + waitMs } })
-  setTimer(turn, 'handshake', waitMs)
+  const untilMs = waitToOpen(turn, Math.min(Math.max(0, leftMs), MOST_MS))
+  change(turn, { phase: { ...phase, isHurried: true, untilMs } })
 }
