@@ -135,7 +135,7 @@ export class Disk {
       restart: (client, why) => call('restart', () => inner.restart(client, why)),
       unpark: (id) => call('unpark', () => inner.unpark(id)),
       fatesOf: (ids) => call('fatesOf', () => inner.fatesOf(ids)),
-      note: (notices) => call('note', () => inner.note(notices)),
+      note: (...given) => call('note', () => inner.note(...given)),
       heard: (ids) =>
         call('heard', () => {
           check.told.forgets(this, ids)

@@ -59,6 +59,10 @@ describe('what the app must be told', () => {
     expect(more?.event.mayRepeat).toEqual([...ids(15, MAX_NOTICE_IDS - 10), ...ids(9_000, 10)])
     expect(more?.event.older).toBe(15)
     expect(addNotices([], [lost('loss', ids(0, many))])[0]?.event).toMatchObject({ mayRepeat: ids(5, MAX_NOTICE_IDS), older: 5 })
+    const event = { atMs: 1, reason: 'cleared', requeued: 0, mayRepeat: [], lost: ids(0, many), older: 0 }
+    expect(addNotices([], [{ id: id('loss'), kind: 'storage-lost', event }])).toMatchObject([
+      { event: { lost: ids(5, MAX_NOTICE_IDS), older: 5 } },
+    ])
   })
 
   it('[ST21] [I30] keeps the latest of each kind, and counts in the oldest of them what the others named', () => {

@@ -25,7 +25,7 @@ export interface OutboxRestart {
   readonly reason: RestartReason
   /** Messages that may be applied a second time, or wait for the app's decision (option `mayRepeat`). */
   readonly mayRepeat: readonly Id[]
-  /** Messages confirmed in the ten minutes before, which the server may have lost. */
+  /** Messages confirmed in the ten minutes before, which the server may have lost. Each is named by one restart only. */
   readonly mayBeLost: readonly Id[]
   /** How many older messages there was no room to name. */
   readonly older: number
@@ -41,14 +41,19 @@ export interface StorageLost {
   readonly requeued: number
   /** Messages that may have been applied, since only the lost storage knew what to ask the server, or that the new one did not take. Their senders are told `may-repeat`. */
   readonly mayRepeat: readonly Id[]
+  /** Parked messages that the new storage did not take: what they said is gone. How they ended was told before. */
+  readonly lost: readonly Id[]
   /** How many older messages there was no room to name. */
   readonly older: number
 }
 
+/** As it is kept: without a list that is empty. */
+export type NotedLoss = Omit<StorageLost, 'lost'> & Partial<Pick<StorageLost, 'lost'>>
+
 /** What the app must be told: an event, by a name that tells it from all others. */
 export type AppNotice =
   | { readonly id: Id; readonly kind: 'outbox-restarted'; readonly event: OutboxRestart }
-  | { readonly id: Id; readonly kind: 'storage-lost'; readonly event: StorageLost }
+  | { readonly id: Id; readonly kind: 'storage-lost'; readonly event: NotedLoss }
 
 /** What a restart has to tell when it happens; `id` names its notice, unless it adds to one that is open. */
 export interface NewRestart extends Pick<OutboxRestart, 'atMs' | 'mayRepeat' | 'mayBeLost'> {
@@ -122,15 +127,20 @@ function union(some: readonly Id[], more: readonly Id[]): readonly Id[] {
   return [...new Set([...some, ...more])]
 }
 
+/** The lists of messages in an event. */
+const LISTS = ['mayRepeat', 'mayBeLost', 'lost'] as const
+
 /** As it may be kept, when `more` older messages are not named any more. */
 function fitted<Notice extends AppNotice>(notice: Notice, more: number = 0): Notice {
-  const { event }: AppNotice = notice
-  const mayRepeat = event.mayRepeat.slice(-MAX_NOTICE_IDS)
-  const left = { ...event, mayRepeat, ...('mayBeLost' in event ? { mayBeLost: event.mayBeLost.slice(-MAX_NOTICE_IDS) } : {}) }
+  const event: Lists & AppNotice['event'] = notice.event
+  const left = { ...event }
+  for (const list of LISTS) if (event[list]) left[list] = event[list].slice(-MAX_NOTICE_IDS)
   return { ...notice, event: { ...left, older: event.older + more + named(event) - named(left) } }
 }
 
 /** How many messages an event names. */
-function named(event: AppNotice['event']): number {
-  return event.mayRepeat.length + ('mayBeLost' in event ? event.mayBeLost.length : 0)
+function named(event: Lists): number {
+  return LISTS.reduce((sum, list) => sum + (event[list]?.length ?? 0), 0)
 }
+
+type Lists = { [List in (typeof LISTS)[number]]?: readonly Id[] }

@@ -244,11 +244,14 @@ export interface Store {
   recalled(client: Id, asked: readonly Id[], fates: readonly Fate[], hold: boolean): Promise<readonly AppNotice[]>
   /**
    * Restarts the outbox in one transaction (see `restartOutbox` in the core, which says what becomes of each entry), and notes for the app why, and what was confirmed in the last
-   * ten minutes if the server may have lost it. When this store may have gone back its memory begins anew. @returns the outbox and all notices
+   * ten minutes and not named before, if the server may have lost it. When this store may have gone back its memory begins anew. @returns the outbox and all notices
    */
   restart(newClient: Id, why: Disagreement): Promise<{ readonly outbox: OutboxState; readonly notices: readonly AppNotice[] }>
-  /** Notes what this side found out by itself; a notice that is there is replaced. @returns all notices */
-  note(notices: readonly AppNotice[]): Promise<readonly AppNotice[]>
+  /**
+   * Notes what this side found out by itself; a notice that is there is replaced. With it keeps what was parked in a store that was lost, `atMs` in this store's time; the
+   * limits do not count for it. @returns all notices
+   */
+  note(notices: readonly AppNotice[], parked?: readonly ParkedMessage[]): Promise<readonly AppNotice[]>
   /** A listener of the app has run for each of these. Unknown ids are ignored. @returns the notices that are left */
   heard(ids: readonly Id[]): Promise<readonly AppNotice[]>
   /** Forgets a parked message. Unknown ids are ignored. */

@@ -31,6 +31,8 @@ export interface Runtime {
   cancel(id: Id): Promise<void>
   /** Forgets a parked message; throws `not-found`. */
   unpark(id: Id): Promise<ParkedMessage>
+  /** Lists parked messages no more that the store did not take. */
+  dropParked(messages: readonly ParkedMessage[]): void
 }
 
 /** Hosts {@link transition}: feeds it what happens, does what it wants done, in order. Starts resting. */
@@ -156,9 +158,8 @@ export function createRuntime(ports: RuntimePorts): Runtime {
       notify({ type: 'error', error: dataOf(error) })
       dispatch({ type: 'store-failed' })
     }
-    const stopDeadline = clock.setTimer(STORE_DEADLINE_MS, () =>
-      fail(new HoldfastError('storage-failed', 'the store did not answer in time')),
-    )
+    const late = new HoldfastError('storage-failed', 'the store did not answer in time')
+    const stopDeadline = clock.setTimer(STORE_DEADLINE_MS, () => fail(late))
     return call.then(
       (value) => {
         stopDeadline()
@@ -286,6 +287,10 @@ export function createRuntime(ports: RuntimePorts): Runtime {
       parked.delete(id)
       notify({ type: 'changed' })
       return message
+    },
+    dropParked(messages) {
+      for (const { id } of messages) parked.delete(id)
+      notify({ type: 'changed' })
     },
   }
 }

@@ -16,7 +16,7 @@ import { openStore } from './open-store.ts'
 import { outboxView } from './outbox-view.ts'
 import { createOutboxWatch } from './outbox-watch.ts'
 import type { HubPlatform } from './platform.ts'
-import { inherit, leaveWord, requeueLost, type LostStore } from './rescue.ts'
+import { carry, inherit, lossOf, requeueLost, type LostStore } from './rescue.ts'
 import { sendVolatile } from './send-volatile.ts'
 import { settleTab } from './settle-tab.ts'
 import { createSignOut } from './sign-out.ts'
@@ -101,7 +101,9 @@ export function createOwnership(
   }
 
   const open = async (lost: LostStore | null): Promise<void> => {
-    const [store, stored] = await openStore(platform, settings, fail)
+    const [store, found] = await openStore(platform, settings, fail)
+    const loss = lost && lossOf(lost, store, platform)
+    const stored = loss ? { ...found, parked: [...found.parked, ...loss.parked] } : found
     if (stored.corrupt) fail(new HoldfastError('storage-corrupt', 'stored data could not be read and was set aside'))
     const runtime = createRuntime({
       settings,
@@ -124,7 +126,7 @@ export function createOwnership(
     )
     if (isOver) {
       // Another hub may have taken it by now: then the word is refused.
-      if (lost && !leaving.isUnderWay()) await leaveWord(lost, store, platform).catch(() => {})
+      if (loss && !leaving.isUnderWay()) await carry(loss, store, () => {})
       return store.close()
     }
     const now: Running = { store, runtime, channels, signOuts: stored.signOuts }
@@ -142,7 +144,7 @@ export function createOwnership(
     for (const tab of tabs) for (const channel of tab.channels.values()) channels.join(tab, channel)
     runtime.dispatch({ type: 'start' })
     // Before whatever has waited for the store since.
-    if (lost) inherit(lost, store, { runtime, fates, fail, clock, random: platform.random }).catch(fail)
+    if (loss) inherit(loss, store, { runtime, fates, fail }).catch(fail)
     for (const tab of tabs) tab.tellNotices(runtime.notices.ready())
     opened(now)
     board.update()
@@ -150,13 +152,13 @@ export function createOwnership(
   }
 
   /** The browser took the storage away: a new store begins with what can be saved of the old one. */
-  const lose = (why: string, { runtime }: Running): void => {
+  const lose = (why: string, { runtime, store }: Running): void => {
     runtime.dispatch({ type: 'stop' })
     running = null
     ready = new Promise((resolve) => (opened = resolve))
     log({ level: 'info', event: 'storage-lost', why })
     tellError({ code: 'storage-failed', message: `the browser took the storage away: ${why}` })
-    open({ runtime, why }).catch(fail)
+    open({ runtime, store, why }).catch(fail)
   }
 
   const end = (): void => {
@@ -205,12 +207,14 @@ export function createOwnership(
   }
 
   const wake = (): void => running?.runtime.dispatch({ type: 'wake' })
+  const unpark = async (id: Id): Promise<void> => void (await (await ready).runtime.unpark(id))
 
   const submitTo = ({ runtime, store }: Running): SubmitHost => ({
     fates,
     runtime,
     store,
     retrying,
+    unpark,
     fail,
     queued(entries) {
       // What a store took in before it was lost may be known only when the next one is open.
@@ -236,8 +240,7 @@ export function createOwnership(
       subscribe(tab, request.channels)
       tab.stateChanged()
       if (running) tab.tellNotices(running.runtime.notices.ready())
-      const host = { clock, fates, ready: () => ready, isHere: () => !isOver && tabs.has(tab), fail }
-      void settleTab(tab, request.unsettled, host)
+      void settleTab(tab, request.unsettled, { clock, fates, ready: () => ready, isHere: () => !isOver && tabs.has(tab), fail })
       presence()
       // Somebody came, maybe with another credential: worth a try now. An open socket needs no proof of life for it.
       const { name } = running?.runtime.state.phase ?? {}
@@ -266,7 +269,7 @@ export function createOwnership(
     },
     sendVolatile: (messages) => sendVolatile(leaving.isUnderWay() ? null : (running?.runtime ?? null), messages, clock.nowMs()),
     cancel: async (id) => (await ready).runtime.cancel(id),
-    discard: async (id) => void (await (await ready).runtime.unpark(id)),
+    discard: unpark,
     heard: async (notices) => (await ready).runtime.notices.heard(notices),
     signal(tab, signal) {
       switch (signal) {

@@ -1,6 +1,6 @@
-import type { AppNotice } from '../core/notices.ts'
+import type { AppNotice, NotedLoss } from '../core/notices.ts'
 import { mayRepeatFate } from '../core/outbox.ts'
-import type { Clock, NewMessage, OutboxEntry, Random, Store } from '../core/ports.ts'
+import type { Clock, NewMessage, OutboxEntry, ParkedMessage, Random, Store } from '../core/ports.ts'
 import type { Runtime } from '../core/runtime.ts'
 import { possiblySentThrough } from '../core/sending.ts'
 import type { CoreState } from '../core/state.ts'
@@ -18,31 +18,76 @@ export interface RescueHost {
 export interface LostStore {
   /** The machine that used it. */
   readonly runtime: Runtime
+  readonly store: Store
   /** What the browser said. */
   readonly why: string
 }
 
 /** What names an event, and when it happened. */
-interface Naming {
+export interface Naming {
   readonly clock: Clock
   readonly random: Random
 }
 
-/**
- * Saves what can be saved when a store was lost: its messages, and what the app had not been told. What happened is noted before anything is queued, and told when it is known
- * what the new store took.
- */
-export async function inherit(lost: LostStore, store: Store, host: RescueHost & Naming): Promise<void> {
-  const { messages, without } = lossOf(lost, host)
-  // A hub that dies before it is known what was queued leaves it like this: nothing may be told as queued again that is lost.
-  store.note(without(messages.again)).catch(host.fail)
-  await host.runtime.notices.note(without(await rescue(messages, host)))
+/** What a lost store held, and what is to be told of it. */
+export interface Loss {
+  /** Messages that ended without effect, their times by the new store's. They are listed from the start. */
+  readonly parked: readonly ParkedMessage[]
+  readonly messages: LostMessages
+  /** All the app is to be told when the new store did not take some of these. */
+  readonly without: (left: readonly Named[], lost: readonly Named[]) => AppNotice[]
 }
 
-/** Notes in the new store, for whoever opens it next, that nothing of the lost one was saved: its hub has let go meanwhile. */
-export async function leaveWord(lost: LostStore, store: Store, naming: Naming): Promise<void> {
-  const { messages, without } = lossOf(lost, naming)
-  await store.note(without(messages.again))
+/** What was lost with a store, as far as the hub still has it. */
+export function lossOf(
+  { runtime: { state, notices, parked }, store: before, why }: LostStore,
+  store: Store,
+  { clock, random }: Naming,
+): Loss {
+  // What was told as ended waits for nothing, though the store had not taken that.
+  const messages = sortLost(
+    state,
+    state.outbox.entries.filter((entry) => !parked.has(entry.id)),
+  )
+  const { again, mayRepeat } = messages
+  const [id, atMs] = [random.id(), clock.nowMs()]
+  const laterMs = store.timeMs() - before.timeMs()
+  return {
+    parked: [...parked.values()].map((message) => ({ ...message, atMs: message.atMs + laterMs })),
+    messages,
+    without(left, lost) {
+      const counts = { requeued: again.length - left.length, mayRepeat: [...mayRepeat, ...left.map(idOf)] }
+      const event: NotedLoss = { atMs, reason: why, ...counts, ...(lost.length > 0 ? { lost: lost.map(idOf) } : {}), older: 0 }
+      return [...notices.all(), { id, kind: 'storage-lost', event }]
+    },
+  }
+}
+
+/**
+ * Saves what can be saved when a store was lost: its messages, those that are parked, and what the app had not been told. What happened is noted before anything is
+ * queued, and told when it is known what the new store took.
+ */
+export async function inherit(loss: Loss, store: Store, host: RescueHost): Promise<void> {
+  const carrying = carry(loss, store, host.fail)
+  const left = await rescue(loss.messages, host)
+  const lost = (await carrying) ? [] : loss.parked
+  if (lost.length > 0) host.runtime.dropParked(lost)
+  await host.runtime.notices.note(loss.without(left, lost))
+}
+
+/**
+ * Leaves in the new store what a hub that dies before it has queued anything is to leave: the parked messages, and a notice that nothing else was saved. Nothing may be told as
+ * saved again that is lost. Gives whether the parked messages are there.
+ */
+export function carry({ messages: { again }, parked, without }: Loss, store: Store, fail: (error: unknown) => void): Promise<boolean> {
+  const isDone = (call: Promise<unknown>): Promise<boolean> =>
+    call.then(
+      () => true,
+      (error: unknown) => (fail(error), false),
+    )
+  // Where they do not fit, the word alone may.
+  const noted = isDone(store.note(without(again, parked)))
+  return parked.length > 0 ? isDone(store.note(without(again, []), parked)) : noted
 }
 
 /** Saves messages that a store had taken in when it was lost, which is known only now. */
@@ -50,19 +95,8 @@ export function requeueLost(state: CoreState, entries: readonly OutboxEntry[], h
   void rescue(sortLost(state, entries), host)
 }
 
-/** Its messages, and all the app is to be told when some of these could not be queued again. */
-function lossOf({ runtime: { state, notices }, why }: LostStore, { clock, random }: Naming) {
-  const messages = sortLost(state, state.outbox.entries)
-  const { again, mayRepeat } = messages
-  const [id, atMs] = [random.id(), clock.nowMs()]
-  const without = (left: readonly Pick<NewMessage, 'id'>[]): AppNotice[] => {
-    const event = { atMs, reason: why, requeued: again.length - left.length, mayRepeat: [...mayRepeat, ...left.map(idOf)], older: 0 }
-    return [...notices.all(), { id, kind: 'storage-lost', event }]
-  }
-  return { messages, without }
-}
-
-interface LostMessages {
+/** The messages of a lost store that had not ended. */
+export interface LostMessages {
   /** Those that had not left. */
   readonly again: readonly NewMessage[]
   /** The others: only the store knew what to ask the server. */
@@ -94,6 +128,8 @@ async function rescue({ again, mayRepeat }: LostMessages, { runtime, fates, fail
   return left
 }
 
-function idOf({ id }: Pick<NewMessage, 'id'>): Id {
+type Named = Pick<NewMessage, 'id'>
+
+function idOf({ id }: Named): Id {
   return id
 }

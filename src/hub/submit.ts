@@ -19,6 +19,8 @@ export interface SubmitHost {
   readonly store: Store
   /** Parked messages that are being queued again, each with the new id it is queued under. */
   readonly retrying: Map<Id, Id>
+  /** Forgets a parked message, in whatever store it is by now. */
+  readonly unpark: (id: Id) => Promise<void>
   /** Told what was queued when that is known, before whoever asked. */
   readonly queued: (entries: readonly OutboxEntry[]) => void
   /** Something failed that the answer does not tell. */
@@ -36,7 +38,7 @@ export async function submit(
   since: TakenCount | null,
   host: SubmitHost,
 ): Promise<readonly SendAnswer[]> {
-  const { runtime, retrying, fail } = host
+  const { retrying, unpark, fail } = host
   const mark = since ? { since } : {}
   const messages = handed.flatMap((one): NewMessage[] => {
     if (!('retryOf' in one)) return [{ ...one, ...mark }]
@@ -57,7 +59,7 @@ export async function submit(
     if (!answer) answers.set(one.id, since ? await lookUp(tab, one.id, since, host) : { failed: NOT_PARKED })
     else if ('failed' in answer) letGo(one)
     // One that stays parked stays claimed: it is queued already.
-    else await runtime.unpark(one.retryOf).then(() => letGo(one), fail)
+    else await unpark(one.retryOf).then(() => letGo(one), fail)
   }
   return handed.map(({ id }) => answerOf(answers.get(id) ?? { failed: MAY_REPEAT }))
 }

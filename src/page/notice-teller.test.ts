@@ -37,9 +37,10 @@ async function nextHub(): Promise<void> {
 }
 
 const restarted = { atMs: 5, reason: 'ledger', mayRepeat: ['a'], mayBeLost: ['b'], older: 1 } as const
-const lost = { atMs: 6, reason: 'cleared', requeued: 3, mayRepeat: [], older: 0 } as const
+const noted = { atMs: 6, reason: 'cleared', requeued: 3, mayRepeat: [], older: 0 } as const
+const lost = { ...noted, lost: [] }
 const restart = (name: string): AppNotice => ({ id: id(name), kind: 'outbox-restarted', event: restarted })
-const loss = (name: string): AppNotice => ({ id: id(name), kind: 'storage-lost', event: lost })
+const loss = (name: string): AppNotice => ({ id: id(name), kind: 'storage-lost', event: noted })
 
 describe('[I38] what the app must be told', () => {
   it('[TB25] is told with the time it happened, and confirmed when a listener has run', async () => {

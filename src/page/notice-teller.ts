@@ -48,7 +48,8 @@ export function createNoticeTeller(link: Pick<HubLink, 'isAttached' | 'call'>, l
 
   /** Whether a listener has run; one that throws has. */
   function emit(notice: AppNotice): boolean {
-    return notice.kind === 'storage-lost' ? run(listeners.storageLost, notice.event) : run(listeners.outboxRestarted, notice.event)
+    if (notice.kind === 'outbox-restarted') return run(listeners.outboxRestarted, notice.event)
+    return run(listeners.storageLost, { ...notice.event, lost: notice.event.lost ?? [] })
   }
 
   return {

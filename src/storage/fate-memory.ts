@@ -35,6 +35,8 @@ const EASED = 7 / 8
 export interface MemoryHead extends TakenCount {
   /** Nothing that was taken after this many is forgotten. */
   readonly forgottenThrough: number
+  /** The last row of fates whose messages were named as ones that may be lost; absent before any was. */
+  readonly namedRow?: number
 }
 
 /** Fates that were recorded together, all of ids that were among the first `taken`. */
@@ -127,6 +129,17 @@ export function rememberedFates({ fates, ended }: FateMemory, ids: Iterable<Id>,
     }
   }
   return found
+}
+
+/** What was confirmed lately, as far as it is remembered in full, and was not named as what may be lost before: each is named once, in whatever order clocks put it. */
+export function unnamedApplied({ rows, head }: FateMemory, nowMs: number): Id[] {
+  const recent = rows.filter(({ row, atMs }) => row > (head.namedRow ?? 0) && atMs > nowMs - FATES_KEPT_MS)
+  return recent.flatMap(({ fates }) => fates.flatMap(({ id, fate }) => (fate === 'applied' ? [id] : [])))
+}
+
+/** The head of a memory of which everything that was confirmed has been named. */
+export function allNamed({ head, rows }: FateMemory): MemoryHead {
+  return { ...head, namedRow: rows.at(-1)?.row ?? 0 }
 }
 
 /** How to record fates now: none of them was remembered before. */

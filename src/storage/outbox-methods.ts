@@ -17,7 +17,7 @@ import {
 import type { Fate, NewMessage, OutboxLimits, OutboxState, Store } from '../core/ports.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
-import { FATES_KEPT_MS, planRecording, reaches, rememberedFates } from './fate-memory.ts'
+import { allNamed, planRecording, reaches, rememberedFates, unnamedApplied } from './fate-memory.ts'
 import type { OutboxChange, StoredOutbox } from './stored-outbox.ts'
 
 /** When a change is planned: by the store's time, by which things age, and as apps know it. */
@@ -115,21 +115,21 @@ export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMetho
     /** What the earlier client id was given to send with is worth nothing to the new one. */
     restart: (newClient, why) =>
       commit((stored, { nowMs, wallMs }) => {
-        const { outbox: before, notices } = stored
+        const { outbox: before, memory, notices } = stored
         if (before.client === newClient) return { result: { outbox: before, notices } }
         const outbox = restartOutbox(before, newClient, storeWentBack(why) ? 'all' : 'possibly-sent')
-        const mayBeLost = serverWentBack(why) ? appliedLately(stored, nowMs) : []
+        const mayBeLost = serverWentBack(why) ? unnamedApplied(memory, nowMs) : []
         const restart = { id: newClient, atMs: wallMs, reason: why, mayRepeat: [], mayBeLost }
         const noted = noteRestart(notices, restart, hasQuestions(before))
         // Counts that were told by what has been forgotten mean nothing any more.
-        const head = storeWentBack(why) ? { head: { ...stored.memory.head, memory: newClient } } : {}
-        return { sendOnly: null, outbox, notices: noted, ...head, result: { outbox, notices: noted } }
+        const head = storeWentBack(why) ? { ...memory.head, memory: newClient } : serverWentBack(why) ? allNamed(memory) : memory.head
+        return { sendOnly: null, outbox, notices: noted, head, result: { outbox, notices: noted } }
       }),
 
-    note: (added) =>
+    note: (added, carried = []) =>
       commit((stored) => {
         const notices = addNotices(stored.notices, added)
-        return { notices, result: notices }
+        return { notices, parked: carried.filter(({ id }) => !stored.parked.has(id)), result: notices }
       }),
 
     heard: (ids) =>
@@ -146,12 +146,6 @@ export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMetho
         return { result: ids.flatMap((id) => found.get(id) ?? []) }
       }),
   }
-}
-
-/** What was confirmed lately, as far as it is remembered in full. */
-function appliedLately({ memory }: StoredOutbox, nowMs: number): Id[] {
-  const recent = memory.rows.filter(({ atMs }) => atMs > nowMs - FATES_KEPT_MS).flatMap(({ fates }) => fates)
-  return recent.filter(({ fate }) => fate === 'applied').map(({ id }) => id)
 }
 
 /** Which of the messages are not to be stored: they have ended, or were handed over before and may have, for all this memory knows. */

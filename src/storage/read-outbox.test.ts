@@ -58,10 +58,16 @@ describe('what was left of an outbox', () => {
     ['an end of no kind', { ended: [{ row: 1, taken: 1, ids: id('x'), ends: '?' }] }, ['a', 'b']],
     ['an end without an id', { ended: [{ row: 1, taken: 2, ids: id('x'), ends: 'aa' }] }, ['a', 'b']],
     ['a memory that has forgotten more than it took', { run: { ...left.run, forgottenThrough: 1 } }, ['a', 'b']],
+    ['a mark of what was named that is no number', { run: { ...left.run, namedRow: '1' } }, ['a', 'b']],
     ['a parked message without a reason', { parked: [{ ...message(1, 'x'), fate: 'expired' }] }, ['a', 'b']],
     [
       'a notice without a time',
       { notices: [{ id: id('x'), kind: 'storage-lost', event: { ...loss.event, atMs: undefined } }] },
+      ['a', 'b'],
+    ],
+    [
+      'a notice that names what is no id',
+      { notices: [{ id: id('x'), kind: 'storage-lost', event: { ...loss.event, lost: ['short'] } }] },
       ['a', 'b'],
     ],
     ['notices that are no list', { notices: { 0: loss } }, ['a', 'b']],
@@ -75,6 +81,18 @@ describe('what was left of an outbox', () => {
     const marked = stored.outbox.entries.filter(({ mayRepeat }) => mayRepeat).map((entry) => entry.id)
     const event = { atMs: NOW_MS, reason: 'storage-corrupt', mayRepeat: marked, mayBeLost: [], older: 0 }
     expect(stored.notices).toEqual([{ id: id('fresh'), kind: 'outbox-restarted', event }])
+  })
+
+  it.each([
+    ['as it is when every row is sound, and none where none was stored', {}, [0, 2]],
+    ['when something else cannot be trusted, up to the last row that is left', { parked: ['text'] }, [0, 1]],
+  ])('[ST20] [ST13] the mark of what was named as possibly lost is read %s', (_, change, expected) => {
+    const row = { row: 1, atMs: 1, taken: 1, fates: [{ id: id('x'), fate: 'applied' }] }
+    const fates = 'parked' in change ? [row] : [row, { ...row, row: 2, fates: [] }]
+    const marks = [undefined, 2].map((namedRow) =>
+      readOutbox({ ...left, fates, run: { ...left.run, namedRow }, ...change }, random, NOW_MS),
+    )
+    expect(marks.map(({ stored }) => stored.memory.head.namedRow)).toEqual(expected)
   })
 
   it('[ST20] [ST13] with notices that are sound, which stay, and one of what was found; a restart that waits for answers is the same', () => {

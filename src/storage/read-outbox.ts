@@ -61,7 +61,7 @@ export function readOutbox(found: FoundRows, random: Random, wallMs: number): { 
   const corrupt = !isNew && !isWhole
   // The next answer to `hello` gives another: one that cannot be read is no loss. One of an outbox that is restarted would be of an earlier client id.
   const sendOnly = !corrupt && isStoredSendOnly(found.sendOnly) ? found.sendOnly : null
-  stored.memory = readMemory(corrupt ? null : run, fateRows, endedRows, fresh)
+  stored.memory = readMemory(run, corrupt, fateRows, endedRows, fresh)
   const outbox = corrupt ? salvage(run, entries, stored.memory, fresh) : run ? outboxOf(run, entries) : stored.outbox
   const told = corrupt
     ? noteRestart(
@@ -81,10 +81,13 @@ function corruptRestart({ client, entries }: OutboxState, atMs: number): NewRest
 }
 
 /** A memory that may have lost something begins anew with what is left: counts that were told by the one before mean nothing to it. */
-function readMemory(run: RunRow | null, rows: FatesRow[], ended: readonly EndedRow[], fresh: Id): FateMemory {
-  if (run) return memoryOf({ memory: run.memory, taken: run.taken, forgottenThrough: run.forgottenThrough }, rows, ended)
+function readMemory(run: RunRow | null, corrupt: boolean, rows: FatesRow[], ended: readonly EndedRow[], fresh: Id): FateMemory {
+  // Later rows get the numbers after the last that is left.
+  const namedRow = Math.min(run?.namedRow ?? 0, rows.at(-1)?.row ?? 0)
+  if (run && !corrupt)
+    return memoryOf({ memory: run.memory, taken: run.taken, forgottenThrough: run.forgottenThrough, namedRow }, rows, ended)
   const taken = Math.max(rows.at(-1)?.taken ?? 0, ended.at(-1)?.taken ?? 0)
-  return memoryOf({ memory: fresh, taken, forgottenThrough: taken }, rows, ended)
+  return memoryOf({ memory: fresh, taken, forgottenThrough: taken, namedRow }, rows, ended)
 }
 
 function isGapless(run: RunRow, entries: readonly OutboxEntry[]): boolean {

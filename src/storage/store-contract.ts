@@ -511,7 +511,7 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       ])
     })
 
-    it('[ST20] what may be lost is what was confirmed in the last ten minutes, where the server may have lost it', async () => {
+    it('[ST20] what may be lost is what was confirmed in the last ten minutes and not named before, where the server may have lost it', async () => {
       await store.append(newMessages('a', 'b', 'c'), true)
       await store.settle(1, idOf('a'), [{ id: idOf('a'), fate: 'applied' }])
       world.clock.advance(1_000)
@@ -519,15 +519,40 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
         { id: idOf('b'), fate: 'rejected', reason: 'failed', message: '' },
         { id: idOf('c'), fate: 'applied' },
       ])
-      await store.restart(idOf('new1'), 'forgotten')
-      await store.restart(idOf('new2'), 'server-went-back')
       world.clock.advance(599_500)
       await reopened()
-      await store.restart(idOf('new3'), 'ledger')
+      await store.restart(idOf('new1'), 'forgotten')
+      await store.restart(idOf('new2'), 'server-went-back')
+      expect((await left()).notices.map(({ event }) => 'mayBeLost' in event && event.mayBeLost)).toEqual([[], [idOf('c')]])
+    })
+
+    it('[ST20] [OB8] names a confirmed message once: by the first restart after its confirmation, whatever clocks show and whoever opens the store', async () => {
+      const confirm = async (n: number, name: string): Promise<void> => {
+        await store.append(newMessages(name), true)
+        await store.settle(n, idOf(name), [{ id: idOf(name), fate: 'applied' }])
+      }
+      await confirm(1, 'a')
+      await store.restart(idOf('new1'), 'ledger')
+      await reopened()
+      await confirm(1, 'b')
+      await store.restart(idOf('new2'), 'forgotten')
+      await store.restart(idOf('new3'), 'cloned')
+      await reopened()
+      await confirm(1, 'c')
+      await store.restart(idOf('new4'), 'server-went-back')
+      world.clock.jump(-3_600_000)
+      world.clock.beginAgain()
+      await reopened()
+      await confirm(1, 'd')
+      await store.restart(idOf('new5'), 'ledger')
+      await store.restart(idOf('new6'), 'ledger')
       expect((await left()).notices.map(({ event }) => 'mayBeLost' in event && event.mayBeLost)).toEqual([
+        [idOf('a')],
         [],
-        [idOf('a'), idOf('c')],
-        [idOf('c')],
+        [],
+        [idOf('b'), idOf('c')],
+        [idOf('d')],
+        [],
       ])
     })
 
@@ -539,6 +564,19 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       expect((await left()).notices).toEqual([changed, two])
       expect(await store.heard([idOf('one'), idOf('never')])).toEqual([two])
       expect((await left()).notices).toEqual([two])
+    })
+
+    it('[ST20] [HU20] keeps what was parked elsewhere with what is noted of it, once and beyond the limits', async () => {
+      await reopened({ maxMessages: 1, maxBytes: 100 })
+      const [a, b] = newMessages('a', 'b').map((message) => ({ ...message, atMs: 7, fate: 'rejected', reason: 'no' }) as const)
+      const letters = a && b ? [a, b] : []
+      for (let time = 0; time < 2; time++) expect(await store.note([lossNotice('loss')], letters)).toEqual([lossNotice('loss')])
+      await expect(store.append(newMessages('c'), false)).rejects.toMatchObject({ code: 'outbox-full' })
+      expect(await left()).toMatchObject({ notices: [lossNotice('loss')], parked: letters })
+      await store.unpark(idOf('a'))
+      await store.unpark(idOf('b'))
+      await reopened({ maxMessages: 1, maxBytes: 14 })
+      expect((await store.append(newMessages('c'), false)).entries).toHaveLength(1)
     })
 
     it('[ST21] [I30] keeps the sixteen latest notices of a kind, and says how many messages the others named', async () => {

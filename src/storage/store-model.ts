@@ -82,7 +82,7 @@ class Model {
   readonly fates = new Map<Id, Fate>()
   readonly parked = new Map<Id, ParkedMessage>()
   notices: readonly AppNotice[] = []
-  /** What was applied in the last ten minutes. */
+  /** What was applied in the last ten minutes and not named as what may be lost. */
   readonly lately = new Set<Id>()
   taken: TakenCount = { memory: '', taken: 0 }
   /** What tabs were told of that. */
@@ -224,6 +224,7 @@ async function take({ clock }: StoreWorld, store: Store, model: Model, step: Ste
     expect(await store.recalled(question.client, question.ids, fates, step.hold)).toEqual(model.notices)
   } else if (step.call === 'restart') {
     const mayBeLost = serverWentBack(step.why) ? [...model.lately] : []
+    if (serverWentBack(step.why)) model.lately.clear()
     const restart = { id: freshId, atMs: clock.steadyMs(), reason: step.why, mayRepeat: [], mayBeLost }
     model.notices = noteRestart(model.notices, restart, hasQuestions(outbox))
     model.outbox = restartOutbox(outbox, freshId, storeWentBack(step.why) ? 'all' : 'possibly-sent')
@@ -232,7 +233,16 @@ async function take({ clock }: StoreWorld, store: Store, model: Model, step: Ste
   } else if (step.call === 'note') {
     const notice = lossNotice(freshId, 'a')
     model.notices = addNotices(model.notices, [notice])
-    expect(await store.note([notice])).toEqual(model.notices)
+    const letter: ParkedMessage = {
+      id: freshId,
+      channel: 'agents',
+      json: '"parked"',
+      atMs: clock.steadyMs(),
+      fate: 'expired',
+      reason: 'expired',
+    }
+    model.park(letter)
+    expect(await store.note([notice], [letter])).toEqual(model.notices)
   } else if (step.call === 'heard') {
     const ids = step.at.flatMap((at) => model.notices[Math.floor(at * model.notices.length)]?.id ?? [])
     const ready = readyNotices(model.notices, hasQuestions(outbox))

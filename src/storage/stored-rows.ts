@@ -68,6 +68,7 @@ export function isRunRow(value: unknown): value is RunRow {
     memory,
     taken,
     forgottenThrough,
+    namedRow,
     offsetMs,
   } = value
   return (
@@ -89,6 +90,7 @@ export function isRunRow(value: unknown): value is RunRow {
     isWhole(taken, 0) &&
     isWhole(forgottenThrough, 0) &&
     forgottenThrough <= taken &&
+    (namedRow === undefined || isWhole(namedRow, 0)) &&
     isTime(offsetMs)
   )
 }
@@ -128,9 +130,10 @@ export function isOutboxEntry(value: unknown): value is OutboxEntry {
 /** One item of the `notices` record. Its reason may be that of another build. */
 export function isAppNotice(value: unknown): value is AppNotice {
   if (!isRow(value) || !isId(value['id']) || !isRow(value['event'])) return false
-  const { atMs, reason, requeued, mayRepeat, mayBeLost, older } = value['event']
+  const { atMs, reason, requeued, mayRepeat, mayBeLost, lost, older } = value['event']
   if (!isTime(atMs) || typeof reason !== 'string' || !isListOfIds(mayRepeat) || !isWhole(older, 0)) return false
-  return value['kind'] === 'storage-lost' ? isWhole(requeued, 0) : value['kind'] === 'outbox-restarted' && isListOfIds(mayBeLost)
+  if (value['kind'] === 'storage-lost') return isWhole(requeued, 0) && (lost === undefined || isListOfIds(lost))
+  return value['kind'] === 'outbox-restarted' && isListOfIds(mayBeLost)
 }
 
 function isListOfIds(value: unknown): boolean {

@@ -134,7 +134,11 @@ export function createStoreDouble(maxMessages: number = 1_000): StoreDouble {
         store.outbox = restartOutbox(store.outbox, newClient, storeWentBack(why) ? 'all' : 'possibly-sent')
         return { outbox: store.outbox, notices: store.notices }
       }),
-    note: (added) => call('note', () => (store.notices = addNotices(store.notices, added))),
+    note: (added, parked = []) =>
+      call('note', () => {
+        for (const one of parked) store.parked.set(one.id, one)
+        return (store.notices = addNotices(store.notices, added))
+      }),
     heard: (ids) => call('heard', () => (store.notices = store.notices.filter(({ id }) => !ids.includes(id)))),
     unpark: (id) => call('unpark', () => void store.parked.delete(id)),
     fatesOf: (ids) => call('fatesOf', () => ids.flatMap((id) => store.fates.get(id) ?? [])),

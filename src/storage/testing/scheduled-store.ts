@@ -66,7 +66,7 @@ export function scheduledStore(inner: Store, { life, schedule, failure }: StoreS
     timeMs: () => inner.timeMs(),
     taken: () => inner.taken(),
     reaches: (since) => inner.reaches(since),
-    note: (notices) => call('note', () => inner.note(notices)),
+    note: (...given) => call('note', () => inner.note(...given)),
     heard: (ids) => call('heard', () => inner.heard(ids)),
     saveCache: (changes) => call('saveCache', () => inner.saveCache(changes)),
     dropCache: (channels) => call('dropCache', () => inner.dropCache(channels)),
