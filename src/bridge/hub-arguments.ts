@@ -3,6 +3,7 @@ import type { HubSettings } from '../core/settings.ts'
 import * as read from '../protocol/decode.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import { MAX_DEPTH, MAX_USER_LENGTH } from '../protocol/limits.ts'
+import { invalidOption } from '../protocol/read-options.ts'
 import {
   BRIDGE_VERSION,
   OLDEST_BRIDGE_VERSION,
@@ -77,14 +78,14 @@ function attachRequest(value: unknown): AttachRequest {
 function settings(value: unknown): HubSettings {
   const fields = read.object(value, 'settings')
   const url = read.string(fields['url'], 'url', 1, 8_192)
-  if (!/^wss?:\/\/[^/]/.test(url)) invalid('url', 'must be an address with http:, https:, ws: or wss:, or relative to the page')
-  if (/^\w+:\/\/[^/]*@/.test(url)) invalid('url', 'must not hold a credential: use token')
+  if (!/^wss?:\/\/[^/]/.test(url)) invalidOption('url', 'must be an address with http:, https:, ws: or wss:, or relative to the page')
+  if (/^\w+:\/\/[^/]*@/.test(url)) invalidOption('url', 'must not hold a credential: use token')
   const user = read.nullable(fields['user'], (text) => read.string(text, 'user', 0, Infinity))
   if (user === '' || (user ?? '').length > MAX_USER_LENGTH) {
-    invalid('user', `must be a string of 1 to ${MAX_USER_LENGTH} characters; omit it for nobody`)
+    invalidOption('user', `must be a string of 1 to ${MAX_USER_LENGTH} characters; omit it for nobody`)
   }
   const reconnect = group(fields, 'reconnect', RECONNECT_RANGES) as unknown as HubSettings['reconnect']
-  if (reconnect.maxDelayMs < reconnect.baseDelayMs) invalid('reconnect.maxDelayMs', 'must not be below baseDelayMs')
+  if (reconnect.maxDelayMs < reconnect.baseDelayMs) invalidOption('reconnect.maxDelayMs', 'must not be below baseDelayMs')
   const outbox = group(fields, 'outbox', OUTBOX_RANGES) as unknown as HubSettings['outbox']
   return { url, user, reconnect, outbox, hiddenDelayMs: inRange(fields['hiddenDelayMs'], 'hiddenDelayMs', HIDDEN_DELAY_RANGE) as number }
 }
@@ -96,11 +97,7 @@ function group(given: read.Fields, what: string, ranges: Readonly<Record<string,
 
 function inRange(value: unknown, what: string, range: Range): unknown {
   const wrong = outOfRange(value, range)
-  return wrong === null ? value : invalid(what, wrong)
-}
-
-function invalid(option: string, why: string): never {
-  throw new HoldfastError('invalid-option', `${option} ${why}.`)
+  return wrong === null ? value : invalidOption(what, wrong)
 }
 
 function positions(value: unknown): readonly TabPosition[] {

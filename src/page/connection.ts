@@ -3,7 +3,7 @@ import type { LogEntry } from '../core/ports.ts'
 import type { ConnectionState } from '../core/public-state.ts'
 import { isChannelName } from '../protocol/decode.ts'
 import { HoldfastError } from '../protocol/errors.ts'
-import type { Id } from '../protocol/messages.ts'
+import { invalidOption, readOptions } from '../protocol/read-options.ts'
 import type { Channel, SendOptions } from './channel.ts'
 import { createEventListeners, type ConnectionEvents } from './connection-events.ts'
 import { askCredential } from './credential.ts'
@@ -30,7 +30,7 @@ export interface Connection {
   readonly outbox: Outbox
   /** The channel `name`; the same name gives the same object. @throws HoldfastError `invalid-option` for a reserved name (`@…`) or one that is none. */
   channel<Value = unknown, Event = unknown>(name: string): Channel<Value, Event>
-  /** Calls `listener` whenever it happens. @returns how to stop; an aborted `signal` does the same. */
+  /** Calls `listener` whenever it happens. @returns how to stop; an aborted `signal` does the same. @throws HoldfastError `invalid-option` for a name or a listener that is none. */
   on<Name extends keyof ConnectionEvents>(
     name: Name,
     listener: (event: ConnectionEvents[Name]) => void,
@@ -42,13 +42,14 @@ export interface Connection {
   scope(): Promise<string>
   /**
    * Detaches this tab, once it was called as often as `connect` gave this connection. Other tabs and the outbox go on; what this tab still waits for
-   * is rejected with `closed`.
+   * is rejected with `closed`. From then on `retryNow` does nothing, and who listens or subscribes hears nothing.
    */
   close(): void
   /**
    * Ends the user's stay in this browser: sends what it can for at most five seconds, has the server end the session, closes the connection in all tabs, and deletes the
    * outbox and everything cached. Messages sent from now on are refused with `closed`. To go on, `connect` again.
-   * Rejects with `hub-timeout` when the storage does not open (nothing has happened then: try again), and with `storage-failed`, `hub-failed` or `closed` when the user has
+   * Rejects with `invalid-option`, before anything is done, for an option that is none;
+   * with `hub-timeout` when the storage does not open (nothing has happened then: try again), and with `storage-failed`, `hub-failed` or `closed` when the user has
    * left but it is not known whether everything was deleted, or how many messages there were.
    */
   signOut(options?: SignOutOptions): Promise<SignedOut>
@@ -66,6 +67,8 @@ export interface SignOutOptions {
 export interface ListenOptions {
   readonly signal?: AbortSignal
 }
+
+const LISTEN = { signal: new AbortController().signal }
 
 /** Those who hold a connection, counted by `connect`. */
 export interface Holders {
@@ -242,22 +245,22 @@ export function createConnection(
     outbox: Object.assign(outbox, {
       cancel: sender.cancel,
       retry: sender.retry,
-      discard: async (id: Id) => void (await link.ask('discard', id)),
+      discard: sender.discard,
     }),
     channel(name) {
       let channel = channels.get(name)
       if (!channel) {
         if (typeof name !== 'string' || !isChannelName(name) || name.startsWith('@')) {
-          throw new HoldfastError(
-            'invalid-option',
-            'A channel name is 1 to 200 of A-Z a-z 0-9 ._:/@+=~- without "..", and @ does not come first.',
-          )
+          invalidOption('channel', 'must be 1 to 200 of A-Z a-z 0-9 ._:/@+=~- without "..", not beginning with @')
         }
         channels.set(name, (channel = makeChannel(name)))
       }
       return channel
     },
-    on: (name, listener, how) => stopOn(how, () => events[name].add(listener)),
+    on(name, listener, how) {
+      readOptions({ [name]: undefined }, events, 'events')
+      return stopOn(how, () => events[name].add(listener))
+    },
     retryNow() {
       link.start()
       signal('retry')
@@ -266,7 +269,8 @@ export function createConnection(
     close() {
       if (!over.signal.aborted && holders?.release()) end(new HoldfastError('closed', 'The connection was closed.'))
     },
-    async signOut({ park = false } = {}) {
+    async signOut(how = {}) {
+      const { park = false } = readOptions(how, { park: false })
       // What was sent before goes first.
       await sender.handedOver()
       return signOut(link, park, () => left(true))
@@ -275,10 +279,11 @@ export function createConnection(
   }
 }
 
-/** Begins, unless the signal has aborted already, and stops when it does. */
-function stopOn({ signal }: ListenOptions = {}, begin: () => () => void): () => void {
-  if (signal?.aborted) return () => {}
+/** Begins, and stops when the signal aborts: at once, when it has already. */
+function stopOn(how: ListenOptions = {}, begin: () => () => void): () => void {
+  const { signal } = readOptions(how, LISTEN)
   const stop = begin()
+  if (signal?.aborted) stop()
   signal?.addEventListener('abort', stop, { once: true })
   return () => {
     signal?.removeEventListener('abort', stop)

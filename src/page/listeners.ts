@@ -1,6 +1,8 @@
+import { readOptions } from '../protocol/read-options.ts'
+
 /** What is called when something happens. One that throws does not keep the others from being called; its error goes to `report`. */
 export interface Listeners<Args extends readonly unknown[]> {
-  /** Adds a listener; the same function may be added twice. Returns how to remove it, once. */
+  /** Adds a listener; the same function may be added twice. Returns how to remove it, once. @throws HoldfastError `invalid-option` for what is no function. */
   readonly add: (listener: (...args: Args) => void) => () => void
   emit(...args: Args): void
   isEmpty(): boolean
@@ -14,6 +16,7 @@ export function createListeners<Args extends readonly unknown[]>(
   const entries = new Set<readonly [(...args: Args) => void]>()
   return {
     add(listener) {
+      readOptions(listener, guarded, 'listener')
       const entry = [listener] as const
       if (entries.add(entry).size === 1) watched?.(true)
       return () => {

@@ -34,10 +34,13 @@ describe('options of connect', () => {
   })
 
   it.each<[string, unknown]>([
-    ['options must be of type object', null],
+    ['options must be of type Object, not Null', null],
     ['urls is not one of url, user,', { url: '/a', urls: '/b' }],
     ['url must be an address', {}],
-    ['url must be of type string', { url: 5 }],
+    ['url must be an address', { url: '' }],
+    ['url must be an address', { url: ' ' }],
+    ['hubUrl must be an address', { url: '/a', hubUrl: '' }],
+    ['url must be of type string, not number', { url: 5 }],
     ['url must be an address', { url: 'https://' }],
     ['user must be of type string', { url: '/a', user: 7 }],
     ['token must be of type function', { url: '/a', token: 'secret' }],
@@ -47,8 +50,9 @@ describe('options of connect', () => {
     ['build must be at most 64 of', { url: '/a', build: 'b 1' }],
     ['build must be at most 64 of', { url: '/a', build: 'b'.repeat(65) }],
     ['hubUrl and hub exclude each other', { url: '/a', hubUrl: '/hub.js', hub: () => null }],
-    ['reconnect must be of type object', { url: '/a', reconnect: 5 }],
-    ['outbox must be of type object', { url: '/a', outbox: null }],
+    ['reconnect must be of type Object, not number', { url: '/a', reconnect: 5 }],
+    ['reconnect must be of type Object, not Map', { url: '/a', reconnect: new Map([['jitter', 0]]) }],
+    ['outbox must be of type Object, not Null', { url: '/a', outbox: null }],
     ['constructor is not one of', { url: '/a', constructor: () => 1 }],
     ['outbox.durability must be of type string', { url: '/a', outbox: { durability: true } }],
     ['reconnect.delay is not one of baseDelayMs,', { url: '/a', reconnect: { delay: 5 } }],

@@ -1,6 +1,6 @@
 import type { LogEntry } from '../core/ports.ts'
 import { DEFAULT_OUTBOX, DEFAULT_RECONNECT, type HubSettings, type OutboxSettings, type ReconnectSettings } from '../core/settings.ts'
-import { HoldfastError } from '../protocol/errors.ts'
+import { invalidOption, readOptions } from '../protocol/read-options.ts'
 
 /** What `connect` takes. An option it does not know, or cannot honour, is refused with `invalid-option`. */
 export interface ConnectOptions {
@@ -64,17 +64,15 @@ export interface CheckedOptions {
   readonly scopeKey: string
 }
 
-type Texts<T> = T extends URL ? string : T extends (...args: never) => unknown ? T : { readonly [Key in keyof T]: Texts<T[Key]> }
-
-/** Every option, with a value of the right type. */
+/** Every option, with a value of the right type; addresses are read apart. */
 const OPTIONS = {
-  url: '',
+  url: undefined,
   user: '',
   token: () => null,
   build: '',
   log: () => {},
   hub: () => null,
-  hubUrl: '',
+  hubUrl: undefined,
   shared: true,
   reconnect: DEFAULT_RECONNECT,
   outbox: DEFAULT_OUTBOX,
@@ -84,15 +82,14 @@ const OPTIONS = {
 
 /**
  * Checks names and types of options and fills in the defaults. What values are allowed is checked by the hub.
- * @throws HoldfastError `invalid-option`, naming the option and what it may be.
+ * @throws HoldfastError `invalid-option`, naming the option, what came and what it may be.
  */
 export function checkOptions(options: ConnectOptions, baseUrl: string): CheckedOptions {
-  const given = checked('', options, OPTIONS)
+  const given = readOptions(options, OPTIONS)
   const { url: address, user = null, token, build = '', log, hub, hubUrl, shared = true, persist = false, hiddenDelayMs = 1_000 } = given
-  if (!/^[\w.+-]{0,64}$/.test(build)) invalid('build', 'must be at most 64 of A-Z a-z 0-9 . _ + -')
-  if (hub && hubUrl !== undefined) invalid('hubUrl', 'and hub exclude each other')
-  // Without an address there is none that is relative to the page either.
-  const url = absolute('url', address ?? '//', baseUrl)
+  if (!/^[\w.+-]{0,64}$/.test(build)) invalidOption('build', 'must be at most 64 of A-Z a-z 0-9 . _ + -')
+  if (hub && hubUrl !== undefined) invalidOption('hubUrl', 'and hub exclude each other')
+  const url = absolute('url', address ?? '', baseUrl)
   url.hash = ''
   url.protocol = url.protocol.replace('http', 'ws')
   return {
@@ -114,28 +111,12 @@ export function checkOptions(options: ConnectOptions, baseUrl: string): CheckedO
   }
 }
 
-/** A copy of `given`, which has no name and no type that `sample` has not. What is `undefined` counts as left out, and an URL as its text. */
-function checked<T>(name: string, given: T, sample: object): Texts<T> {
-  const value: unknown = given instanceof URL ? given.href : given
-  if (value === null || typeof value !== typeof sample) invalid(name || 'options', `must be of type ${typeof sample}`)
-  if (typeof value !== 'object') return value as Texts<T>
-  const result: Record<string, unknown> = {}
-  for (const [key, inner] of Object.entries(value)) {
-    const path = name ? `${name}.${key}` : key
-    if (!Object.hasOwn(sample, key)) invalid(path, `is not one of ${Object.keys(sample).join(', ')}`)
-    if (inner !== undefined) result[key] = checked(path, inner, (sample as typeof result)[key] as object)
-  }
-  return result as Texts<T>
-}
-
-function absolute(name: string, address: string, baseUrl: string): URL {
+function absolute(name: string, address: string | URL, baseUrl: string): URL {
+  const text = readOptions(address instanceof URL ? address.href : address, '', name)
   try {
-    return new URL(address, baseUrl)
+    // Without an address there is none that is relative to the page either.
+    return new URL(text.trim() || '//', baseUrl)
   } catch {
-    return invalid(name, 'must be an address, absolute or relative to the page')
+    return invalidOption(name, 'must be an address, absolute or relative to the page')
   }
-}
-
-function invalid(name: string, why: string): never {
-  throw new HoldfastError('invalid-option', `${name} ${why}.`)
 }

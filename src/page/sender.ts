@@ -2,7 +2,9 @@ import type { Delivery, HandedMessage, SendAnswer } from '../bridge/contract.ts'
 import type { NewMessage, TakenCount } from '../core/ports.ts'
 import type { OutboxSettings } from '../core/settings.ts'
 import { HoldfastError, type ErrorData } from '../protocol/errors.ts'
+import { isId } from '../protocol/decode.ts'
 import type { Id } from '../protocol/messages.ts'
+import { readOptions } from '../protocol/read-options.ts'
 import type { SendOptions } from './channel.ts'
 import type { HubLink } from './hub-link.ts'
 import { isUnanswered, mayBeDone, NO_HUB } from './no-hub.ts'
@@ -21,6 +23,7 @@ export interface Sender {
   send<Reply>(channel: string, data: unknown, options?: SendOptions): SentMessage<Reply>
   readonly cancel: (id: Id) => Promise<void>
   readonly retry: (id: Id) => SentMessage
+  readonly discard: (id: Id) => Promise<void>
   /** Hands over what waits, if there is a hub. */
   flush(): void
   /** Resolves when nothing waits to be handed over any more. */
@@ -136,7 +139,7 @@ export function createSender(link: HubLink, { newId, report }: Platform, { maxMe
   async function cancel(id: Id): Promise<void> {
     const at = waiting.findIndex((message) => message.id === id)
     if (at < 0) {
-      await link.ask('cancel', id)
+      await link.ask('cancel', named(id))
       return told([{ id, fate: 'cancelled' }])
     }
     for (const message of waiting.splice(at, 1)) units -= unitsOf(message)
@@ -164,7 +167,8 @@ export function createSender(link: HubLink, { newId, report }: Platform, { maxMe
   }
 
   return {
-    send<Reply>(channel: string, data: unknown, { durable = true }: SendOptions = {}) {
+    send<Reply>(channel: string, data: unknown, how: SendOptions = {}) {
+      const { durable = true } = readOptions(how, { durable: true })
       const json = jsonText(data)
       const sending = make()
       const { id } = sending.message
@@ -177,9 +181,11 @@ export function createSender(link: HubLink, { newId, report }: Platform, { maxMe
     cancel,
     retry(parked) {
       const sending = make()
-      line({ id: sending.message.id, retryOf: parked }, sending)
+      if (isId(parked)) line({ id: sending.message.id, retryOf: parked }, sending)
+      else sending.failed(notFound())
       return sending.message
     },
+    discard: async (id) => void (await link.ask('discard', named(id))),
     flush,
     handedOver: () =>
       new Promise((resolve) => {
@@ -205,6 +211,16 @@ export function createSender(link: HubLink, { newId, report }: Platform, { maxMe
       nothingWaits()
     },
   }
+}
+
+/** What may be the id of a message: the hub would take anything else for a broken call. */
+function named(id: Id): Id {
+  if (!isId(id)) throw notFound()
+  return id
+}
+
+function notFound(): HoldfastError {
+  return new HoldfastError('not-found', 'No message has this id.')
 }
 
 /** JSON text of a message, in UTF-16 units. */

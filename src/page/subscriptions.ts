@@ -1,5 +1,6 @@
 import type { ChannelDelivery, TabPosition } from '../bridge/contract.ts'
 import { createChannelFeed, type ChannelFeed, type ChannelHandlers } from './channel-feed.ts'
+import { readOptions } from '../protocol/read-options.ts'
 import type { HubLink } from './hub-link.ts'
 import { guarded } from './listeners.ts'
 
@@ -13,6 +14,9 @@ export interface Subscriptions {
   deliver(deliveries: readonly ChannelDelivery[]): void
   close(): void
 }
+
+/** Every handler there is. */
+const HANDLERS: Required<ChannelHandlers> = { snapshot() {}, message() {}, reset() {}, recovered() {}, refused() {} }
 
 /** Keeps the hub informed of which channels are wanted: at most two calls per microtask, none for what comes and goes within one. */
 export function createSubscriptions(link: HubLink, report: (error: unknown) => void): Subscriptions {
@@ -45,6 +49,7 @@ export function createSubscriptions(link: HubLink, report: (error: unknown) => v
 
   return {
     add(channel, handlers) {
+      readOptions(handlers, HANDLERS, 'handlers')
       let feed = feeds.get(channel)
       if (!feed) {
         feed = createChannelFeed(report, () => {
