@@ -1,9 +1,11 @@
 import type { Server } from 'node:http'
+import { Server as TcpServer } from 'node:net'
 import { LiveCore, type Metrics } from './live-core.ts'
 import type { LiveServerOptions } from './options.ts'
 import { resolveOptions } from './resolve-options.ts'
 import { WsAdapter } from './ws-adapter.ts'
 import { HoldfastError, type Cursor } from '../protocol/index.ts'
+import { invalidOption, readOptions } from '../protocol/read-options.ts'
 
 /** A running live server. */
 export interface LiveServer {
@@ -22,6 +24,7 @@ export interface LiveServer {
   /**
    * Takes no more connections (503), tells every client when to come back, closes their sockets with 1012 and waits up to `drainMs` (default 5,000)
    * for handlers under way to commit. A second call gives the same promise. The HTTP servers stay the app's own.
+   * Rejects with `invalid-option`, before anything is closed.
    */
   close(options?: { readonly drainMs?: number }): Promise<void>
   /** Gauges and totals now. A gauge that the engine cannot give is `NaN`. */
@@ -40,16 +43,19 @@ export function createLiveServer(options: LiveServerOptions = {}): LiveServer {
   const adapter = new WsAdapter(core)
   return {
     attach(server, given = {}) {
-      const path = given.path ?? '/live'
-      if (typeof path !== 'string' || !/^\/[^?#\s]*$/.test(path))
-        throw new HoldfastError('invalid-option', 'path must begin with / and hold no query.')
+      const { path = '/live' } = readOptions(given, { path: '' })
+      // Any other emitter, such as an app of a framework, would take the listener and never call it.
+      if (!((server as unknown) instanceof TcpServer) || !('requestTimeout' in server))
+        invalidOption('server', 'must be the HTTP or HTTPS server itself, as createServer of node:http gives it')
+      if (!/^\/[^?#\s]*$/.test(path)) invalidOption('path', 'must begin with / and hold no query')
       if (core.isClosing) throw new HoldfastError('closed', 'The server is closed.')
       return adapter.attach(server, path)
     },
     publish: (channel, data) => core.publish(channel, data),
     sendToUser: (user, data) => core.sendToUser(user, data),
-    async close({ drainMs = DEFAULT_DRAIN_MS } = {}) {
-      if (!Number.isInteger(drainMs) || drainMs < 0) throw new HoldfastError('invalid-option', 'drainMs must be a whole number from 0.')
+    async close(given = {}) {
+      const { drainMs = DEFAULT_DRAIN_MS } = readOptions(given, { drainMs: 0 })
+      if (!Number.isInteger(drainMs) || drainMs < 0) invalidOption('drainMs', `must be a whole number from 0, not ${drainMs}`)
       await core.close(drainMs)
       adapter.detachAll()
     },

@@ -1,5 +1,6 @@
-import { DEFAULT_HEARTBEAT, DEFAULT_HISTORY, DEFAULT_LIMITS, HoldfastError, type HistoryLimits } from '../protocol/index.ts'
-import { isPromise } from './deadline.ts'
+import { inspect } from 'node:util'
+import { DEFAULT_HEARTBEAT, DEFAULT_HISTORY, DEFAULT_LIMITS, type HistoryLimits } from '../protocol/index.ts'
+import { invalidOption, readOptions } from '../protocol/read-options.ts'
 import { memoryEngine } from './engines/memory.ts'
 import { nodeClock, nodeRandom } from './node-platform.ts'
 import type { LiveServerOptions, ServerLimits, SessionOptions, Settings } from './options.ts'
@@ -63,23 +64,25 @@ const SESSION_RANGES: { readonly [Name in keyof SessionOptions]: Range } = {
 }
 const HEARTBEAT_RANGES = { pingMs: [100, 3_600_000], hiddenPingMs: [100, 3_600_000], timeoutMs: [100, 3_600_000] } as const
 
-const KNOWN: readonly string[] = [
-  'authenticate',
-  'addressOf',
-  'authorize',
-  'sendOnly',
-  'snapshot',
-  'onMessage',
-  'allowedOrigins',
-  'history',
-  'sessions',
-  'limits',
-  'heartbeat',
-  'engine',
-  'log',
-  'clock',
-  'random',
-] satisfies (keyof LiveServerOptions)[]
+const hook = (): void => {}
+/** Every option, with a value of the right type; `undefined` where that is checked apart. */
+const OPTIONS: { readonly [Name in keyof Required<LiveServerOptions>]: unknown } = {
+  authenticate: hook,
+  addressOf: hook,
+  authorize: hook,
+  sendOnly: true,
+  snapshot: hook,
+  onMessage: hook,
+  allowedOrigins: undefined,
+  history: undefined,
+  sessions: undefined,
+  limits: undefined,
+  heartbeat: undefined,
+  engine: undefined,
+  log: hook,
+  clock: undefined,
+  random: undefined,
+}
 
 /**
  * Checks the options and fills in the defaults: an option is honoured or refused, never ignored.
@@ -87,17 +90,13 @@ const KNOWN: readonly string[] = [
  * @throws HoldfastError `invalid-option`
  */
 export function resolveOptions(options: LiveServerOptions): Settings {
-  for (const key of Object.keys(options)) if (!KNOWN.includes(key)) refuse(`${key} is no option of createLiveServer`)
-  for (const key of ['authenticate', 'addressOf', 'authorize', 'snapshot', 'onMessage', 'log'] as const) {
-    if (options[key] !== undefined && typeof options[key] !== 'function') refuse(`${key} must be a function`)
-  }
+  readOptions(options, OPTIONS)
   for (const key of ['engine', 'clock', 'random'] as const) {
-    if (options[key] !== undefined && (typeof options[key] !== 'object' || options[key] === null)) refuse(`${key} must be an object`)
+    if (options[key] !== undefined && (typeof options[key] !== 'object' || options[key] === null)) invalidOption(key, 'must be an object')
   }
-  if (options.sendOnly !== undefined && typeof options.sendOnly !== 'boolean') refuse('sendOnly must be true or false')
   const limits = numbers('limits', options.limits, LIMITS, LIMIT_RANGES)
   // A message must fit into a frame with its envelope, or it could be accepted and never delivered.
-  if (limits.frameBytes < limits.messageBytes + 1_024) refuse('limits.frameBytes must be at least limits.messageBytes + 1,024')
+  if (limits.frameBytes < limits.messageBytes + 1_024) invalidOption('limits.frameBytes', 'must be at least limits.messageBytes + 1,024')
   const sessions = numbers('sessions', options.sessions, SESSIONS, SESSION_RANGES)
   const history = historyOf(options.history)
   const { frameBytes, messageBytes, framesPerSecond, sendWindow, channels } = limits
@@ -118,13 +117,7 @@ export function resolveOptions(options: LiveServerOptions): Settings {
 }
 
 function historyOf(given: LiveServerOptions['history']): Settings['history'] {
-  if (typeof given === 'function')
-    return (channel) => {
-      const limits = given(channel)
-      // It has no fields of its own, and would pass for the defaults.
-      if (isPromise(limits)) refuse('history must answer at once')
-      return numbers('history', limits, DEFAULT_HISTORY, HISTORY_RANGES)
-    }
+  if (typeof given === 'function') return (channel) => numbers('history', given(channel), DEFAULT_HISTORY, HISTORY_RANGES)
   const limits = numbers('history', given, DEFAULT_HISTORY, HISTORY_RANGES)
   return () => limits
 }
@@ -137,11 +130,15 @@ function announcedHistory(given: LiveServerOptions['history']): HistoryLimits {
 /** Origins as browsers write them, so that a request's can be compared as a whole. */
 function origins(given: LiveServerOptions['allowedOrigins']): readonly string[] | '*' | undefined {
   if (given === undefined || given === '*') return given
-  if (!Array.isArray(given)) refuse("allowedOrigins must be an array of origins or '*'")
+  if (!Array.isArray(given)) invalidOption('allowedOrigins', "must be an array of origins or '*'")
   return given.map((origin: unknown) => {
     const url = typeof origin === 'string' && URL.canParse(origin) ? new URL(origin) : undefined
-    if (url === undefined || url.origin === 'null' || (origin !== url.origin && origin !== `${url.origin}/`)) {
-      return refuse('allowedOrigins must hold origins such as https://app.example.com')
+    // No browser sends a wildcard, or the origin of anything but a page.
+    if (!url || !/^https?:[^*]+$/.test(url.origin) || (origin !== url.origin && origin !== `${url.origin}/`)) {
+      return invalidOption(
+        'allowedOrigins',
+        `must hold whole origins such as https://app.example.com, without a wildcard, not ${inspect(origin)}`,
+      )
     }
     return url.origin
   })
@@ -154,17 +151,12 @@ function numbers<T extends { readonly [Name in keyof T]: number }>(
   ranges: { readonly [Name in keyof T]: Range },
 ): T {
   if (given === undefined) return defaults
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) refuse(`${what} must be an object`)
+  readOptions(given, defaults, what)
   for (const [key, value] of Object.entries<unknown>(given)) {
-    if (!Object.hasOwn(ranges, key)) refuse(`${what}.${key} is no option`)
     const [min, max] = ranges[key as keyof T]
-    if (value === undefined) refuse(`${what}.${key} is undefined; leave it out for the default`)
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max)
-      refuse(`${what}.${key} must be a whole number from ${min} to ${max}`)
+    if (value === undefined) invalidOption(`${what}.${key}`, 'is undefined; leave it out for the default')
+    if (!Number.isInteger(value) || Number(value) < min || Number(value) > max)
+      invalidOption(`${what}.${key}`, `must be a whole number from ${min} to ${max}, not ${Number(value)}`)
   }
   return { ...defaults, ...given }
-}
-
-function refuse(sentence: string): never {
-  throw new HoldfastError('invalid-option', `${sentence}.`)
 }

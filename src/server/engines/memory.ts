@@ -5,6 +5,7 @@ import { KeptByUse, type Kept } from './kept-by-use.ts'
 import { MemoryChannels, type Prepared } from './memory-channels.ts'
 import { Revocations } from './revocations.ts'
 import { HoldfastError, type Cursor, type Id, type Reach } from '../../protocol/index.ts'
+import { invalidOption, readOptions } from '../../protocol/read-options.ts'
 
 interface Session extends Kept {
   readonly tokenHash: string
@@ -34,9 +35,8 @@ export interface MemoryEngineOptions {
  * @throws HoldfastError `invalid-option`
  */
 export function memoryEngine(options: MemoryEngineOptions = {}): Engine {
-  const { maxChannels = 100_000 } = options
-  if (!Number.isInteger(maxChannels) || maxChannels < 1)
-    throw new HoldfastError('invalid-option', 'maxChannels must be a whole number from 1.')
+  const { maxChannels = 100_000 } = readOptions(options, { maxChannels: 0 })
+  if (!Number.isInteger(maxChannels) || maxChannels < 1) invalidOption('maxChannels', `must be a whole number from 1, not ${maxChannels}`)
   return new MemoryEngine(maxChannels)
 }
 
