@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import type { Direction, Fault } from './fault.ts'
 import { createFaultPipe, type FaultPipe } from './fault-pipe.ts'
+import { readFault } from './read-fault.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
 /** Where a proxy passes connections on to. */
@@ -18,7 +19,7 @@ export interface FaultConnection {
   readonly closed: Promise<void>
   /** Bytes passed on in each direction. */
   readonly bytes: { readonly [Way in Direction]: number }
-  /** Replaces the fault of this connection alone. `refuse` and `answer` mean nothing to an open connection. */
+  /** Replaces the fault of this connection alone. `refuse` and `answer` mean nothing to an open connection. @throws HoldfastError `invalid-option` */
   set(fault: Fault): void
 }
 
@@ -78,7 +79,7 @@ export function createFaultConnection(
   return {
     number,
     bytes,
-    set,
+    set: (fault) => set(readFault(fault)),
     closed,
     get open() {
       return open

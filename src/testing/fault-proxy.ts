@@ -1,8 +1,13 @@
 import { createFaultConnection, type FaultConnection, type ProxyTarget } from './fault-connection.ts'
 import { createFaultListener } from './fault-listener.ts'
 import { PASS, type Fault, type FaultRule } from './fault.ts'
+import { checkMs } from './check-ms.ts'
+import { checkWholeNumber } from './check-whole-number.ts'
+import { readFaultRule } from './read-fault.ts'
 import { createSeededRandom } from './seeded-random.ts'
-import { HoldfastError } from '../protocol/index.ts'
+import { invalidOption, readOptions } from '../protocol/read-options.ts'
+
+const MAX_PORT = 65_535
 
 /** What {@link createFaultProxy} needs. */
 export interface FaultProxyOptions {
@@ -21,7 +26,7 @@ export interface FaultProxyOptions {
   readonly port?: number
 }
 
-/** A TCP proxy in front of a server, for tests of what a network does to connections. */
+/** A TCP proxy in front of a server, for tests of what a network does to connections. What it cannot carry out it refuses with `invalid-option`. */
 export interface FaultProxy {
   /** The port of 127.0.0.1 that clients connect to. It stays the same for the proxy's life. */
   readonly port: number
@@ -44,7 +49,7 @@ export interface FaultProxy {
 }
 
 /**
- * Starts a proxy that passes everything on until it is told otherwise.
+ * Starts a proxy that passes everything on until it is told otherwise. Rejects with `invalid-option` for what it cannot carry out.
  *
  * @example
  * ```ts
@@ -52,7 +57,10 @@ export interface FaultProxy {
  * await proxy.set({ kind: 'cut', direction: 'toClient', afterBytes: { min: 1, max: 500 }, on: 2 })
  * ```
  */
-export async function createFaultProxy({ target, seed = 1, port = 0 }: FaultProxyOptions): Promise<FaultProxy> {
+export async function createFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
+  const { seed = 1, port = 0 } = readOptions(options, { target: undefined, seed: 0, port: 0 })
+  checkWholeNumber('port', port, 0, MAX_PORT)
+  let target = readTarget(options.target)
   const random = createSeededRandom(seed)
   const connections: FaultConnection[] = []
   const nth = new Map<number, Fault>()
@@ -61,14 +69,13 @@ export async function createFaultProxy({ target, seed = 1, port = 0 }: FaultProx
 
   const listener = await createFaultListener(port, (socket) => {
     const number = connections.length + 1
-    connections.push(createFaultConnection(number, socket, proxy.target, random.fork(number), nth.get(number) ?? mode))
+    connections.push(createFaultConnection(number, socket, target, random.fork(number), nth.get(number) ?? mode))
     for (const notice of accepted) notice()
   })
 
-  const set = async ({ on = 'both', ...fault }: FaultRule): Promise<void> => {
+  const set = async (rule: FaultRule): Promise<void> => {
+    const { on = 'both', ...fault } = readFaultRule(rule)
     if (typeof on === 'number') {
-      if (fault.kind === 'refuse')
-        throw new HoldfastError('invalid-option', 'A single connection cannot be refused: nobody listens, or somebody does.')
       nth.set(on, fault)
       connections[on - 1]?.set(fault)
       return
@@ -81,31 +88,30 @@ export async function createFaultProxy({ target, seed = 1, port = 0 }: FaultProx
 
   const proxy: FaultProxy = {
     port: listener.port,
-    target,
+    get target() {
+      return target
+    },
+    set target(next) {
+      target = readTarget(next)
+    },
     connections,
     get mode() {
       return mode
     },
-    url: (path = '/', protocol = 'ws') => `${protocol}://127.0.0.1:${listener.port}${path}`,
+    url(path = '/', protocol = 'ws') {
+      if (!readOptions(path, '', 'path').startsWith('/')) invalidOption('path', 'must begin with /')
+      if (!['ws', 'http'].includes(protocol)) invalidOption('protocol', 'must be ws or http')
+      return `${protocol}://127.0.0.1:${listener.port}${path}`
+    },
     set,
     cutAll() {
       for (const connection of connections) if (connection.open) connection.set({ kind: 'reset' })
     },
-    waitForConnections: (count, deadlineMs) =>
-      new Promise((resolve, reject) => {
-        const notice = (): void => {
-          if (connections.length < count) return
-          clearTimeout(timer)
-          accepted.delete(notice)
-          resolve(connections)
-        }
-        const timer = setTimeout(() => {
-          accepted.delete(notice)
-          reject(new Error(`${connections.length} of ${count} connections came within ${deadlineMs} ms`))
-        }, deadlineMs)
-        accepted.add(notice)
-        notice()
-      }),
+    async waitForConnections(count, deadlineMs) {
+      checkWholeNumber('count', count, 0)
+      checkMs('deadlineMs', deadlineMs)
+      return waitForConnections(connections, accepted, count, deadlineMs)
+    },
     async close() {
       await listener.listen(false)
       proxy.cutAll()
@@ -113,4 +119,33 @@ export async function createFaultProxy({ target, seed = 1, port = 0 }: FaultProx
     },
   }
   return proxy
+}
+
+function waitForConnections(
+  connections: readonly FaultConnection[],
+  accepted: Set<() => void>,
+  count: number,
+  deadlineMs: number,
+): Promise<readonly FaultConnection[]> {
+  return new Promise((resolve, reject) => {
+    const notice = (): void => {
+      if (connections.length < count) return
+      clearTimeout(timer)
+      accepted.delete(notice)
+      resolve(connections)
+    }
+    const timer = setTimeout(() => {
+      accepted.delete(notice)
+      reject(new Error(`${connections.length} of ${count} connections came within ${deadlineMs} ms`))
+    }, deadlineMs)
+    accepted.add(notice)
+    notice()
+  })
+}
+
+function readTarget(given: ProxyTarget): ProxyTarget {
+  const { host, port } = readOptions(given, { host: '', port: 0 }, 'target')
+  if (!host) invalidOption('target.host', 'must be a name or an address')
+  checkWholeNumber('target.port', port, 1, MAX_PORT)
+  return { host, port }
 }

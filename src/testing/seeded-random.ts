@@ -1,3 +1,5 @@
+import { checkWholeNumber } from './check-whole-number.ts'
+
 /** Numbers that look random and are the same for the same seed. For faults and simulations only, **never for ids**: anybody can guess them. */
 export interface SeededRandom {
   /** The next number, from 0 up to but without 1. */
@@ -8,8 +10,9 @@ export interface SeededRandom {
   fork(label: number): SeededRandom
 }
 
-/** Makes a generator (sfc32) from any whole number. */
+/** Makes a generator (sfc32) from any whole number. What is none is refused with `invalid-option`, here and in its methods. */
 export function createSeededRandom(seed: number): SeededRandom {
+  checkWholeNumber('seed', seed)
   let a = seed | 0
   let b = (seed / 2 ** 32) | 0
   let c = 0x9e3779b9 | 0
@@ -28,7 +31,14 @@ export function createSeededRandom(seed: number): SeededRandom {
 
   return {
     next,
-    integer: (min, max) => min + Math.floor(next() * (max - min + 1)),
-    fork: (label) => createSeededRandom((Math.imul(seed | 0, 0x85ebca6b) ^ Math.imul(label + 1, 0xc2b2ae35)) >>> 0),
+    integer(min, max) {
+      checkWholeNumber('min', min)
+      checkWholeNumber('max', max)
+      return min + Math.floor(next() * (max - min + 1))
+    },
+    fork(label) {
+      checkWholeNumber('label', label)
+      return createSeededRandom((Math.imul(seed | 0, 0x85ebca6b) ^ Math.imul(label + 1, 0xc2b2ae35)) >>> 0)
+    },
   }
 }

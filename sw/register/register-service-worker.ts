@@ -1,6 +1,7 @@
 import { Workbox } from 'workbox-window'
 import { HoldfastError, type Connection } from '../../src/page/index.ts'
 import type { LiveValue } from '../../src/page/live-value.ts'
+import { readOptions } from '../../src/protocol/read-options.ts'
 import { keepSyncRegistered } from './outbox-sync.ts'
 import { CLAIM, LEAVE } from '../worker-words.ts'
 import { createUpdateFlow, type UpdateState } from './update-flow.ts'
@@ -36,12 +37,17 @@ interface WithSync {
   readonly sync?: { register(tag: string): Promise<void> }
 }
 
+/** Every option, with a value of the right type; a connection is taken as it is. */
+const OPTIONS = { connection: undefined, scope: '', type: '', reload() {}, failed() {} }
+
 /**
  * Registers the app's service worker when the page has loaded, follows its updates, and has it send the outbox when no tab is open. Without service workers
  * (no secure context, private windows of some browsers) nothing happens, and `update` stays `none`.
  * @param url the script, on the app's own origin; passed on as it is, so that it may come from a Trusted Types policy
+ * @throws HoldfastError `invalid-option`
  */
 export function registerServiceWorker(url: string | URL, options: ServiceWorkerOptions = {}): AppServiceWorker {
+  readOptions(options, OPTIONS)
   const { connection, scope, type = 'classic', reload = () => location.reload(), failed = (error) => reportError(error) } = options
   const container = 'serviceWorker' in navigator ? navigator.serviceWorker : null
   const workbox =
