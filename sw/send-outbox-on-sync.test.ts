@@ -36,10 +36,6 @@ describe('the sync event of a service worker', () => {
     vi.restoreAllMocks()
   })
 
-  it.each([{ maxAge: 5 }, { maxAgeMs: '5' }, null])('[TB19] refuses options that are none: %o', (options) => {
-    expect(() => sendOutboxOnSync(options as never)).toThrow(expect.objectContaining({ code: 'invalid-option' }))
-  })
-
   it('[SW12] fails when messages may be left, unless there is no other one to come', async () => {
     const [wait] = sync(false)
     await expect(wait).rejects.toBeInstanceOf(MessagesLeft)

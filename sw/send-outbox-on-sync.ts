@@ -1,7 +1,6 @@
 import { DEFAULT_OUTBOX } from '../src/core/settings.ts'
 import { clock, log, openBroadcast, random } from '../src/hub/browser-platform.ts'
 import { browserSocket } from '../src/hub/browser-socket.ts'
-import { readOptions } from '../src/protocol/read-options.ts'
 import { createIndexedDbStore } from '../src/storage/indexeddb-store.ts'
 import { createSender, MessagesLeft } from './send-once.ts'
 import { sendOutbox, type SendPorts } from './send-outbox.ts'
@@ -38,10 +37,8 @@ const ports: SendPorts = {
 /**
  * Sends what tabs left in their outboxes, when the browser says by a `sync` event that there is a network again. The events are asked for by the pages
  * (`holdfast/sw/register`). To be called once, while the service worker's script runs for the first time.
- * @throws HoldfastError `invalid-option`
  */
-export function sendOutboxOnSync(options: SendOutboxOptions = {}): void {
-  const { maxAgeMs = DEFAULT_OUTBOX.maxAgeMs } = readOptions(options, { maxAgeMs: 0 })
+export function sendOutboxOnSync({ maxAgeMs = DEFAULT_OUTBOX.maxAgeMs }: SendOutboxOptions = {}): void {
   const leave = new AbortController()
   const send = createSender((scope) => sendOutbox(ports, scope, maxAgeMs, leave.signal))
   self.addEventListener('sync', (event) => {
