@@ -23,7 +23,7 @@ export interface OutboxRestart {
   readonly atMs: number
   /** Of several restarts before the server could be asked, the first one's; or of the one after which confirmed messages may be lost. */
   readonly reason: RestartReason
-  /** Messages that may be applied a second time, or wait for the app's decision (option `mayRepeat`). */
+  /** Messages that are sent again and may be applied a second time, or wait for the app's decision (option `mayRepeat`). */
   readonly mayRepeat: readonly Id[]
   /** Messages confirmed in the ten minutes before, which the server may have lost. Each is named by one restart only. */
   readonly mayBeLost: readonly Id[]
@@ -39,7 +39,10 @@ export interface StorageLost {
   readonly reason: string
   /** Messages that had not left, and were queued again. */
   readonly requeued: number
-  /** Messages that may have been applied, since only the lost storage knew what to ask the server, or that the new one did not take. Their senders are told `may-repeat`. */
+  /**
+   * Messages that may have been applied, since only the lost storage knew what to ask the server, or that the new one did not take. They are not sent again.
+   * Their senders are told `may-repeat`.
+   */
   readonly mayRepeat: readonly Id[]
   /** Parked messages that the new storage did not take: what they said is gone. How they ended was told before. */
   readonly lost: readonly Id[]

@@ -36,7 +36,7 @@ export interface Connection {
     listener: (event: ConnectionEvents[Name]) => void,
     options?: ListenOptions,
   ): () => void
-  /** Tries now: cuts a wait short, and ends a refusal. */
+  /** Tries now: cuts a wait short, and ends a refusal. After ten tries in a row there is one every 6 s, whoever asks. */
   retryNow(): void
   /** What database, locks and sync tag of this connection are named by, after `holdfast:`. The same in every tab with the same `url` and `user`. */
   scope(): Promise<string>

@@ -111,10 +111,10 @@ export interface LiveServerOptions {
   readonly sendOnly?: boolean
   /**
    * The full value of a channel, at `head` or later; `undefined` when the channel has none. Callers share one value, so it must not
-   * depend on who asks: `user` is given for the channel `@user` alone.
+   * depend on who asks: `user` is given for the channel `@user` alone. Arrives as what `JSON.stringify` makes of it: a `Map` as `{}`.
    */
   readonly snapshot?: (channel: string, at: { readonly head: Cursor; readonly user: string | null }) => unknown
-  /** Applies a message. What it returns is the reply, as JSON. Without this hook every message is rejected as `forbidden`. */
+  /** Applies a message. What it returns is the reply; it arrives as what `JSON.stringify` makes of it. Without this hook every message is rejected as `forbidden`. */
   readonly onMessage?: (message: IncomingMessage, context: MessageContext) => unknown
   /** Origins that may connect, or `'*'`. Default: the host that the request itself names. Programs that are no browser send none and may connect. */
   readonly allowedOrigins?: readonly string[] | '*'
