@@ -28,13 +28,13 @@ function world() {
   const open = createTestBroadcasts()
   const ends: BridgePort[] = []
   const heard: unknown[][] = []
-  let opened = 0
+  let answered = 0
   return {
     open,
     ends,
     heard,
-    opened: () => opened,
-    tab: (id = TAB) => openBroadcastPort(open, NAME, id, () => opened++),
+    answered: () => answered,
+    tab: (id = TAB) => openBroadcastPort(open, NAME, id, () => answered++),
     hub: (id = HUB) =>
       listenForPorts(open, NAME, id, (port) => {
         ends.push(port)
@@ -58,17 +58,18 @@ describe('a port over broadcast channels', () => {
     expect(back).toEqual(Array.from({ length: 20 }, (_, n) => ({ back: n })))
   })
 
-  it('[EL5] keeps what a tab posts until a hub hears it, and says once that one does', async () => {
-    const { tab, hub, heard, opened } = world()
+  it('[EL5] keeps what a tab posts until a hub hears it, and says once that one has answered', async () => {
+    const { tab, hub, ends, heard, answered } = world()
     const port = tab()
     watch(port)
     port.postMessage('early')
-    await settled()
-    expect(opened()).toBe(0)
     hub()
     await settled()
-    expect(opened()).toBe(1)
     expect(heard).toEqual([['early']])
+    expect(answered()).toBe(0)
+    for (const answer of ['one', 'two']) ends[0]?.postMessage(answer)
+    await settled()
+    expect(answered()).toBe(1)
   })
 
   it('[EL5] hears nothing before it is started', async () => {
@@ -100,21 +101,42 @@ describe('a port over broadcast channels', () => {
   })
 
   it('[EL5] belongs to the first hub that answers: a dying one and its successor do not mix', async () => {
-    const { tab, hub, ends, heard, opened } = world()
+    const { tab, hub, ends, heard, answered } = world()
     const port = tab()
     const back = watch(port)
     await settled()
     hub()
     hub(NEXT)
     await settled()
-    expect(opened()).toBe(1)
-    // Only one of them is talked to; what the other says is dropped.
-    port.postMessage('to the first')
-    ends[1]?.postMessage('from another')
+    port.postMessage('to both')
+    await settled()
+    expect(answered()).toBe(0)
     ends[0]?.postMessage('from the first')
     await settled()
-    expect(heard.flat()).toEqual(['to the first'])
+    expect(answered()).toBe(1)
+    // From now on only that one is talked to; what the other says is dropped.
+    port.postMessage('to the first')
+    ends[1]?.postMessage('from another')
+    await settled()
+    expect(heard).toEqual([['to both', 'to the first'], ['to both']])
     expect(back).toEqual(['from the first'])
+  })
+
+  it('[EL5] passes to the hub that begins when the one that heard it has ended without an answer', async () => {
+    const { tab, hub, ends, heard } = world()
+    hub()
+    const port = tab()
+    const back = watch(port)
+    port.postMessage('question')
+    await settled()
+    hub(NEXT)
+    await settled()
+    ends[1]?.postMessage('answer')
+    await settled()
+    port.postMessage('thanks')
+    await settled()
+    expect(heard).toEqual([['question'], ['question', 'thanks']])
+    expect(back).toEqual(['answer'])
   })
 
   it('[EL5] is closed at either end: nothing arrives any more, and the same tab may open another', async () => {

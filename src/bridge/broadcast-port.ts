@@ -26,39 +26,49 @@ interface Frame {
 }
 
 /**
- * Opens a port to whichever hub listens under `name`, now or later. What is posted before there is one waits for it.
+ * Opens a port to whichever hub listens under `name`, now or later. A hub that hears is not yet one that answers: it may be about to end, and nobody could say so.
+ * Until one has answered, what is posted goes to every hub that hears; the port is that of the first to answer.
  * @param id names the port; random
- * @param opened a hub has answered
+ * @param answered a hub has answered
  */
-export function openBroadcastPort(open: OpenBroadcast, name: string, id: Id, opened: () => void): BridgePort {
+export function openBroadcastPort(open: OpenBroadcast, name: string, id: Id, answered: () => void): BridgePort {
   const calls = open(name)
   const line = open(lineName(name, id))
-  const waiting: unknown[] = []
+  const posted: unknown[] = []
+  const hearing = new Set<Id>()
   let hub: Id | null = null
   let hear = (_event: { readonly data: unknown }): void => {}
 
-  const call = (): void => {
-    if (hub === null) calls.postMessage({ open: id } satisfies Call)
-  }
+  const call = (): void => calls.postMessage({ open: id } satisfies Call)
+  const post = (to: Id, message: unknown): void => line.postMessage({ hub: to, data: message } satisfies Frame)
   calls.addEventListener('message', ({ data }) => {
     if (fields(data)['listening'] === true) call()
   })
   line.addEventListener('message', ({ data }) => {
     const frame = fields(data)
-    if (hub === null && isId(frame['hub'])) {
-      hub = frame['hub']
-      calls.close()
-      for (const message of waiting.splice(0)) line.postMessage({ hub, data: message } satisfies Frame)
-      opened()
+    const from = frame['hub']
+    if (!isId(from) || (hub !== null && from !== hub)) return
+    if (!('data' in frame)) {
+      if (hub !== null || hearing.has(from)) return
+      hearing.add(from)
+      for (const message of posted) post(from, message)
+      return
     }
-    if (frame['hub'] === hub && 'data' in frame) hear({ data: frame['data'] })
+    if (hub === null) {
+      hub = from
+      calls.close()
+      posted.length = 0
+      answered()
+    }
+    hear({ data: frame['data'] })
   })
 
   return {
     addEventListener: (_type, listener) => void (hear = listener),
     postMessage(message) {
-      if (hub === null) waiting.push(message)
-      else line.postMessage({ hub, data: message } satisfies Frame)
+      if (hub !== null) return post(hub, message)
+      posted.push(message)
+      for (const one of hearing) post(one, message)
     },
     start: call,
     close() {

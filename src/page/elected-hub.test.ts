@@ -89,6 +89,16 @@ describe('a hub in a worker of one tab', () => {
     expect(browser.workers).toHaveLength(2)
   })
 
+  it('[EL4] [EL5] a tab that a hub has heard, and that has no answer when it ends, is served by the next one without waiting', async () => {
+    const first = await openTab()
+    onlyWorker().isEnding = true
+    const others = [await openTab(), await openTab()]
+    first.connection.close()
+    await until(() => browser.alive[0]?.attached.length === 2)
+    expect(browser.workers).toHaveLength(2)
+    expect(onlyWorker()).toMatchObject({ name: `${NAME}:0`, page: others[0]?.page })
+  })
+
   it('[EL4] a tab that is attached stands for no election', async () => {
     await openTab()
     await openTab()

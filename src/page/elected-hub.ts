@@ -17,7 +17,8 @@ export interface Electorate {
  * @param startWorker starts the hub's worker in this tab
  */
 export function joinElectedHub({ locks, openBroadcast, newId }: Electorate, name: string, startWorker: () => ElectedWorker): HubWorker {
-  // A tab stands for election only until a hub has answered: one that is frozen while it waits would be elected and never know.
+  // A tab stands for election until a hub has answered, as the one that hears it may end before it does, and no longer: one that is frozen would be elected
+  // and never know.
   const candidacy = new AbortController()
   const port = openBroadcastPort(openBroadcast, name, newId(), () => candidacy.abort())
   const failed: ((cause: unknown) => void)[] = []

@@ -18,6 +18,8 @@ export interface TestWorker {
   isAlive: boolean
   /** Its thread hangs, or its page is frozen: it answers nothing and keeps what it holds. */
   isFrozen: boolean
+  /** It still hears who comes, and will have ended before it answers. */
+  isEnding: boolean
 }
 
 /** Several tabs of one browser that has no SharedWorker: they share locks, broadcast channels and time. */
@@ -56,7 +58,7 @@ export class TestBrowser {
   }
 
   #start(page: TestPage, name: string, url: string): ElectedWorker {
-    const worker: TestWorker = { page, name, url, attached: [], taken: [], isAlive: true, isFrozen: false }
+    const worker: TestWorker = { page, name, url, attached: [], taken: [], isAlive: true, isFrozen: false, isEnding: false }
     this.workers.push(worker)
     if (page.broken(name)) {
       worker.isAlive = false
@@ -81,7 +83,7 @@ export class TestBrowser {
     }
     const api = new Proxy({} as HubApi, {
       get: (_target, method: keyof HubApi) => {
-        if (!worker.isAlive || worker.isFrozen) return () => new Promise(() => {})
+        if (!worker.isAlive || worker.isFrozen || worker.isEnding) return () => new Promise(() => {})
         return answers[method] ?? (() => Promise.resolve(ok))
       },
     })
@@ -90,7 +92,9 @@ export class TestBrowser {
       if (!worker.isAlive || worker.isFrozen) return
       const { tab } = serveTab(port, api, { clock: this.clock })
       // In another turn: only who has attached hands anything over.
-      queueMicrotask(() => void tab.deliver({ taken: { memory: 'M'.repeat(22), taken: 0 } }))
+      queueMicrotask(() => {
+        if (!worker.isEnding) void tab.deliver({ taken: { memory: 'M'.repeat(22), taken: 0 } })
+      })
     })
     return {
       addEventListener: () => {},
