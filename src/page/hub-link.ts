@@ -1,5 +1,5 @@
 import { BRIDGE_VERSION, type HubApi, type Result } from '../bridge/contract.ts'
-import { newestHub, whenFree } from '../bridge/liveness.ts'
+import { livingHubs, newestHub, whenFree } from '../bridge/liveness.ts'
 import type { Rung } from '../bridge/lock-names.ts'
 import { openHubPort, type HubAnswer, type HubPort } from '../bridge/tab-end.ts'
 import { HoldfastError } from '../protocol/errors.ts'
@@ -87,7 +87,8 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
       if (isResting) await new Promise<void>((resolve) => (wake = resolve))
       // The same name first: browsers start it afresh when it is dead, and answer nothing when it hangs or closed itself.
       if (how === 'unanswered') choice.unanswered()
-      quickDeaths = how === 'gone' && clock.nowMs() - sinceMs < START_MS ? quickDeaths + 1 : 0
+      const isQuick = how === 'gone' && clock.nowMs() - sinceMs < START_MS
+      quickDeaths = isQuick && !(await isFollowed()) ? quickDeaths + 1 : 0
       if (how === 'broken' || quickDeaths > 1) await pause(patienceMs)
       patienceMs =
         how === 'gone' ? REVIVE_MS : how === 'again' || how === 'elsewhere' ? START_MS : Math.min(patienceMs * 2, MAX_PATIENCE_MS)
@@ -183,6 +184,12 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
           owner.refused(answer.error)
         })
     })
+  }
+
+  /** Whether the hub that has gone let go for another one, and has not died. */
+  async function isFollowed(): Promise<boolean> {
+    const living = await livingHubs(platform.locks, await platform.hash(scopeKey)).catch(() => [])
+    return living.some((other) => other.instance !== instance)
   }
 
   /** Where to look for a hub now. A page that is about to stand still must not be elected: it waits until it runs again. */
