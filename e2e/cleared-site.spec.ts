@@ -43,17 +43,20 @@ for (const [name, clear] of Object.entries(WAYS)) {
     await lab.proxy.set({ kind: 'pass' })
     for (const page of [one, two]) await hasStatus(page, 'connected', SOON_MS)
 
-    const later = await openTab()
-    await hasStatus(later, 'connected', SOON_MS)
+    const [later, another] = await Promise.all([openTab(), openTab()])
+    await lab.publish('board', 'as they load')
+    // Each within the time, and not one after the other.
+    await Promise.all([one, two, later, another].map((page) => hasStatus(page, 'connected', SOON_MS)))
+    await Promise.all([one, two, later, another].map((page) => showsAll([page], lab, 'board', SOON_MS)))
     await sendQueued(later, 'board', ['sent later'])
     await expect.poll(() => lab.applied.map(({ data }) => data), { timeout: SOON_MS }).toEqual([...waiting, 'sent after', 'sent later'])
-    await showsAll([one, two, later], lab, 'board', SOON_MS)
+    await showsAll([one, two, later, another], lab, 'board', SOON_MS)
     expect(lab.applied.filter(({ mayRepeat }) => mayRepeat)).toEqual([])
 
     await openProbe(two, lab)
     await hasStatus(two, 'connected', SOON_MS)
     await lab.publish('board', 'for all')
-    await showsAll([one, two, later], lab, 'board', SOON_MS)
+    await showsAll([one, two, later, another], lab, 'board', SOON_MS)
     expect(lab.live.metrics().sockets).toBe(1)
     expect(await shown(two)).toEqual(['connected'])
 
@@ -61,7 +64,7 @@ for (const [name, clear] of Object.entries(WAYS)) {
     await one.close()
     const last = await openProbe(await context.newPage(), lab)
     await hasStatus(last, 'connected', SOON_MS)
-    await showsAll([two, later, last], lab, 'board', SOON_MS)
+    await showsAll([two, later, another, last], lab, 'board', SOON_MS)
     expect(await shown(last)).toEqual(['connected'])
   })
 }
