@@ -35,7 +35,7 @@ export function openBroadcastPort(open: OpenBroadcast, name: string, id: Id, ans
   const calls = open(name)
   const line = open(lineName(name, id))
   const posted: unknown[] = []
-  const hearing = new Set<Id>()
+  const hearing: Id[] = []
   let hub: Id | null = null
   let hear = (_event: { readonly data: unknown }): void => {}
 
@@ -47,14 +47,13 @@ export function openBroadcastPort(open: OpenBroadcast, name: string, id: Id, ans
   line.addEventListener('message', ({ data }) => {
     const frame = fields(data)
     const from = frame['hub']
-    if (!isId(from) || (hub !== null && from !== hub)) return
+    if (!isId(from) || from !== (hub ?? from)) return
     if (!('data' in frame)) {
-      if (hub !== null || hearing.has(from)) return
-      hearing.add(from)
+      hearing.push(from)
       for (const message of posted) post(from, message)
       return
     }
-    if (hub === null) {
+    if (!hub) {
       hub = from
       calls.close()
       posted.length = 0
@@ -66,7 +65,7 @@ export function openBroadcastPort(open: OpenBroadcast, name: string, id: Id, ans
   return {
     addEventListener: (_type, listener) => void (hear = listener),
     postMessage(message) {
-      if (hub !== null) return post(hub, message)
+      if (hub) return post(hub, message)
       posted.push(message)
       for (const one of hearing) post(one, message)
     },

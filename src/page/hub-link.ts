@@ -1,5 +1,5 @@
 import { BRIDGE_VERSION, type HubApi, type Result } from '../bridge/contract.ts'
-import { livingHubs, newestHub, whenFree } from '../bridge/liveness.ts'
+import { newestHub, whenFree } from '../bridge/liveness.ts'
 import type { Rung } from '../bridge/lock-names.ts'
 import { openHubPort, type HubAnswer, type HubPort } from '../bridge/tab-end.ts'
 import { HoldfastError } from '../protocol/errors.ts'
@@ -88,7 +88,7 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
       // The same name first: browsers start it afresh when it is dead, and answer nothing when it hangs or closed itself.
       if (how === 'unanswered') choice.unanswered()
       const isQuick = how === 'gone' && clock.nowMs() - sinceMs < START_MS
-      quickDeaths = isQuick && !(await isFollowed()) ? quickDeaths + 1 : 0
+      quickDeaths = isQuick && !(await isFollowed().catch(() => false)) ? quickDeaths + 1 : 0
       if (how === 'broken' || quickDeaths > 1) await pause(patienceMs)
       patienceMs =
         how === 'gone' ? REVIVE_MS : how === 'again' || how === 'elsewhere' ? START_MS : Math.min(patienceMs * 2, MAX_PATIENCE_MS)
@@ -188,8 +188,8 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
 
   /** Whether the hub that has gone let go for another one, and has not died. */
   async function isFollowed(): Promise<boolean> {
-    const living = await livingHubs(platform.locks, await platform.hash(scopeKey)).catch(() => [])
-    return living.some((other) => other.instance !== instance)
+    // One that was elected and has not begun has no instance yet: it may be what follows a death.
+    return ((await newestHub(platform.locks, await platform.hash(scopeKey)))?.instance || instance) !== instance
   }
 
   /** Where to look for a hub now. A page that is about to stand still must not be elected: it waits until it runs again. */
