@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createFaultProxy, createSeededRandom, type FaultProxy } from './index.ts'
 
@@ -62,10 +63,12 @@ describe('arguments of the tools for tests', () => {
 
   it('[TB19] so is the fault of one connection', async () => {
     const other = await createFaultProxy({ target: { host: '127.0.0.1', port: proxy.port } })
-    await Promise.all([other.waitForConnections(1, 5_000), fetch(other.url('/', 'http')).catch(() => {})])
+    const socket = connect(other.port, '127.0.0.1').on('error', () => {})
+    await other.waitForConnections(1, 5_000)
     for (const fault of [{ kind: 'throttle' }, { kind: 'reset', on: 1 }, undefined]) {
       expect(() => other.connections[0]?.set(fault as never)).toThrow(refusal(''))
     }
+    socket.destroy()
     await other.close()
   })
 
