@@ -45,8 +45,8 @@ export const ELECTED_SABOTAGES = [
     edits: [
       {
         file: 'bridge/broadcast-port.ts',
-        find: '      if (hub === null) waiting.push(message)\n      else line',
-        put: '      if (hub !== null) line',
+        find: '      posted.push(message)\n',
+        put: '',
       },
     ],
   },

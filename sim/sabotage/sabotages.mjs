@@ -506,17 +506,6 @@ export const SABOTAGES = [
       },
     ],
   },
-  {
-    name: 'a hub takes what names another store than its own',
-    seeds: 2000,
-    edits: [
-      {
-        file: 'hub/ownership.ts',
-        find: 'if (!isAgain && since.memory !== taken.memory) return',
-        put: 'if (!isAgain && since.memory === null) return',
-      },
-    ],
-  },
   ...ELECTED_SABOTAGES,
   ...SEND_ONLY_SABOTAGES,
   ...LOCK_TABLE_SABOTAGES,
