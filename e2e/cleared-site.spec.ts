@@ -20,13 +20,16 @@ async function shown(page: Page): Promise<string[]> {
   return states.slice(states.indexOf('connected')).filter((status, at, all) => status !== all[at - 1])
 }
 
+/** Ten tries in a row are not spent while the network is down (CN6). */
+const PATIENT = { connect: { reconnect: { baseDelayMs: 1_000, maxDelayMs: 1_000 } } }
+
 for (const [name, clear] of Object.entries(WAYS)) {
   test(`[SO12] [TB31] [DS10] [I5] two tabs work on when their site is cleared by ${name}, together with those that are loaded later`, async ({
     openTab,
     context,
     lab,
   }) => {
-    const [one, two] = [await openTab(), await openTab()]
+    const [one, two] = [await openTab(PATIENT), await openTab(PATIENT)]
     for (const page of [one, two]) await hasStatus(page, 'connected')
     await lab.proxy.set({ kind: 'refuse' })
     lab.proxy.cutAll()
@@ -43,7 +46,7 @@ for (const [name, clear] of Object.entries(WAYS)) {
     await lab.proxy.set({ kind: 'pass' })
     for (const page of [one, two]) await hasStatus(page, 'connected', SOON_MS)
 
-    const [later, another] = await Promise.all([openTab(), openTab()])
+    const [later, another] = await Promise.all([openTab(PATIENT), openTab(PATIENT)])
     await lab.publish('board', 'as they load')
     // Each within the time, and not one after the other.
     await Promise.all([one, two, later, another].map((page) => hasStatus(page, 'connected', SOON_MS)))
@@ -53,7 +56,7 @@ for (const [name, clear] of Object.entries(WAYS)) {
     await showsAll([one, two, later, another], lab, 'board', SOON_MS)
     expect(lab.applied.filter(({ mayRepeat }) => mayRepeat)).toEqual([])
 
-    await openProbe(two, lab)
+    await openProbe(two, lab, PATIENT)
     await hasStatus(two, 'connected', SOON_MS)
     await lab.publish('board', 'for all')
     await showsAll([one, two, later, another], lab, 'board', SOON_MS)
@@ -62,7 +65,7 @@ for (const [name, clear] of Object.entries(WAYS)) {
 
     // It may be the one that has the hub.
     await one.close()
-    const last = await openProbe(await context.newPage(), lab)
+    const last = await openProbe(await context.newPage(), lab, PATIENT)
     await hasStatus(last, 'connected', SOON_MS)
     await showsAll([two, later, another, last], lab, 'board', SOON_MS)
     expect(await shown(last)).toEqual(['connected'])

@@ -5,6 +5,7 @@ import type { Disk } from '../world/disk.ts'
 import type { Profile } from '../world/profile.ts'
 import type { Payload, SimTab } from '../world/sim-tab.ts'
 import type { World } from '../world/world.ts'
+import { MetMemories, storageOf } from './met-memories.ts'
 
 /** Everything known of one message that was sent. */
 export interface SentFacts {
@@ -51,13 +52,12 @@ export type Excuse = 'emptied' | 'rolled back' | 'copied' | 'memory' | 'never co
 /** Every message that was sent: what was promised of it, and what became of it. */
 export class UpwardBook {
   readonly all: Map<string, SentFacts> = new Map()
+  readonly met: MetMemories
   readonly #world: World
   /** Committed ids by ledger and client, in the order of their numbers. */
   readonly #numbers = new Map<string, string[]>()
   /** Clients and numbers that stood for an id, in any ledger. */
   readonly #commits = new Set<string>()
-  /** Ledgers that have answered a storage, by browser and user. */
-  readonly #ledgers = new Map<string, Set<string>>()
   /** The order of the last message of a tab that took effect. */
   readonly #lastOrder = new Map<number, number>()
   /** Users of whom a storage went back at any time, or was copied. */
@@ -69,6 +69,7 @@ export class UpwardBook {
 
   constructor(world: World) {
     this.#world = world
+    this.met = new MetMemories(world)
   }
 
   /** @param isRetry it was parked: it does not wait for what its page has not handed over yet */
@@ -176,11 +177,8 @@ export class UpwardBook {
     // The server lost its memory, and the store went back to before it learnt of that: neither knows the client id in between.
     // A server may lose it before it has committed anything: it is a ledger all the same, and what was learnt from it is taken back.
     // Nor does a server know that a client was followed by another when its user left and had the outbox kept; nor what a client sent whose record it gave up.
-    const ledgers = this.#ledgers.get(storageOf(facts.tab.profile.name, facts.tab.user))?.size ?? 0
-    const isGivenUp = [...facts.clients].some(
-      (record) => record.startsWith(`${ledger} `) && this.wasGivenUp(record.slice(ledger.length + 1)),
-    )
-    const isOtherRecord = (ledgers > 1 || facts.isKept || isGivenUp) && !facts.clients.has(`${ledger} ${client}`)
+    const hasMetAnother = facts.isKept || this.met.hasMetAnother(facts.tab.profile.name, facts.tab.user)
+    const isOtherRecord = hasMetAnother && !facts.clients.has(`${ledger} ${client}`)
     const isLostTwice = facts.excuses.has('rolled back') && (isOtherRecord || this.#begunAgain.has(`${ledger} ${client}`))
     if (facts.applied > 1 && !facts.isMarked && isLostTwice) totals.count('repeated after both sides lost their memory')
     facts.clients.add(`${ledger} ${client}`)
@@ -256,12 +254,6 @@ export class UpwardBook {
     }
   }
 
-  /** A server answers the hello of a hub. */
-  answered(profile: string, user: string | null, ledger: string): void {
-    const key = storageOf(profile, user)
-    this.#ledgers.set(key, (this.#ledgers.get(key) ?? new Set()).add(ledger))
-  }
-
   /** A hub has heard the answer to its hello: it knows now whether its storage is an older copy. */
   compared(profile: string, user: string | null): void {
     this.#uncompared.delete(storageOf(profile, user))
@@ -301,8 +293,4 @@ export class UpwardBook {
     if (isMemory) facts.excuses.add('memory')
     check.holds(isSafe || isMemory, 'I1', () => `${id} is told as queued and is nowhere`)
   }
-}
-
-function storageOf(profile: string, user: string | null): string {
-  return `${profile} ${user}`
 }

@@ -10,6 +10,8 @@ interface Seen {
   user: string | null
   session: string | null
   connection: number
+  /** That of the server which answered. */
+  ledger: string
   /** The session that hello named, or the token of one that only sends. */
   readonly named: string | null
   readonly outboxToken: string | undefined
@@ -60,11 +62,13 @@ export class WireTap {
     if (message.type === 'hello') {
       const { client, user, session: named, outboxToken } = message
       this.#world.trace('hello', wire.id, client, message.confirmed)
+      check.upward.met.greeted(wire.link.name, user, client)
       this.#seen.set(wire.id, {
         client,
         user,
         session: null,
         connection: 0,
+        ledger: '',
         named: named?.id ?? null,
         outboxToken,
         channels: new Map(),
@@ -87,7 +91,9 @@ export class WireTap {
 
   /** The server closes a connection for a newer one of its session: one that only sends is none. */
   replaced(wire: Wire): void {
-    const { session, connection } = this.#seen.get(wire.id) ?? { session: null, connection: 0 }
+    const { session, connection, ledger } = this.#seen.get(wire.id) ?? { session: null, connection: 0, ledger: '' }
+    // It may come late, from a server that has lost everything since.
+    if (session !== null && ledger !== this.#world.server.engine.ledger) return
     const fence = session === null ? Infinity : (this.#world.server.engine.fences.get(session) ?? 0)
     this.#world.check.holds(fence > connection, 'I13', () => `wire ${wire.id} is closed as replaced, and is the newest of its session`)
   }
@@ -120,10 +126,11 @@ export class WireTap {
     this.#holdsResume(seen, message)
     seen.session = message.session.id
     seen.connection = message.connection
+    seen.ledger = message.ledger
     this.#newest.set(message.session.id, message.connection)
     check.holds(message.user === seen.user, 'I27', () => `${seen.user} was answered as ${message.user}`)
     check.sessionOf(message.session.id, message.user)
-    check.upward.answered(wire.link.name, message.user, message.ledger)
+    check.upward.met.answered(wire.link.name, message.user, message.ledger)
     this.#world.trace('welcome', wire.id, message.type, message.connection, message.client?.hi)
     this.#world.totals.count(message.type)
   }

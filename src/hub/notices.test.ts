@@ -201,6 +201,37 @@ describe('[I38] what the app must be told', () => {
     expect(world.disk.stored).toMatchObject({ notices: [{ kind: 'storage-lost', event }], outbox: { entries: [] } })
   })
 
+  it('[HU20] [ST5] that a hub left in a store which had another owner by then is told at once: the owner lets go for one that reads it', async () => {
+    const old = world.tab(world.hub())
+    await old.attach()
+    const socket = await world.accept()
+    socket.listener.closed(1006)
+    await old.hub.send([message('a')])
+    const opens: (() => void)[] = []
+    const alter = world.alter
+    world.alter = (store): Store => ({
+      ...store,
+      open: async () => (await new Promise<void>((resolve) => void opens.push(resolve)), store.open()),
+    })
+    world.disk.stored = null
+    world.loseStorage('cleared')
+    await settled()
+    const [hub] = await livingHubs(world.locks, id('scope'))
+    world.locks.take(hub ? hubLockName(id('scope'), hub) : '')
+    await settled()
+    world.alter = alter
+    const owner = world.tab(world.hub(1))
+    await owner.attach()
+    await settled()
+    expect(await owner.hub.ping()).toMatchObject({ ok: true })
+    for (const open of opens) open()
+    await settled()
+    expect(await Promise.race([owner.hub.ping(), settled().then(() => 'silent')])).toBe('silent')
+    const later = world.tab(await nextHub())
+    await later.attach()
+    expect(eventsOf(later)).toMatchObject([{ reason: 'cleared', mayRepeat: [id('a')] }])
+  })
+
   it('[HU20] what the app had not heard when a storage was lost goes on in the new one, a restart without its answers too', async () => {
     const tab = world.tab(world.hub())
     await tab.attach()

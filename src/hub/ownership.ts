@@ -125,12 +125,12 @@ export function createOwnership(
       stored.channels,
     )
     if (isOver) {
-      // Another hub may have taken it by now: then the word is refused.
       if (loss && !leaving.isUnderWay()) await carry(loss, store, () => {})
+      // Who owns the store has lost its lease to this one, and would learn of that, and of the word, only when it next writes.
+      platform.hubs.tell({ epoch: 0, instance: platform.random.id(), sees: [] })
       return store.close()
     }
-    const now: Running = { store, runtime, channels, signOuts: stored.signOuts }
-    running = now
+    const now: Running = (running = { store, runtime, channels, signOuts: stored.signOuts })
     for (const tab of tabs) if (tab.hasMissed(stored.signOuts)) tab.signedOut()
     // Only pages that came back after their user had left: there is nobody to connect for.
     if (tabs.size > 0 && [...tabs].every(({ hasLeft }) => hasLeft)) return left()
