@@ -109,6 +109,9 @@ export function storageFailed(record: RunRecord, { user, page }: Omit<Sender, 's
   return record.pages.some((other) => other.user === user && other.events.some(isFailure))
 }
 
+/** A sign-out sends what it can before it deletes the rest. */
+const SIGN_OUT_MS = 8_000
+
 /** Whether the storage that remembered a message, and had something to tell of it since `atMs`, went before anybody can have heard. */
 export function mayHaveLostNotices(record: RunRecord, sender: Sender, atMs: number): boolean {
   const { user, sentMs } = sender
@@ -116,7 +119,7 @@ export function mayHaveLostNotices(record: RunRecord, sender: Sender, atMs: numb
   const isGone = (loss: StorageLoss): boolean => {
     if (loss.user !== user || loss.type === 'copied') return false
     const goneMs = 'untilMs' in loss ? loss.untilMs : loss.atMs
-    return goneMs >= sentMs && goneMs <= toMs
+    return goneMs + (loss.type === 'signed out' ? SIGN_OUT_MS : 0) >= sentMs && goneMs <= toMs
   }
   return record.losses.some(isGone) || storageFailed(record, sender, sentMs) || storageFailed(record, sender, atMs)
 }
