@@ -22,11 +22,6 @@ export const ELECTED_SABOTAGES = [
     ],
   },
   {
-    name: 'nobody asks a hub in a tab whether it lives',
-    seeds: 2000,
-    edits: [{ file: 'page/hub-link.ts', find: '            if (worker.isHere || apart) watch(apart)\n', put: '' }],
-  },
-  {
     name: 'a tab that was elected starts no hub',
     edits: [
       {

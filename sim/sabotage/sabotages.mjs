@@ -453,17 +453,6 @@ export const SABOTAGES = [
     ],
   },
   {
-    name: 'a channel wanted between hello and its answer is not asked for',
-    edits: [
-      {
-        file: 'core/transition.ts',
-        find: "if (phase.name === 'greeting') receiving.catchUp",
-        put: "if (phase.name === 'greeting' && phase.asked.length < 0) receiving.catchUp",
-      },
-    ],
-    seeds: 2000,
-  },
-  {
     name: 'a hub whose lease was taken over holds on',
     edits: [
       {

@@ -116,17 +116,6 @@ export const SEND_ONLY_SABOTAGES = [
     edits: [{ file: 'server/send-only-desk.ts', find: 'grant.revocations < at &&', put: 'at < 0 &&' }],
   },
   {
-    name: 'a connection that only sends outlives its token',
-    seeds: 4000,
-    edits: [
-      {
-        file: 'server/send-only-desk.ts',
-        find: 'if (one.client === client) one.guest.revoke()',
-        put: "if (one.client === '') one.guest.revoke()",
-      },
-    ],
-  },
-  {
     name: 'a connection that only sends is one of the session',
     edits: [
       {
