@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { livingHubs } from '../bridge/liveness.ts'
-import { hubLockName } from '../bridge/lock-names.ts'
 import type { AppNotice } from '../core/notices.ts'
 import type { Store } from '../core/ports.ts'
 import { CLIENT, id, message } from '../core/testing/frames.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import type { Hub } from './hub.ts'
 import { perTest, say, settled, type TestTab, type TestWorld, twoTabs } from './test-hub.ts'
+import { buryHub } from './testing/bury-hub.ts'
 
 let world: TestWorld
 perTest((fresh) => (world = fresh))
@@ -33,6 +32,30 @@ async function serverForgets(tab: TestTab): Promise<void> {
   socket.listener.closed(1006)
   world.clock.advance(1_000)
   await world.accept({ ledger: id('other') })
+}
+
+/** A tab that has queued a message while the hub has no socket. */
+async function queuedOffline(): Promise<TestTab> {
+  const tab = world.tab(world.hub())
+  await tab.attach()
+  const socket = await world.accept()
+  socket.listener.closed(1006)
+  await tab.hub.send([message('a')])
+  return tab
+}
+
+/** The storage is taken away, and the hub lets go while the next one opens. Gives how that ends. */
+async function letGoWhileOpening(opened: (store: Store) => ReturnType<Store['open']> = (store) => store.open()): Promise<() => void> {
+  let open = (): void => {}
+  const { alter } = world
+  world.alter = (store): Store => ({ ...store, open: async () => (await new Promise<void>((resolve) => (open = resolve)), opened(store)) })
+  world.disk.stored = null
+  world.loseStorage('cleared')
+  await settled()
+  await buryHub(world.locks)
+  await settled()
+  world.alter = alter
+  return open
 }
 
 const mayBeLost = [id('one'), id('two')]
@@ -179,22 +202,8 @@ describe('[I38] what the app must be told', () => {
   })
 
   it('[HU20] of a lost storage is noted by a hub that lets go while the new one opens', async () => {
-    const tab = world.tab(world.hub())
-    await tab.attach()
-    const socket = await world.accept()
-    socket.listener.closed(1006)
-    await tab.hub.send([message('a')])
-    let open = (): void => {}
-    world.alter = (store): Store => ({
-      ...store,
-      open: async () => (await new Promise<void>((resolve) => (open = resolve)), store.open()),
-    })
-    world.disk.stored = null
-    world.loseStorage('cleared')
-    await settled()
-    const [hub] = await livingHubs(world.locks, id('scope'))
-    world.locks.take(hub ? hubLockName(id('scope'), hub) : '')
-    await settled()
+    await queuedOffline()
+    const open = await letGoWhileOpening()
     open()
     await settled()
     const event = { atMs: world.clock.steadyMs(), reason: 'cleared', requeued: 0, mayRepeat: [id('a')], older: 0 }
@@ -202,34 +211,28 @@ describe('[I38] what the app must be told', () => {
   })
 
   it('[HU20] [ST5] that a hub left in a store which had another owner by then is told at once: the owner lets go for one that reads it', async () => {
-    const old = world.tab(world.hub())
-    await old.attach()
-    const socket = await world.accept()
-    socket.listener.closed(1006)
-    await old.hub.send([message('a')])
-    const opens: (() => void)[] = []
-    const alter = world.alter
-    world.alter = (store): Store => ({
-      ...store,
-      open: async () => (await new Promise<void>((resolve) => void opens.push(resolve)), store.open()),
-    })
-    world.disk.stored = null
-    world.loseStorage('cleared')
-    await settled()
-    const [hub] = await livingHubs(world.locks, id('scope'))
-    world.locks.take(hub ? hubLockName(id('scope'), hub) : '')
-    await settled()
-    world.alter = alter
+    await queuedOffline()
+    const open = await letGoWhileOpening()
     const owner = world.tab(world.hub(1))
     await owner.attach()
     await settled()
     expect(await owner.hub.ping()).toMatchObject({ ok: true })
-    for (const open of opens) open()
+    open()
     await settled()
     expect(await Promise.race([owner.hub.ping(), settled().then(() => 'silent')])).toBe('silent')
     const later = world.tab(await nextHub())
     await later.attach()
     expect(eventsOf(later)).toMatchObject([{ reason: 'cleared', mayRepeat: [id('a')] }])
+  })
+
+  it('[HU20] [ST5] a hub that let go, and whose next store is memory, has taken no lease: the owner stays', async () => {
+    await queuedOffline()
+    const open = await letGoWhileOpening(fail)
+    const owner = world.tab(world.hub(1))
+    await owner.attach()
+    open()
+    await settled()
+    expect(await owner.hub.ping()).toMatchObject({ ok: true })
   })
 
   it('[HU20] what the app had not heard when a storage was lost goes on in the new one, a restart without its answers too', async () => {

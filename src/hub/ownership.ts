@@ -126,8 +126,8 @@ export function createOwnership(
     )
     if (isOver) {
       if (loss && !leaving.isUnderWay()) await carry(loss, store, () => {})
-      // Who owns the store has lost its lease to this one, and would learn of that, and of the word, only when it next writes.
-      platform.hubs.tell({ epoch: 0, instance: platform.random.id(), sees: [] })
+      // Who owns the store has lost its lease to this hub, and would learn of that, and of what was left, only when it next writes.
+      if (store.durable) platform.hubs.tell({ epoch: 0, instance: platform.random.id(), sees: [] })
       return store.close()
     }
     const now: Running = (running = { store, runtime, channels, signOuts: stored.signOuts })

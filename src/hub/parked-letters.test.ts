@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { livingHubs } from '../bridge/liveness.ts'
-import { hubLockName } from '../bridge/lock-names.ts'
 import type { Store } from '../core/ports.ts'
 import { id, message } from '../core/testing/frames.ts'
 import type { SocketDouble } from '../core/testing/socket-double.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import { perTest, say, settled, twoTabs, type TestTab, type TestWorld } from './test-hub.ts'
+import { buryHub } from './testing/bury-hub.ts'
 
 let world: TestWorld
 perTest((fresh) => (world = fresh))
@@ -127,8 +126,7 @@ describe('what is parked when the storage is lost', () => {
     })
     clear()
     await settled()
-    const [hub] = await livingHubs(world.locks, id('scope'))
-    world.locks.take(hub ? hubLockName(id('scope'), hub) : '')
+    await buryHub(world.locks)
     await settled()
     open()
     await settled()
