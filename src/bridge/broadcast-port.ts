@@ -13,12 +13,16 @@ export interface Broadcast {
 export type OpenBroadcast = (name: string) => Broadcast
 
 /**
- * What is said under the hub's name, where all hear it: a tab wants a port, or a hub has just begun to listen. Everything else is said under a name
+ * What is said under the hub's name, where all hear it: a tab wants a port, or a hub has just begun to listen.
+ * Everything else is said under a name
  * that only the two ends of a port know, so that a tab is not woken by what is meant for another one.
  */
 type Call = { readonly open: Id } | { readonly listening: true }
 
-/** What the ends of a port say. `hub` names one run of a hub: frames to and from another one, which is dying, are dropped. */
+/**
+ * What the ends of a port say. `hub` names one run of a hub: frames to and from another one, which is dying, are
+ * dropped.
+ */
 interface Frame {
   readonly hub: Id
   /** Absent in the hub's first frame, which says that it hears. */
@@ -26,7 +30,8 @@ interface Frame {
 }
 
 /**
- * Opens a port to whichever hub listens under `name`, now or later. A hub that hears is not yet one that answers: it may be about to end, and nobody could say so.
+ * Opens a port to whichever hub listens under `name`, now or later. A hub that hears is not yet one that answers: it
+ * may be about to end, and nobody could say so.
  * Until one has answered, what is posted goes to every hub that hears; the port is that of the first to answer.
  * @param id names the port; random
  * @param answered a hub has answered

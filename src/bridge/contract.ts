@@ -6,14 +6,21 @@ import type { ErrorData } from '../protocol/errors.ts'
 import type { Cursor, Id, ResetReason } from '../protocol/messages.ts'
 
 /**
- * What tab and hub say to each other over one port, as Comlink calls in both directions. Plain data only: no proxies, no thrown errors,
+ * What tab and hub say to each other over one port, as Comlink calls in both directions. Plain data only: no proxies,
+ * no thrown errors,
  * no callbacks. The page and the hub are written against this file and never against each other.
  */
 
-/** Version of this contract. A hub serves tabs of the versions from {@link OLDEST_BRIDGE_VERSION} to its own, and refuses others with `version`. */
+/**
+ * Version of this contract. A hub serves tabs of the versions from {@link OLDEST_BRIDGE_VERSION} to its own, and
+ * refuses others with `version`.
+ */
 export const BRIDGE_VERSION = 1
 
-/** The oldest version a hub of this build still serves: raised with {@link BRIDGE_VERSION} only when an older tab could not make sense of this hub. */
+/**
+ * The oldest version a hub of this build still serves: raised with {@link BRIDGE_VERSION} only when an older tab could
+ * not make sense of this hub.
+ */
 export const OLDEST_BRIDGE_VERSION = 1
 
 /** Outcome of a call; errors cross as data. */
@@ -23,22 +30,37 @@ export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok
 export interface TabPosition {
   readonly channel: string
   readonly position: Cursor | null
-  /** Rises with every subscription of the page. Deliveries name it, so that what is on its way for an earlier one is not taken for this one's. */
+  /**
+   * Rises with every subscription of the page. Deliveries name it, so that what is on its way for an earlier one is not
+   * taken for this one's.
+   */
   readonly round?: number
 }
 
-/** A tab introduces itself, or states anew where it is (after a page came back, or to a new hub). Replaces all it said before. */
+/**
+ * A tab introduces itself, or states anew where it is (after a page came back, or to a new hub). Replaces all it said
+ * before.
+ */
 export interface AttachRequest {
   readonly bridge: number
   readonly tab: Id
-  /** Rises with every attach of the page: ports have no order among each other, and one that was overtaken must not end its successor. */
+  /**
+   * Rises with every attach of the page: ports have no order among each other, and one that was overtaken must not end
+   * its successor.
+   */
   readonly attempt: number
   /** Name of a Web Lock this tab already holds until it dies. */
   readonly lock: string
   readonly settings: HubSettings
-  /** The page has found that no hub sees that lock: this one is to take the tab all the same, and the port alone tells whether either lives. */
+  /**
+   * The page has found that no hub sees that lock: this one is to take the tab all the same, and the port alone tells
+   * whether either lives.
+   */
   readonly apart?: boolean
-  /** The page has been attached before. Its settings were agreed with then, and may be those of an older build: the hub's hold. */
+  /**
+   * The page has been attached before. Its settings were agreed with then, and may be those of an older build: the
+   * hub's hold.
+   */
   readonly returning?: boolean
   readonly visible: boolean
   /** Whether this tab can be asked for a credential. */
@@ -50,7 +72,10 @@ export interface AttachRequest {
   readonly wantsLog?: boolean
   /** Ids of queued messages whose final fate the tab still waits for. */
   readonly unsettled: readonly Id[]
-  /** The sign-outs that a hub has told this tab of; absent before it was told. A tab that did not run while its user left learns it by this. */
+  /**
+   * The sign-outs that a hub has told this tab of; absent before it was told. A tab that did not run while its user
+   * left learns it by this.
+   */
   readonly signOuts?: number
 }
 
@@ -61,7 +86,10 @@ export interface AttachAnswer {
   readonly instance: Id
   /** Name of a Web Lock the hub holds until it dies. */
   readonly lock: string
-  /** The hub does not see the tab's lock, so the tab does not see the hub's either. The tab is attached only if it has asked for that. */
+  /**
+   * The hub does not see the tab's lock, so the tab does not see the hub's either. The tab is attached only if it has
+   * asked for that.
+   */
   readonly apart?: boolean
 }
 
@@ -75,7 +103,8 @@ export interface RetriedMessage {
 export type HandedMessage = Pick<NewMessage, 'id' | 'channel' | 'json'> | RetriedMessage
 
 /**
- * What became of each message of a `send`, in order: queued, already ended under this id, or failed. With `taken` nothing was done with any of them, for the tab
+ * What became of each message of a `send`, in order: queued, already ended under this id, or failed. With `taken`
+ * nothing was done with any of them, for the tab
  * named another store than the hub's: it hands them over once more, as for the first time, naming this count.
  */
 export type SendAnswer =
@@ -84,7 +113,10 @@ export type SendAnswer =
   | { readonly error: ErrorData }
   | { readonly taken: TakenCount }
 
-/** What happens to a page. `suspended`: it will not run (frozen, or in the back–forward cache); nothing is posted to it until it attaches again. */
+/**
+ * What happens to a page. `suspended`: it will not run (frozen, or in the back–forward cache); nothing is posted to it
+ * until it attaches again.
+ */
 export type TabSignal = 'visible' | 'hidden' | 'online' | 'offline' | 'suspended' | 'retry' | 'watch-outbox' | 'unwatch-outbox'
 
 /** What a tab may ask of the hub. Every call may be made again; none throws. */
@@ -93,11 +125,15 @@ export interface HubApi {
   subscribe(channels: readonly TabPosition[]): Promise<Result<null>>
   unsubscribe(channels: readonly string[]): Promise<Result<null>>
   /**
-   * Answers when the messages are in the outbox for good. `since` is what the tab had heard before it handed them over first, to whatever hub; `isAgain` says that it did so
-   * before and was not answered. Then what is not remembered is queued only when the store remembers everything since, and fails with `may-repeat` otherwise.
+   * Answers when the messages are in the outbox for good. `since` is what the tab had heard before it handed them over
+   * first, to whatever hub; `isAgain` says that it did so
+   * before and was not answered. Then what is not remembered is queued only when the store remembers everything since,
+   * and fails with `may-repeat` otherwise.
    */
   send(messages: readonly HandedMessage[], since: TakenCount, isAgain: boolean): Promise<Result<readonly SendAnswer[]>>
-  /** Sends at once or not at all: `not-connected` when there is no connection, `dropped` when they may not go out now. */
+  /**
+   * Sends at once or not at all: `not-connected` when there is no connection, `dropped` when they may not go out now.
+   */
   sendVolatile(messages: readonly NewMessage[]): Promise<Result<null>>
   /** `already-sent` when it may have left, `not-found` when it is not held. */
   cancel(id: Id): Promise<Result<null>>
@@ -106,7 +142,10 @@ export interface HubApi {
   /** A listener of the app has run for each of these notices: they are forgotten. */
   heard(notices: readonly Id[]): Promise<Result<null>>
   signal(signal: TabSignal): Promise<Result<null>>
-  /** The user leaves; with `park` the messages that wait stay stored. Every other tab is told. A tab that calls again while this is under way gets the same answer. */
+  /**
+   * The user leaves; with `park` the messages that wait stay stored. Every other tab is told. A tab that calls again
+   * while this is under way gets the same answer.
+   */
   signOut(park: boolean): Promise<Result<SignedOut>>
   /** `closed` when the tab is not attached, or not any more. */
   ping(): Promise<Result<{ readonly instance: Id }>>
@@ -143,9 +182,15 @@ export interface Delivery {
 
 /** What became of a user's traces when the user left. */
 export interface SignedOut {
-  /** Messages that were neither confirmed nor ended, and were forgotten. With `park` only those are that were in memory alone. */
+  /**
+   * Messages that were neither confirmed nor ended, and were forgotten. With `park` only those are that were in memory
+   * alone.
+   */
   readonly discarded: number
-  /** Whether the server ended the session; `null` when it was asked to and did not answer. If not, it ends by itself, when its time to live is over (24 h by default). */
+  /**
+   * Whether the server ended the session; `null` when it was asked to and did not answer. If not, it ends by itself,
+   * when its time to live is over (24 h by default).
+   */
   readonly serverTold: boolean | null
 }
 

@@ -39,7 +39,10 @@ export const HUB_ARGUMENTS: { readonly [Name in keyof HubApi]: readonly ((value:
   detach: [],
 }
 
-/** Rebuilds the arguments of a call, or says what is wrong with them: `invalid-option` for a setting of the app, `protocol` for anything else. */
+/**
+ * Rebuilds the arguments of a call, or says what is wrong with them: `invalid-option` for a setting of the app,
+ * `protocol` for anything else.
+ */
 export function checked(name: keyof HubApi, args: readonly unknown[]): Result<readonly unknown[]> {
   try {
     return { ok: true, value: HUB_ARGUMENTS[name].map((readArgument, at) => readArgument(args[at])) }
@@ -132,7 +135,10 @@ function takenCount(value: unknown): TakenCount {
   return { memory: id(fields['memory']), taken: read.integer(fields['taken'], 'taken', 0) }
 }
 
-/** The text goes into a frame as it is: text that is not one JSON value would break the connection of every tab, again and again. */
+/**
+ * The text goes into a frame as it is: text that is not one JSON value would break the connection of every tab, again
+ * and again.
+ */
 function json(value: unknown): string {
   const text = read.string(value, 'json', 1, 2 ** 28)
   if (read.isTooDeep(text, MAX_DATA_DEPTH)) read.malformed('json is nested too deeply')

@@ -13,17 +13,28 @@ export interface BurialHost {
   readonly ended: (entries: readonly OutboxEntry[], why: BurialReason) => void
 }
 
-/** Ends messages on this side. What is told to have ended is stored, for a hub that died in between would have promised what the next one does not know. */
+/**
+ * Ends messages on this side. What is told to have ended is stored, for a hub that died in between would have promised
+ * what the next one does not know.
+ */
 export interface Burials {
-  /** Makes tombstones. Throws what the store threw; the messages then go on as if nothing had been asked, but for those that are too old: they are not sent any more. */
+  /**
+   * Makes tombstones. Throws what the store threw; the messages then go on as if nothing had been asked, but for those
+   * that are too old: they are not sent any more.
+   */
   bury(entries: readonly OutboxEntry[], why: BurialReason): Promise<void>
-  /** Ends what is too old at this moment of the store's time: as expired, or as a possible repeat where nobody knows whether it was applied. Tries again where the store failed the last time. */
+  /**
+   * Ends what is too old at this moment of the store's time: as expired, or as a possible repeat where nobody knows
+   * whether it was applied. Tries again where the store failed the last time.
+   */
   expire(storeMs: number): Promise<void>
 }
 
 /** See {@link Burials}. */
 export function createBurials({ store, state, dispatch, ended }: BurialHost): Burials {
-  /** Messages, not numbers: those change with a restart, and the store is asked for none while it is asked for a burial. */
+  /**
+   * Messages, not numbers: those change with a restart, and the store is asked for none while it is asked for a burial.
+   */
   const underWay = new Set<Id>()
 
   const bury = async (entries: readonly OutboxEntry[], why: BurialReason): Promise<void> => {
@@ -34,9 +45,11 @@ export function createBurials({ store, state, dispatch, ended }: BurialHost): Bu
     try {
       await store.bury(numbers, why)
     } catch (error) {
-      // Nothing can be sent past what is too large: as long as the link held, it would be buried again at once, and for ever.
+      // Nothing can be sent past what is too large: as long as the link held, it would be buried again at once, and for
+      // ever.
       if (why === 'too-large') dispatch({ type: 'store-failed' })
-      // What is too old stays unsent until its burial is stored: the server may no longer know whether it has applied it.
+      // What is too old stays unsent until its burial is stored: the server may no longer know whether it has applied
+      // it.
       if (why === 'cancelled' || why === 'too-large') dispatch({ type: 'kept', client, numbers })
       throw error
     } finally {

@@ -20,7 +20,10 @@ export type TimerName =
   /** Channels that could not get a value are asked for again. */
   | 'resubscribe'
 
-/** What can happen to the machine. Sockets and timers that were replaced tell nothing any more: the runtime sees to that. */
+/**
+ * What can happen to the machine. Sockets and timers that were replaced tell nothing any more: the runtime sees to
+ * that.
+ */
 export type CoreEvent =
   | { readonly type: 'start' }
   /** The app wants a try now; also ends `refused`. */
@@ -69,12 +72,18 @@ export type CoreEvent =
 /** What the machine tells its host. */
 export type Told =
   | { readonly type: 'messages'; readonly channel: string; readonly messages: readonly PublishedMessage[]; readonly cursor: Cursor }
-  /** A value to start from; `continues` when the subscription goes on undisturbed and the value only answers `want-snapshot`. */
+  /**
+   * A value to start from; `continues` when the subscription goes on undisturbed and the value only answers
+   * `want-snapshot`.
+   */
   | { readonly type: 'snapshot'; readonly channel: string; readonly value: unknown; readonly cursor: Cursor; readonly continues: boolean }
   /** The channel has no values; it starts at `cursor`, or `continues` where it was. */
   | { readonly type: 'started'; readonly channel: string; readonly cursor: Cursor; readonly continues: boolean }
   | { readonly type: 'reset'; readonly channel: string; readonly reason: ResetReason; readonly from?: number; readonly to?: number }
-  /** The place was good: `missed` messages of this outage end with offset `upTo`. Told when they are announced, before they come. */
+  /**
+   * The place was good: `missed` messages of this outage end with offset `upTo`. Told when they are announced, before
+   * they come.
+   */
   | { readonly type: 'recovering'; readonly channel: string; readonly missed: number; readonly upTo: number }
   | { readonly type: 'refused'; readonly channel: string; readonly reason: RefusedReason; readonly message: string }
   | { readonly type: 'fates'; readonly fates: readonly Fate[] }
@@ -115,7 +124,10 @@ export interface Moment {
   readonly fraction: number
 }
 
-/** One step under way: the state as far as it has come, and what is to be done afterwards. Lives for one call of `transition`. */
+/**
+ * One step under way: the state as far as it has come, and what is to be done afterwards. Lives for one call of
+ * `transition`.
+ */
 export interface Turn {
   state: CoreState
   readonly effects: Effect[]

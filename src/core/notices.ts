@@ -1,7 +1,8 @@
 import type { Id } from '../protocol/messages.ts'
 
 /**
- * What the app must be told whatever dies, and the rules of what is kept of it until a listener has run. The stores use them inside their transactions.
+ * What the app must be told whatever dies, and the rules of what is kept of it until a listener has run. The stores use
+ * them inside their transactions.
  * Lists are in the order in which things happened: no clock has a part in it.
  */
 
@@ -14,24 +15,37 @@ export const MAX_NOTICE_IDS = 1_000
 /** Why the outbox must restart. */
 export type Disagreement = 'ledger' | 'forgotten' | 'store-went-back' | 'server-went-back' | 'other-id' | 'conflict' | 'cloned'
 
-/** Why the outbox restarted: what client and server disagreed about, stored data that could not be read, or a sign-out that kept the messages. */
+/**
+ * Why the outbox restarted: what client and server disagreed about, stored data that could not be read, or a sign-out
+ * that kept the messages.
+ */
 export type RestartReason = Disagreement | 'storage-corrupt' | 'signed-out'
 
 /** The outbox began a new run of numbers, since nobody knows for sure what became of messages of the last one. */
 export interface OutboxRestart {
   /** Wall-clock time it happened. */
   readonly atMs: number
-  /** Of several restarts before the server could be asked, the first one's; or of the one after which confirmed messages may be lost. */
+  /**
+   * Of several restarts before the server could be asked, the first one's; or of the one after which confirmed messages
+   * may be lost.
+   */
   readonly reason: RestartReason
-  /** Messages that are sent again and may be applied a second time, or wait for the app's decision (option `mayRepeat`). */
+  /**
+   * Messages that are sent again and may be applied a second time, or wait for the app's decision (option `mayRepeat`).
+   */
   readonly mayRepeat: readonly Id[]
-  /** Messages confirmed in the ten minutes before, which the server may have lost. Each is named by one restart only. */
+  /**
+   * Messages confirmed in the ten minutes before, which the server may have lost. Each is named by one restart only.
+   */
   readonly mayBeLost: readonly Id[]
   /** How many older messages there was no room to name. */
   readonly older: number
 }
 
-/** The browser took the storage away while the hub ran: cleared by the user, or evicted. The outbox went on in a new one, under a new client id. */
+/**
+ * The browser took the storage away while the hub ran: cleared by the user, or evicted. The outbox went on in a new
+ * one, under a new client id.
+ */
 export interface StorageLost {
   /** Wall-clock time it was noticed. */
   readonly atMs: number
@@ -40,7 +54,8 @@ export interface StorageLost {
   /** Messages that had not left, and were queued again. */
   readonly requeued: number
   /**
-   * Messages that may have been applied, since only the lost storage knew what to ask the server, or that the new one did not take. They are not sent again.
+   * Messages that may have been applied, since only the lost storage knew what to ask the server, or that the new one
+   * did not take. They are not sent again.
    * Their senders are told `may-repeat`.
    */
   readonly mayRepeat: readonly Id[]
@@ -66,7 +81,8 @@ export interface NewRestart extends Pick<OutboxRestart, 'atMs' | 'mayRepeat' | '
 
 /**
  * Notes a restart.
- * @param isOpen whether the server was still to be asked about messages when it happened: then it is one with the restart before
+ * @param isOpen whether the server was still to be asked about messages when it happened: then it is one with the
+ * restart before
  */
 export function noteRestart(notices: readonly AppNotice[], restart: NewRestart, isOpen: boolean): readonly AppNotice[] {
   const { id, atMs, reason, mayRepeat, mayBeLost } = restart
@@ -97,7 +113,10 @@ export function noteAnswer(notices: readonly AppNotice[], doubtful: readonly Id[
   return replaced(notices, open, { ...open.event, mayRepeat: union(open.event.mayRepeat, doubtful).filter((id) => !known.has(id)) })
 }
 
-/** Adds notices; one that is there is replaced. What there is no room for is counted in the oldest of its kind that is left. */
+/**
+ * Adds notices; one that is there is replaced. What there is no room for is counted in the oldest of its kind that is
+ * left.
+ */
 export function addNotices(notices: readonly AppNotice[], added: readonly AppNotice[]): readonly AppNotice[] {
   if (added.length === 0) return notices
   const byId = new Map([...notices, ...added.map((notice) => fitted(notice))].map((notice) => [notice.id, notice]))

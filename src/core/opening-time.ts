@@ -5,7 +5,10 @@ import { change, setTimer } from './turn.ts'
 /** Most that an opening socket is waited for. */
 const MOST_MS = 10_000
 
-/** It is waited for so much longer than the last one took: a lost packet of TCP's greeting is sent again after one second. */
+/**
+ * It is waited for so much longer than the last one took: a lost packet of TCP's greeting is sent again after one
+ * second.
+ */
 const LONGER_MS = 1_500
 
 /** What the last one took where none has opened yet. */
@@ -15,7 +18,8 @@ const UNKNOWN_MS = 2_500
 const LATE_MS = 1_000
 
 /**
- * How long the socket may take to open. Where the path was good a moment ago it is so soon again, or this socket went into the hole and never opens; the longer
+ * How long the socket may take to open. Where the path was good a moment ago it is so soon again, or this socket went
+ * into the hole and never opens; the longer
  * the trouble lasts, the less is known of the path. Where nothing is known, it has the time of a slow one.
  */
 export function openingMs({ openingTookMs, troubledSinceMs }: CoreState, nowMs: number): number {
@@ -30,7 +34,10 @@ export function waitToOpen(turn: Turn, delayMs: number): number {
   return turn.at.storeMs + delayMs
 }
 
-/** Whether a socket has opened long after its time: this hub stood still, another may have its place, and would be replaced by what this one says. */
+/**
+ * Whether a socket has opened long after its time: this hub stood still, another may have its place, and would be
+ * replaced by what this one says.
+ */
 export function openedLate({ state: { phase }, at }: Turn): boolean {
   return phase.name === 'opening' && at.storeMs > phase.untilMs + LATE_MS
 }

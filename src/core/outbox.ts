@@ -3,12 +3,14 @@ import type { Disagreement } from './notices.ts'
 import type { BurialReason, Fate, NewMessage, OutboxEntry, OutboxState, ParkedMessage } from './ports.ts'
 
 /**
- * The rules of the outbox as pure functions over {@link OutboxState}. The stores use them inside their transactions and the session machine uses them
+ * The rules of the outbox as pure functions over {@link OutboxState}. The stores use them inside their transactions and
+ * the session machine uses them
  * on its copy, so that memory and disk cannot follow different rules. Knows nothing of sockets or storage.
  */
 
 /**
- * Earlier client ids that an entry is asked about. After more restarts without an answer the oldest are left out: what nobody knows under the others is
+ * Earlier client ids that an entry is asked about. After more restarts without an answer the oldest are left out: what
+ * nobody knows under the others is
  * marked as a possible repeat in any case.
  */
 const MAX_EARLIER_CLIENTS = 16
@@ -42,7 +44,10 @@ export function appendEntries(outbox: OutboxState, added: readonly OutboxEntry[]
   return { ...outbox, next, sentThrough: sent ? next - 1 : outbox.sentThrough, entries: outbox.entries.concat(added) }
 }
 
-/** The entries that follow on what is held, without those that are held already: a store names the latter again when a message is offered twice. */
+/**
+ * The entries that follow on what is held, without those that are held already: a store names the latter again when a
+ * message is offered twice.
+ */
 export function notHeld(outbox: OutboxState, entries: readonly OutboxEntry[]): OutboxEntry[] {
   let { next } = outbox
   return entries.filter(({ n }) => n === next && ++next > 0)
@@ -98,7 +103,8 @@ export function tombstone({ n, id, channel, atMs }: OutboxEntry, why: NonNullabl
 /**
  * A new run of numbers for what is left, after the client's memory and the server's disagreed (PROTOCOL.md, P20).
  * Tombstones are left behind: under a new client id there is no number to keep.
- * @param ask which messages may have been applied under the old client id: those marked as sent, or `all` when this store itself went back.
+ * @param ask which messages may have been applied under the old client id: those marked as sent, or `all` when this
+ * store itself went back.
  */
 export function restartOutbox(outbox: OutboxState, newClient: Id, ask: 'possibly-sent' | 'all'): OutboxState {
   const entries = outbox.entries
@@ -168,13 +174,18 @@ function everSent({ acked, sentThrough }: OutboxState): boolean {
   return acked > 0 || sentThrough > 0
 }
 
-/** Whether a client without a record may have had one. With nothing acknowledged there was none, as long as no record was given up that was made since. */
+/**
+ * Whether a client without a record may have had one. With nothing acknowledged there was none, as long as no record
+ * was given up that was made since.
+ */
 function wasForgotten(outbox: OutboxState, { reach }: Pick<Answer, 'reach'>): boolean {
   if (!everSent(outbox)) return false
   return outbox.acked > 0 || outbox.ledger === null || reach.forgotten > outbox.since
 }
 
-/** Whether a disagreement means that this store is the one that went back, so that every message may be known already. */
+/**
+ * Whether a disagreement means that this store is the one that went back, so that every message may be known already.
+ */
 export function storeWentBack(why: Disagreement): boolean {
   return why === 'store-went-back' || why === 'other-id' || why === 'conflict' || why === 'cloned'
 }

@@ -10,7 +10,10 @@ import { lastToLeave, lookForEnd } from './send-only.ts'
 import type { CoreState, Link } from './state.ts'
 import { change, changeLink, liveLink, send, sendText, setTimer, tell } from './turn.ts'
 
-/** The upward half: what may be sent now, and what the server says became of it. Nothing leaves that is not marked as possibly sent in the store. */
+/**
+ * The upward half: what may be sent now, and what the server says became of it. Nothing leaves that is not marked as
+ * possibly sent in the store.
+ */
 
 /** Whether a message appended now would leave at once, so that its commit should count it as sent. */
 export function sendsAtOnce({ phase, outbox }: CoreState): boolean {
@@ -30,7 +33,10 @@ export function possiblySentThrough({ phase, outbox }: CoreState): number {
   return phase.name === 'live' ? Math.max(outbox.sentThrough, phase.link.raising) : outbox.sentThrough
 }
 
-/** Messages that end at this moment of the store's time. What may have left may have been applied: it ends only when the server has said that it does not have it, and is not at work on it. */
+/**
+ * Messages that end at this moment of the store's time. What may have left may have been applied: it ends only when the
+ * server has said that it does not have it, and is not at work on it.
+ */
 export function tooOld({ settings, phase, outbox }: CoreState, storeMs: number): readonly OutboxEntry[] {
   const oldestMs = storeMs - settings.outbox.maxAgeMs
   const appliedThrough = phase.name === 'live' ? Math.max(phase.link.sent, phase.link.begun) : outbox.sentThrough
@@ -111,7 +117,10 @@ function refill(link: Link, nowMs: number): number {
   return Math.min(Math.max(1, perSecond), link.tokens + (Math.max(0, nowMs - link.tokensAtMs) / 1_000) * perSecond)
 }
 
-/** The longest run of one kind (messages or tombstones) that fits a frame; at least one, unless the first is being buried. */
+/**
+ * The longest run of one kind (messages or tombstones) that fits a frame; at least one, unless the first is being
+ * buried.
+ */
 function nextRun(outbox: OutboxState, burying: ReadonlySet<number>, from: number, through: number, units: number): OutboxEntry[] {
   const run: OutboxEntry[] = []
   let size = 0

@@ -13,7 +13,8 @@ import type { ServerMessage } from '../protocol/messages.ts'
 import type { TimerName } from './events.ts'
 
 /**
- * The session machine: pure, total and deterministic. The same state, event and moment give the same next state and effects, in the order in which they
+ * The session machine: pure, total and deterministic. The same state, event and moment give the same next state and
+ * effects, in the order in which they
  * are to be done. Events that mean nothing in a phase change nothing.
  */
 export function transition(

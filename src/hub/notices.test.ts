@@ -192,7 +192,8 @@ describe('[I38] what the app must be told', () => {
     world.disk.stored = null
     world.loseStorage('cleared')
     await settled()
-    // Until the new store has answered, nothing is noted as queued again: a hub that dies now would have told it of lost messages.
+    // Until the new store has answered, nothing is noted as queued again: a hub that dies now would have told it of
+    // lost messages.
     const unknown = { requeued: 0, mayRepeat: [id('a'), id('b')] }
     expect([noticesOf(tab), world.disk.stored]).toMatchObject([[], { notices: [{ event: unknown }], outbox: { entries: [] } }])
     refuse()

@@ -64,7 +64,8 @@ export function lossOf(
 }
 
 /**
- * Saves what can be saved when a store was lost: its messages, those that are parked, and what the app had not been told. What happened is noted before anything is
+ * Saves what can be saved when a store was lost: its messages, those that are parked, and what the app had not been
+ * told. What happened is noted before anything is
  * queued, and told when it is known what the new store took.
  */
 export async function inherit(loss: Loss, store: Store, host: RescueHost): Promise<void> {
@@ -76,7 +77,8 @@ export async function inherit(loss: Loss, store: Store, host: RescueHost): Promi
 }
 
 /**
- * Leaves in the new store what a hub that dies before it has queued anything is to leave: the parked messages, and a notice that nothing else was saved. Nothing may be told as
+ * Leaves in the new store what a hub that dies before it has queued anything is to leave: the parked messages, and a
+ * notice that nothing else was saved. Nothing may be told as
  * saved again that is lost. Gives whether the parked messages are there.
  */
 export function carry({ messages: { again }, parked, without }: Loss, store: Store, fail: (error: unknown) => void): Promise<boolean> {
@@ -115,7 +117,10 @@ function sortLost(lost: CoreState, entries: readonly OutboxEntry[]): LostMessage
   return { again, mayRepeat }
 }
 
-/** Queues those that had not left again, under the same ids, and tells the senders of the others. Gives those that the new store did not take, which may be all. */
+/**
+ * Queues those that had not left again, under the same ids, and tells the senders of the others. Gives those that the
+ * new store did not take, which may be all.
+ */
 async function rescue({ again, mayRepeat }: LostMessages, { runtime, fates, fail }: RescueHost): Promise<readonly NewMessage[]> {
   fates.tell(mayRepeat.map(mayRepeatFate))
   if (again.length === 0) return []

@@ -28,7 +28,8 @@ export interface SubmitHost {
 }
 
 /**
- * Queues what a tab hands over; it is told what becomes of those that are queued. A parked message is queued as a new one before it is forgotten: a crash in between
+ * Queues what a tab hands over; it is told what becomes of those that are queued. A parked message is queued as a new
+ * one before it is forgotten: a crash in between
  * shows it twice, and never loses it. It is queued once, whoever else wants it tried again meanwhile.
  * @param since `null` when this is handed over for the first time
  */
@@ -64,7 +65,9 @@ export async function submit(
   return handed.map(({ id }) => answerOf(answers.get(id) ?? { failed: MAY_REPEAT }))
 }
 
-/** The parked message that is to be tried again, for whoever comes first; who hands the same over again gets it, too. */
+/**
+ * The parked message that is to be tried again, for whoever comes first; who hands the same over again gets it, too.
+ */
 function claim({ id, retryOf }: RetriedMessage, { runtime, retrying }: SubmitHost): ParkedMessage | undefined {
   const parked = runtime.parked.get(retryOf)
   if (!parked || (retrying.get(retryOf) ?? id) !== id) return undefined
@@ -93,7 +96,8 @@ async function queue(
 }
 
 /**
- * What became of a parked message that was to be queued under this id, and is not parked any more. The tab is told of the end of
+ * What became of a parked message that was to be queued under this id, and is not parked any more. The tab is told of
+ * the end of
  * one that still waits: it may have attached anew since it asked first.
  */
 async function lookUp(tab: TabSession, id: Id, since: TakenCount, { fates, runtime, store }: SubmitHost): Promise<Submitted> {

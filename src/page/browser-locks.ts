@@ -10,8 +10,10 @@ export function currentLocks(): LockManager {
 }
 
 /**
- * Moves to the lock table of pages that load now, when the lock `held` is not in it. Seen in Chromium 156: a page or worker keeps the table in which it first looked for
- * locks, also when the site's storage is cleared; whatever starts later has another one, and neither is told. An empty frame made now is one of those, under any policy,
+ * Moves to the lock table of pages that load now, when the lock `held` is not in it. Seen in Chromium 156: a page or
+ * worker keeps the table in which it first looked for
+ * locks, also when the site's storage is cleared; whatever starts later has another one, and neither is told. An empty
+ * frame made now is one of those, under any policy,
  * and lends its locks to the page it is in for as long as it is there.
  */
 export async function renewLocks(held: string): Promise<boolean> {
@@ -35,7 +37,10 @@ export async function renewLocks(held: string): Promise<boolean> {
   return true
 }
 
-/** Tells, until `signal` aborts, that the app has taken a frame away in which this page may hold locks: no browser says so to who holds them. */
+/**
+ * Tells, until `signal` aborts, that the app has taken a frame away in which this page may hold locks: no browser says
+ * so to who holds them.
+ */
 export function watchLocks(gone: () => void, signal: AbortSignal): void {
   watchers.addEventListener('gone', gone, { signal })
 }

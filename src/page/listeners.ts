@@ -1,8 +1,14 @@
 import { readOptions } from '../protocol/read-options.ts'
 
-/** What is called when something happens. One that throws does not keep the others from being called; its error goes to `report`. */
+/**
+ * What is called when something happens. One that throws does not keep the others from being called; its error goes to
+ * `report`.
+ */
 export interface Listeners<Args extends readonly unknown[]> {
-  /** Adds a listener; the same function may be added twice. Returns how to remove it, once. @throws HoldfastError `invalid-option` for what is no function. */
+  /**
+   * Adds a listener; the same function may be added twice. Returns how to remove it, once. @throws HoldfastError
+   * `invalid-option` for what is no function.
+   */
   readonly add: (listener: (...args: Args) => void) => () => void
   emit(...args: Args): void
   isEmpty(): boolean

@@ -6,31 +6,43 @@ import { invalidOption, readOptions } from '../protocol/read-options.ts'
 export interface ConnectOptions {
   /** Address of the server: absolute or relative to the page, `http(s):` or `ws(s):`. */
   readonly url: string | URL
-  /** Who the app's user is. Part of what tabs share: another user gets another hub, outbox and cache. Omit for nobody in particular. */
+  /**
+   * Who the app's user is. Part of what tabs share: another user gets another hub, outbox and cache. Omit for nobody in
+   * particular.
+   */
   readonly user?: string
   /**
-   * A fresh credential for the server; asked of one living tab at every connect and when the old one expires, and given 10 s.
+   * A fresh credential for the server; asked of one living tab at every connect and when the old one expires, and given
+   * 10 s.
    * Of two `connect` calls of one tab for the same connection, the first one's is asked.
    */
   readonly token?: () => string | null | Promise<string | null>
   /**
-   * Starts the hub, where the packaged script cannot be used: `({ name }) => new SharedWorker(new URL('./hub.ts', import.meta.url), { type: 'module', name, extendedLifetime: true })`.
-   * Called with `shared: false` where no SharedWorker can be had; it may then give `new Worker(new URL('./hub.ts', import.meta.url), { type: 'module', name })`.
+   * Starts the hub, where the packaged script cannot be used: `({ name }) => new SharedWorker(new URL('./hub.ts',
+   * import.meta.url), { type: 'module', name, extendedLifetime: true })`.
+   * Called with `shared: false` where no SharedWorker can be had; it may then give `new Worker(new URL('./hub.ts',
+   * import.meta.url), { type: 'module', name })`.
    */
   readonly hub?: (options: HubStart) => SharedWorker | Worker
   /** Address of a copy of `holdfast/hub` on the app's own origin, where no bundler sees the package. */
   readonly hubUrl?: string | URL
   /**
-   * `false` never uses a SharedWorker: the hub then runs in a worker of one of the tabs, and in another one's when that tab closes. The same happens by
+   * `false` never uses a SharedWorker: the hub then runs in a worker of one of the tabs, and in another one's when that
+   * tab closes. The same happens by
    * itself where there is no SharedWorker, or where it does not start. @defaultValue true
    */
   readonly shared?: boolean
   /**
-   * The app's name for its build: 1 to 64 of A-Z a-z 0-9 . _ + -. A page that loads with another one than the running hub's starts a hub of its own, to which all tabs
-   * go. Needed where a new build's hub has the same address and name as the old one's: an unhashed `hubUrl`, another option, a dev server. @defaultValue `''`
+   * The app's name for its build: 1 to 64 of A-Z a-z 0-9 . _ + -. A page that loads with another one than the running
+   * hub's starts a hub of its own, to which all tabs
+   * go. Needed where a new build's hub has the same address and name as the old one's: an unhashed `hubUrl`, another
+   * option, a dev server. @defaultValue `''`
    */
   readonly build?: string
-  /** Takes what the hub has to say to developers, which else only the console of its worker shows: `log: console.debug`. Of two `connect` calls of one tab the first one's counts. */
+  /**
+   * Takes what the hub has to say to developers, which else only the console of its worker shows: `log: console.debug`.
+   * Of two `connect` calls of one tab the first one's counts.
+   */
   readonly log?: (line: LogEntry) => void
   /** How the connection comes back. @defaultValue {@link DEFAULT_RECONNECT} */
   readonly reconnect?: Partial<ReconnectSettings>
@@ -38,7 +50,10 @@ export interface ConnectOptions {
   readonly outbox?: Partial<OutboxSettings>
   /** How late a hidden tab may get its messages, 0 to 60,000 ms. @defaultValue 1,000 ms */
   readonly hiddenDelayMs?: number
-  /** Asks the browser once not to take the storage away when space is short: `navigator.storage.persist()`. It may ask the user, or refuse. @defaultValue false */
+  /**
+   * Asks the browser once not to take the storage away when space is short: `navigator.storage.persist()`. It may ask
+   * the user, or refuse. @defaultValue false
+   */
   readonly persist?: boolean
 }
 

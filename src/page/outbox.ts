@@ -19,9 +19,15 @@ export interface OutboxContents {
 
 /** What waits in the outbox, of all tabs. Kept up to date only while somebody subscribes. */
 export interface Outbox extends LiveValue<OutboxContents> {
-  /** Takes a message back. Rejects with `already-sent` when it may have left this machine, with `not-found` when it is not held. */
+  /**
+   * Takes a message back. Rejects with `already-sent` when it may have left this machine, with `not-found` when it is
+   * not held.
+   */
   cancel(id: Id): Promise<void>
-  /** Sends a parked message again, as a new message with a new id behind what is queued by then; its `queued` rejects with `not-found` when it is not parked. */
+  /**
+   * Sends a parked message again, as a new message with a new id behind what is queued by then; its `queued` rejects
+   * with `not-found` when it is not parked.
+   */
   retry(id: Id): SentMessage
   /** Forgets a parked message. */
   discard(id: Id): Promise<void>

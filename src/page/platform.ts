@@ -16,7 +16,10 @@ export interface HubWorker {
 /** What is used of a worker that only this tab has. */
 export type ElectedWorker = Pick<Worker, 'addEventListener' | 'terminate'>
 
-/** What happens to a page. `suspended`: it will stop to run, and code of the app may still come; `frozen`: after this nothing of it runs until `resumed`, which is also said when locks it held are gone, untold. */
+/**
+ * What happens to a page. `suspended`: it will stop to run, and code of the app may still come; `frozen`: after this
+ * nothing of it runs until `resumed`, which is also said when locks it held are gone, untold.
+ */
 export type PageEvent = 'visible' | 'hidden' | 'online' | 'offline' | 'suspended' | 'frozen' | 'resumed'
 
 /** The browser, as this folder sees it. */
@@ -27,7 +30,10 @@ export interface Platform {
   readonly hasSharedWorker: boolean
   /** The lock table that this page looks in. */
   readonly locks: Locks
-  /** Has `locks` be that of pages that load now, if it is another one: the lock of that name, which this page holds, is not seen there. Whether it is another one. */
+  /**
+   * Has `locks` be that of pages that load now, if it is another one: the lock of that name, which this page holds, is
+   * not seen there. Whether it is another one.
+   */
   renewLocks(held: string): Promise<boolean>
   readonly clock: Clock
   /** A fresh 128-bit id from a secure source. */

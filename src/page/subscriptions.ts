@@ -18,7 +18,10 @@ export interface Subscriptions {
 /** Every handler there is. */
 const HANDLERS: Required<ChannelHandlers> = { snapshot() {}, message() {}, reset() {}, recovered() {}, refused() {} }
 
-/** Keeps the hub informed of which channels are wanted: at most two calls per microtask, none for what comes and goes within one. */
+/**
+ * Keeps the hub informed of which channels are wanted: at most two calls per microtask, none for what comes and goes
+ * within one.
+ */
 export function createSubscriptions(link: HubLink, report: (error: unknown) => void): Subscriptions {
   const feeds = new Map<string, ChannelFeed>()
   /** The feeds the hub serves. */

@@ -155,7 +155,10 @@ function reach(value: unknown): Answer['reach'] {
   return { made, forgotten: read.integer(fields['forgotten'], 'forgotten', 0, made) }
 }
 
-/** A hostile server must not make a client spin, hold everything, or wait for ever: each limit has a floor and a ceiling. */
+/**
+ * A hostile server must not make a client spin, hold everything, or wait for ever: each limit has a floor and a
+ * ceiling.
+ */
 const LIMITS = {
   frameBytes: [1_024, 2 ** 28],
   messageBytes: [1, 2 ** 28],

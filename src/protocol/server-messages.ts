@@ -14,11 +14,16 @@ export interface Answer {
   readonly protocol: number
   readonly user: string | null
   readonly ledger: Id
-  /** What the server remembers of the client: its highest committed number and the message id there; `null` when nothing. */
+  /**
+   * What the server remembers of the client: its highest committed number and the message id there; `null` when
+   * nothing.
+   */
   readonly client: { readonly hi: number; readonly id: Id } | null
   /** Tells a client without a record whether it may have had one. */
   readonly reach: Reach
-  /** Highest number that came before and may still be applied, though it is not committed. Absent when there is none. */
+  /**
+   * Highest number that came before and may still be applied, though it is not committed. Absent when there is none.
+   */
   readonly begun?: number
   readonly limits: AnnouncedLimits
   readonly heartbeat: Heartbeat
@@ -61,7 +66,10 @@ export type Subscribed = {
       readonly missed: number
     }
   | {
-      /** The value as of `head` or later. With `follows` the log from `head` + 1 follows; without, the subscription goes on undisturbed. */
+      /**
+       * The value as of `head` or later. With `follows` the log from `head` + 1 follows; without, the subscription goes
+       * on undisturbed.
+       */
       readonly verdict: 'snapshot'
       readonly value: unknown
       readonly follows: boolean
@@ -98,7 +106,10 @@ export type ResetReason =
   /** The `snapshot` hook failed. The client tries again with backoff. */
   | 'hook-failed'
 
-/** The place of a subscription is lost; a `subscribed` with a snapshot or a start follows, unless the reason says the client retries. */
+/**
+ * The place of a subscription is lost; a `subscribed` with a snapshot or a start follows, unless the reason says the
+ * client retries.
+ */
 export interface Reset {
   readonly type: 'reset'
   readonly sub: number
@@ -136,7 +147,10 @@ export type Outcome =
   | { readonly n: number; readonly rejected: RejectionReason; readonly message: string }
   | { readonly n: number; readonly skipped: true }
 
-/** All numbers up to `hi` are committed; all up to `stable` survive what the engine promises, and `id` is the message id at `stable`. */
+/**
+ * All numbers up to `hi` are committed; all up to `stable` survive what the engine promises, and `id` is the message id
+ * at `stable`.
+ */
 export interface Ack {
   readonly type: 'ack'
   readonly hi: number
@@ -158,7 +172,9 @@ export interface Conflict {
   readonly n: number
 }
 
-/** The server has no memory of a client whose numbering did not begin here. Nothing later on this connection is applied. */
+/**
+ * The server has no memory of a client whose numbering did not begin here. Nothing later on this connection is applied.
+ */
 export interface UnknownClient {
   readonly type: 'unknown_client'
 }

@@ -13,7 +13,10 @@ import type { Answer, ClientMessage, Hello, Id, SubscribeRequest } from '../prot
 /** How long before its end a fresh credential is asked for. */
 const CREDENTIAL_NOTICE_MS = 60_000
 
-/** A credential that lives shorter than that is asked for again when half of it is over, so that short ones do not mean asking without end. */
+/**
+ * A credential that lives shorter than that is asked for again when half of it is over, so that short ones do not mean
+ * asking without end.
+ */
 function noticeMs(endsAtMs: number, nowMs: number): number {
   return Math.min(CREDENTIAL_NOTICE_MS, (endsAtMs - nowMs) / 2)
 }

@@ -49,7 +49,8 @@ export class Channels {
   }
 
   /**
-   * A log has changed. What was published in one turn leaves together, but not later than a chunk is full or half of the history is used up: a
+   * A log has changed. What was published in one turn leaves together, but not later than a chunk is full or half of
+   * the history is used up: a
    * burst must not trim what receivers with an open socket have not had a chance to read.
    */
   changed(key: string): void {

@@ -30,7 +30,8 @@ const NONE: readonly LaneEntry[] = []
 const BATCH = 128
 
 /**
- * The one place where the numbers of a client id are applied: in order, one at a time, each once, whatever connection they come on.
+ * The one place where the numbers of a client id are applied: in order, one at a time, each once, whatever connection
+ * they come on.
  */
 export class ClientLane {
   readonly client: Id
@@ -254,7 +255,8 @@ export class ClientLane {
   }
 
   /**
-   * One of these publishes to a channel that cannot be made. It would be the same at every repetition, and hold up what is behind it for ever: that one has failed, and
+   * One of these publishes to a channel that cannot be made. It would be the same at every repetition, and hold up what
+   * is behind it for ever: that one has failed, and
    * the others commit.
    */
   #divide(batch: readonly Done[], refusal: Refusal): Promise<void> | undefined {

@@ -44,7 +44,9 @@ export interface ConnectionHost {
   count(name: string, count?: number): void
   /** Hands a line to the app's log, whatever that makes of it. */
   log(entry: LogEntry): void
-  /** The connection belongs to a session now; older ones of it are fenced. False: a newer one was admitted meanwhile. */
+  /**
+   * The connection belongs to a session now; older ones of it are fenced. False: a newer one was admitted meanwhile.
+   */
   entered(connection: HostedConnection): boolean
   /** The connection is over. */
   left(connection: HostedConnection): void

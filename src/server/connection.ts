@@ -25,7 +25,9 @@ import {
 /** Frames that may come between `hello` and its answer. */
 const MAX_EARLY_FRAMES = 32
 
-/** One accepted socket, from the upgrade to its end. It knows no network: its host brings text in and takes frames out. */
+/**
+ * One accepted socket, from the upgrade to its end. It knows no network: its host brings text in and takes frames out.
+ */
 export class Connection implements SocketEvents, Guest {
   /** Session and connection number, from the moment they are known. */
   session: Id | undefined
@@ -182,7 +184,8 @@ export class Connection implements SocketEvents, Guest {
     if (this.#isClosed()) return
     const { user } = verdict
     const resume = hello.session === null ? null : { id: hello.session.id, tokenHash: hashToken(hello.session.token) }
-    // Only who has the token can spend its rate: it is counted before anything is fenced, and forgotten when it resumes nothing.
+    // Only who has the token can spend its rate: it is counted before anything is fenced, and forgotten when it resumes
+    // nothing.
     if (resume !== null && !resumes.take(resume.tokenHash, clock.nowMs())) return this.close('rate')
     const fresh = { id: random.id(), token: random.token() }
     const admitted = await engine.admit({ resume, user, fresh: { id: fresh.id, tokenHash: hashToken(fresh.token) } })

@@ -26,7 +26,8 @@ export async function checkCredential(
       log({ level: 'error', event: 'authenticate_answer_invalid' })
       return { isAccepted: false, close: 'unauthenticated' }
     }
-    // Turned into a time of the clock that never jumps, once and now: a wall clock that is set later ends it neither early nor late.
+    // Turned into a time of the clock that never jumps, once and now: a wall clock that is set later ends it neither
+    // early nor late.
     const leftMs = expiresAtMs - clock.wallMs()
     return leftMs > 0 ? { isAccepted: true, user, endsAtMs: clock.nowMs() + leftMs } : { isAccepted: false, close: 'unauthenticated' }
   } catch (error) {

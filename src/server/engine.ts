@@ -22,7 +22,10 @@ export interface Commit {
   readonly publications: readonly Publication[]
 }
 
-/** Why a channel cannot be made: no room for another one, or the app gives none that could be kept. Nothing was changed, and it would be the same again. */
+/**
+ * Why a channel cannot be made: no room for another one, or the app gives none that could be kept. Nothing was changed,
+ * and it would be the same again.
+ */
 export type Refusal = 'no-room' | 'no-history'
 
 /** A `hello` that was authenticated. */
@@ -44,10 +47,16 @@ export interface Admitted {
 
 /** What the server hands to its engine at the start. */
 export interface EngineHost {
-  /** Ages and times to live are counted by `nowMs`. An engine that outlives the process has to keep the count itself: the wall clock may be set. */
+  /**
+   * Ages and times to live are counted by `nowMs`. An engine that outlives the process has to keep the count itself:
+   * the wall clock may be set.
+   */
   readonly clock: Clock
   readonly random: Random
-  /** History of a channel; `@user` stands for every user's own channel. `null`: the app gives none that can be used. Never throws. */
+  /**
+   * History of a channel; `@user` stands for every user's own channel. `null`: the app gives none that can be used.
+   * Never throws.
+   */
   readonly history: (channel: string) => HistoryLimits | null
   readonly sessionTtlMs: number
   readonly clientTtlMs: number
@@ -57,7 +66,10 @@ export interface EngineHost {
   readonly isSessionUsed: (session: Id) => boolean
   /** The same for the record of a client whose connection, or whose numbers under way, are on this node. */
   readonly isClientUsed: (client: Id) => boolean
-  /** A channel's log has changed: messages were appended, or its epoch is another. Like the two below, called when everything has changed. */
+  /**
+   * A channel's log has changed: messages were appended, or its epoch is another. Like the two below, called when
+   * everything has changed.
+   */
   readonly changed: (key: string) => void
   /** A newer connection of a session was admitted, here or on another node: older ones are fenced. */
   readonly fenced: (session: Id, connection: number) => void
@@ -77,15 +89,23 @@ export interface EngineCounts {
 }
 
 /**
- * Where a server keeps logs, sessions and client records. Every method that changes something is atomic: whatever can fail, and whatever of the host it calls,
- * comes before the first change. An error, thrown or rejected with, means that all of it happened or none, and that nobody knows which; the server says so in its log (`engine_failed`, with the
- * method), closes the connections concerned, and the clients ask again. What nobody waits for (`release`, `touch`, `sweep`, `close`, a `confirm` that rejects) closes none. What can never be done is no error but a refusal: an error that came again each time would have its message sent for ever. `contract.ts` holds every engine to this.
+ * Where a server keeps logs, sessions and client records. Every method that changes something is atomic: whatever can
+ * fail, and whatever of the host it calls,
+ * comes before the first change. An error, thrown or rejected with, means that all of it happened or none, and that
+ * nobody knows which; the server says so in its log (`engine_failed`, with the
+ * method), closes the connections concerned, and the clients ask again. What nobody waits for (`release`, `touch`,
+ * `sweep`, `close`, a `confirm` that rejects) closes none. What can never be done is no error but a refusal: an error
+ * that came again each time would have its message sent for ever. `contract.ts` holds every engine to this.
  *
- * Reading is synchronous: `open` hands out a log that the engine keeps up to date, so that one node reads its channels without
+ * Reading is synchronous: `open` hands out a log that the engine keeps up to date, so that one node reads its channels
+ * without
  * asking anybody.
  */
 export interface Engine {
-  /** Called once, before anything else. What it throws, `createLiveServer` throws; where it rejects, every connection is closed. */
+  /**
+   * Called once, before anything else. What it throws, `createLiveServer` throws; where it rejects, every connection is
+   * closed.
+   */
   start(host: EngineHost): Awaitable<void>
   /** Names this engine's memory of client numbers; another id means that the memory is another. */
   readonly ledger: Id
@@ -97,24 +117,35 @@ export interface Engine {
   open(key: string): Awaitable<ChannelLog | Refusal>
   /** Nobody on this node reads the channel any more. */
   release(key: string): void
-  /** What a publication would find, were `others` more channels made with it: the channel, room for it, or a refusal. Changes nothing and promises nothing. Where it fails, the commit finds out. */
+  /**
+   * What a publication would find, were `others` more channels made with it: the channel, room for it, or a refusal.
+   * Changes nothing and promises nothing. Where it fails, the commit finds out.
+   */
   probe(key: string, others: number): 'known' | 'new' | Refusal
   /** Appends all of them, or none; gives the place of each. */
   publish(publications: readonly Publication[]): Awaitable<readonly Cursor[] | Refusal>
   loadClient(client: Id): Awaitable<ClientRecord | null>
   /**
-   * Commits the next numbers of a client with what was published, all or none, makes the record when there is none, and returns it. `behind`: the numbers are not the
+   * Commits the next numbers of a client with what was published, all or none, makes the record when there is none, and
+   * returns it. `behind`: the numbers are not the
    * next ones, because another node has committed meanwhile.
    */
   commit(client: Id, user: string | null, commits: readonly Commit[]): Awaitable<ClientRecord | 'behind' | Refusal>
   /** The client has stored the stable acks up to `n`. */
   confirm(client: Id, n: number): void
-  /** How many revocations there were so far. A node that does not know of the latest makes tokens that end too early, never too late. */
+  /**
+   * How many revocations there were so far. A node that does not know of the latest makes tokens that end too early,
+   * never too late.
+   */
   readonly revocations: number
-  /** Ends the outbox tokens this client was given so far; one that it is given later is good. Counts as one more revocation. */
+  /**
+   * Ends the outbox tokens this client was given so far; one that it is given later is good. Counts as one more
+   * revocation.
+   */
   revoke(client: Id): Awaitable<void>
   /**
-   * Which revocation, counted from 1, was the last that ended tokens of this client; 0 when there was none. Where one is not remembered any more, the last that is
+   * Which revocation, counted from 1, was the last that ended tokens of this client; 0 when there was none. Where one
+   * is not remembered any more, the last that is
    * forgotten stands for it: forgetting must never make a revoked token good again.
    */
   revokedAt(client: Id): Awaitable<number>

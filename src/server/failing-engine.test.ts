@@ -83,7 +83,9 @@ async function ready(
   return { peer, token, hello: { client: peer.client, session: { id: session.id, token: session.token }, confirmed: 1 } }
 }
 
-/** Everything that makes a server call its engine, by everybody and from everywhere: frames, closes, timers, the app. */
+/**
+ * Everything that makes a server call its engine, by everybody and from everywhere: frames, closes, timers, the app.
+ */
 async function everything(scene: Scene, met: readonly Awaited<ReturnType<typeof ready>>[]): Promise<void> {
   const { clock, core, open } = scene
   const [sending, unsubscribing, volatile, recalling, leaving, going, resuming, worker] = met

@@ -16,7 +16,8 @@ export interface DueChannel {
 }
 
 /**
- * Runs what is due once per turn: everything that was published or applied in one turn of the event loop leaves in shared frames, and a
+ * Runs what is due once per turn: everything that was published or applied in one turn of the event loop leaves in
+ * shared frames, and a
  * message that was published alone leaves in the same turn.
  */
 export class Flusher {

@@ -6,7 +6,9 @@ import type { Id, NumberedMessage } from '../protocol/index.ts'
 /** The connection a number came on; it is told what becomes of it. */
 export interface LaneSource {
   readonly user: string | null
-  /** After `conflict` or `unknown_client`, and when a newer connection replaced it, nothing of it is applied any more. */
+  /**
+   * After `conflict` or `unknown_client`, and when a newer connection replaced it, nothing of it is applied any more.
+   */
   readonly isRefusing: boolean
   /** Whether the connection is gone. */
   readonly isGone: boolean
@@ -42,7 +44,10 @@ export function mostUnconfirmed(sendWindow: number): number {
   return Math.max(MIN_UNCONFIRMED, UNCONFIRMED_WINDOWS * sendWindow)
 }
 
-/** A numbered message on its way. With `messageBytes` its size is looked at, and one that is larger is refused without asking anybody. */
+/**
+ * A numbered message on its way. With `messageBytes` its size is looked at, and one that is larger is refused without
+ * asking anybody.
+ */
 export function laneEntry(source: LaneSource, client: Id, message: NumberedMessage, messageBytes: number = Infinity): LaneEntry {
   const { n, id, channel, data, mayRepeat = false } = message
   const entry: LaneEntry = { source, n, id, message: { id, n, client, channel, data, durable: true, mayRepeat } }

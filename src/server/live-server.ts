@@ -10,19 +10,26 @@ import { invalidOption, readOptions } from '../protocol/read-options.ts'
 /** A running live server. */
 export interface LiveServer {
   /**
-   * Answers the WebSocket upgrades of `path` (default `/live`) of an HTTP or HTTPS server; other paths are left alone. May be called for several servers.
+   * Answers the WebSocket upgrades of `path` (default `/live`) of an HTTP or HTTPS server; other paths are left alone.
+   * May be called for several servers.
    * Returns how to detach. Throws `invalid-option`, and `closed` after `close`.
    */
   attach(server: Server, options?: { readonly path?: string }): () => void
   /**
-   * Publishes to a channel; resolves with the message's place. Rejects with `invalid-data`, `message-too-large`, `storage-full`, `invalid-option` (`history` gives nothing usable for it) or `closed`; then nothing
-   * was published. With any other error the engine has failed, and nobody knows whether it was. Messages of one channel get their places in the order of the calls.
+   * Publishes to a channel; resolves with the message's place. Rejects with `invalid-data`, `message-too-large`,
+   * `storage-full`, `invalid-option` (`history` gives nothing usable for it) or `closed`; then nothing
+   * was published. With any other error the engine has failed, and nobody knows whether it was. Messages of one channel
+   * get their places in the order of the calls.
    */
   publish(channel: string, data: unknown): Promise<Cursor>
-  /** Publishes to the user's own channel, which only connections authenticated as that user read. Rejects as `publish` does. */
+  /**
+   * Publishes to the user's own channel, which only connections authenticated as that user read. Rejects as `publish`
+   * does.
+   */
   sendToUser(user: string, data: unknown): Promise<Cursor>
   /**
-   * Takes no more connections (503), tells every client when to come back, closes their sockets with 1012 and waits up to `drainMs` (default 5,000)
+   * Takes no more connections (503), tells every client when to come back, closes their sockets with 1012 and waits up
+   * to `drainMs` (default 5,000)
    * for handlers under way to commit. A second call gives the same promise. The HTTP servers stay the app's own.
    * Rejects with `invalid-option`, before anything is closed.
    */
@@ -34,7 +41,8 @@ export interface LiveServer {
 const DEFAULT_DRAIN_MS = 5_000
 
 /**
- * Makes a live server: sessions, channels with history, messages applied once. See {@link LiveServerOptions} for what it asks of the app.
+ * Makes a live server: sessions, channels with history, messages applied once. See {@link LiveServerOptions} for what
+ * it asks of the app.
  *
  * @throws HoldfastError `invalid-option`; and what the engine's `start` throws
  */

@@ -39,7 +39,10 @@ export interface MessageContext {
   readonly user: string | null
   /** Aborted when the handler has taken too long or the server closes. */
   readonly signal: AbortSignal
-  /** Publishes to a channel together with the message's number: everything or nothing. Throws `invalid-data`, `message-too-large`, `closed`, and `storage-full` or `invalid-option` where the channel cannot be made. */
+  /**
+   * Publishes to a channel together with the message's number: everything or nothing. Throws `invalid-data`,
+   * `message-too-large`, `closed`, and `storage-full` or `invalid-option` where the channel cannot be made.
+   */
   readonly publish: (channel: string, data: unknown) => void
   /** The same for what goes to one user. */
   readonly sendToUser: (user: string, data: unknown) => void
@@ -47,7 +50,9 @@ export interface MessageContext {
 
 /** Limits of one server. All of {@link AnnouncedLimits} but the history, and those that a client need not know. */
 export interface ServerLimits extends Omit<AnnouncedLimits, 'history'> {
-  /** Frames a client may send at once. Default 200. A client is closed when it exceeds this at twice `framesPerSecond`. */
+  /**
+   * Frames a client may send at once. Default 200. A client is closed when it exceeds this at twice `framesPerSecond`.
+   */
   readonly frameBurst: number
   /** Messages a client may send per second, averaged. Default 10,000. */
   readonly messagesPerSecond: number
@@ -65,7 +70,10 @@ export interface ServerLimits extends Omit<AnnouncedLimits, 'history'> {
   readonly addressSockets: number
   /** New sockets of one address, at once and per minute; a further upgrade is refused with 429. Default 600. */
   readonly addressSocketsPerMinute: number
-  /** Times one session may be resumed, at once and per minute; then its newcomers are closed, and the live connection goes on. Default 60. */
+  /**
+   * Times one session may be resumed, at once and per minute; then its newcomers are closed, and the live connection
+   * goes on. Default 60.
+   */
   readonly resumesPerMinute: number
   /** Replies kept for a client that has not confirmed them, in UTF-16 units of JSON text. Default 16 Mi. */
   readonly replyBytes: number
@@ -79,9 +87,15 @@ export interface ServerLimits extends Omit<AnnouncedLimits, 'history'> {
 export interface SessionOptions {
   /** Time a session outlives its connection. Default 24 h. */
   readonly ttlMs: number
-  /** Time a client's numbers are remembered after their last use. Default 30 days; longer than any client keeps a message. */
+  /**
+   * Time a client's numbers are remembered after their last use. Default 30 days; longer than any client keeps a
+   * message.
+   */
   readonly clientTtlMs: number
-  /** How often what has lived out its time is removed. Default 60 s, and never less often than half of the shorter time to live. */
+  /**
+   * How often what has lived out its time is removed. Default 60 s, and never less often than half of the shorter time
+   * to live.
+   */
   readonly sweepMs: number
   /** Most sessions kept. Default 100,000. */
   readonly max: number
@@ -90,7 +104,8 @@ export interface SessionOptions {
 /** Options of `createLiveServer`. All are optional. */
 export interface LiveServerOptions {
   /**
-   * Says whose the credential is. `null`, or throwing, refuses the connection (4401); throwing a `HoldfastError` with `forbidden` says that this
+   * Says whose the credential is. `null`, or throwing, refuses the connection (4401); throwing a `HoldfastError` with
+   * `forbidden` says that this
    * user may not connect (4403). Without this hook everybody is anonymous.
    */
   readonly authenticate?: (hello: {
@@ -98,27 +113,44 @@ export interface LiveServerOptions {
     readonly request: UpgradeRequest
   }) => Awaitable<Authenticated | null>
   /**
-   * The address a request comes from, for the limits per address; `undefined` when it cannot be told, and then none applies. Without this hook there are
-   * none: behind a proxy only the app knows which header to believe. Give one string for a whole IPv6 /64. Throwing refuses (503).
+   * The address a request comes from, for the limits per address; `undefined` when it cannot be told, and then none
+   * applies. Without this hook there are
+   * none: behind a proxy only the app knows which header to believe. Give one string for a whole IPv6 /64. Throwing
+   * refuses (503).
    */
   readonly addressOf?: (request: UpgradeRequest) => string | undefined
-  /** Says what a user may do. Asked at each subscription and for each message sent. Throwing refuses. Default: everything. */
+  /**
+   * Says what a user may do. Asked at each subscription and for each message sent. Throwing refuses. Default:
+   * everything.
+   */
   readonly authorize?: (permission: Permission) => Awaitable<boolean>
   /**
-   * Whether a client may send what is left in its outbox when no tab is open, on the strength of a token it is given with every session. `authorize` is asked for each
+   * Whether a client may send what is left in its outbox when no tab is open, on the strength of a token it is given
+   * with every session. `authorize` is asked for each
    * message as ever. Default true.
    */
   readonly sendOnly?: boolean
   /**
-   * The full value of a channel, at `head` or later; `undefined` when the channel has none. Callers share one value, so it must not
-   * depend on who asks: `user` is given for the channel `@user` alone. Arrives as what `JSON.stringify` makes of it: a `Map` as `{}`.
+   * The full value of a channel, at `head` or later; `undefined` when the channel has none. Callers share one value, so
+   * it must not
+   * depend on who asks: `user` is given for the channel `@user` alone. Arrives as what `JSON.stringify` makes of it: a
+   * `Map` as `{}`.
    */
   readonly snapshot?: (channel: string, at: { readonly head: Cursor; readonly user: string | null }) => unknown
-  /** Applies a message. What it returns is the reply; it arrives as what `JSON.stringify` makes of it. Without this hook every message is rejected as `forbidden`. */
+  /**
+   * Applies a message. What it returns is the reply; it arrives as what `JSON.stringify` makes of it. Without this hook
+   * every message is rejected as `forbidden`.
+   */
   readonly onMessage?: (message: IncomingMessage, context: MessageContext) => unknown
-  /** Origins that may connect, or `'*'`. Default: the host that the request itself names. Programs that are no browser send none and may connect. */
+  /**
+   * Origins that may connect, or `'*'`. Default: the host that the request itself names. Programs that are no browser
+   * send none and may connect.
+   */
   readonly allowedOrigins?: readonly string[] | '*'
-  /** How much of a channel is kept; a function decides per channel, at once (`undefined`: the defaults), and costs that channel alone where it fails. Ages are counted by `clock.nowMs`. Default 1,000 messages, 4 MiB, 24 h. */
+  /**
+   * How much of a channel is kept; a function decides per channel, at once (`undefined`: the defaults), and costs that
+   * channel alone where it fails. Ages are counted by `clock.nowMs`. Default 1,000 messages, 4 MiB, 24 h.
+   */
   readonly history?: Partial<HistoryLimits> | ((channel: string) => Partial<HistoryLimits> | undefined)
   readonly sessions?: Partial<SessionOptions>
   readonly limits?: Partial<ServerLimits>

@@ -17,7 +17,8 @@ export interface RecallHost {
 }
 
 /**
- * Answers a `recall`, as JSON text, once nothing of that client is on its way any more: a message that is being applied must not be taken for
+ * Answers a `recall`, as JSON text, once nothing of that client is on its way any more: a message that is being applied
+ * must not be taken for
  * unknown. Replies that do not fit into the frame are left out; the fate is always told.
  */
 export async function answerRecall(

@@ -7,7 +7,10 @@ import type { Answer, ClientMessage, Hello } from '../protocol/index.ts'
 const IDLE_MS = 30_000
 const PONG = '{"type":"pong"}'
 
-/** A connection whose `hello` held an outbox token. It brings numbers, hears what becomes of them, and is nothing else to the server. */
+/**
+ * A connection whose `hello` held an outbox token. It brings numbers, hears what becomes of them, and is nothing else
+ * to the server.
+ */
 export class SendOnlyConnection implements Admitted {
   readonly #admission: UpwardAdmission
   readonly #upstream: Upstream

@@ -11,7 +11,10 @@ import { freshId } from './testing/fake-peer.ts'
 import { RacePeer } from './testing/race-peer.ts'
 import { sharedEngine } from './testing/scheduled-engine.ts'
 
-/** One server after the other on one engine, and the sockets of one client: some of one session, some of another, as a service worker's would be. */
+/**
+ * One server after the other on one engine, and the sockets of one client: some of one session, some of another, as a
+ * service worker's would be.
+ */
 class SessionWorld implements RaceWorld {
   readonly violations: string[] = []
   readonly clock = createFakeClock()

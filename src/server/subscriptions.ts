@@ -9,11 +9,17 @@ import type { Clock } from './ports.ts'
 import type { Snapshots } from './snapshots.ts'
 import type { Cursor, RefusedReason, ResetReason, SubscribeRequest } from '../protocol/index.ts'
 
-/** Pause before a value that was asked for and could not be had is tried again; doubled each time, up to {@link MAX_RETRY_MS}. */
+/**
+ * Pause before a value that was asked for and could not be had is tried again; doubled each time, up to {@link
+ * MAX_RETRY_MS}.
+ */
 const FIRST_RETRY_MS = 1_000
 const MAX_RETRY_MS = 30_000
 
-/** Subscriptions that wait for permission, in multiples of the channels a session may have: a channel may be given up and asked for again meanwhile. */
+/**
+ * Subscriptions that wait for permission, in multiples of the channels a session may have: a channel may be given up
+ * and asked for again meanwhile.
+ */
 const ENTERING = 4
 
 /** What a client is told of a channel that cannot be made. */
@@ -147,7 +153,10 @@ export class Subscriptions {
     await this.#answer(receiver)
   }
 
-  /** Answers `snapshot_request`s until none is open. A receiver that is opening is answered when it is open; a value that cannot be had is tried again. */
+  /**
+   * Answers `snapshot_request`s until none is open. A receiver that is opening is answered when it is open; a value
+   * that cannot be had is tried again.
+   */
   async #answer(receiver: Receiver): Promise<void> {
     const { outbound, snapshots } = this.#host
     if (receiver.isAnswering) return

@@ -155,7 +155,10 @@ export class Upstream implements LaneSource, Flushable {
     this.#host.close('internal')
   }
 
-  /** One `ack` for everything since the last. Outcomes that do not fit into one frame come in several, each up to where its outcomes reach. */
+  /**
+   * One `ack` for everything since the last. Outcomes that do not fit into one frame come in several, each up to where
+   * its outcomes reach.
+   */
   flush(): void {
     if (this.isGone) return
     if (this.#isAckDue) this.#ack()

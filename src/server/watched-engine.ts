@@ -8,7 +8,8 @@ import type { Cursor, Id, Reach } from '../protocol/index.ts'
 const UNKNOWN: EngineCounts = { sessions: NaN, clients: NaN, channels: NaN, logMessages: NaN, logBytes: NaN }
 
 /**
- * The engine as the server calls it. What an engine throws, rejects with, or answers that is no answer is told once, under the name of the method. Where somebody waits for
+ * The engine as the server calls it. What an engine throws, rejects with, or answers that is no answer is told once,
+ * under the name of the method. Where somebody waits for
  * the answer it is then thrown (or rejected with), and the caller closes who asked. What nobody waits for ends nothing.
  */
 export class WatchedEngine implements Engine {
@@ -57,7 +58,10 @@ export class WatchedEngine implements Engine {
     this.#tell('release', () => this.#engine.release(key))
   }
 
-  /** It promises nothing: where it fails, the commit finds out what can be made, and a message is not rejected for the engine's trouble. */
+  /**
+   * It promises nothing: where it fails, the commit finds out what can be made, and a message is not rejected for the
+   * engine's trouble.
+   */
   probe(key: string, others: number): 'known' | 'new' | Refusal {
     try {
       return this.#read('probe', () => this.#engine.probe(key, others), isFinding)
@@ -139,7 +143,9 @@ export class WatchedEngine implements Engine {
     return this.#checked(method, answer, isAnswer)
   }
 
-  /** For what gives nothing. Where it gives a promise all the same, it is told how that fails, and nobody waits for it. */
+  /**
+   * For what gives nothing. Where it gives a promise all the same, it is told how that fails, and nobody waits for it.
+   */
   #run(method: keyof Engine, call: () => unknown): void {
     const given = this.#call(method, call)
     if (isPromise(given)) given.then(undefined, (error: unknown) => this.#note(method, error))

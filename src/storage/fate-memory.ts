@@ -59,7 +59,10 @@ export interface EndedRow {
   readonly ends: string
 }
 
-/** What tells a repeat from a new message: the ends of earlier ones, in full at first, later only that they ended and how. In the order of their recording. */
+/**
+ * What tells a repeat from a new message: the ends of earlier ones, in full at first, later only that they ended and
+ * how. In the order of their recording.
+ */
 export interface FateMemory {
   head: MemoryHead
   readonly bounds: MemoryBounds
@@ -111,7 +114,10 @@ export function reaches({ head }: FateMemory, since: TakenCount): boolean {
   return since.memory === head.memory && since.taken <= head.taken && head.forgottenThrough <= since.taken
 }
 
-/** What is remembered of these ids. None of them was among the first `from` that were taken: only later ends are read through. */
+/**
+ * What is remembered of these ids. None of them was among the first `from` that were taken: only later ends are read
+ * through.
+ */
 export function rememberedFates({ fates, ended }: FateMemory, ids: Iterable<Id>, from: number = -1): Map<Id, Fate> {
   const found = new Map<Id, Fate>()
   const wanted = new Set<Id>()
@@ -131,7 +137,10 @@ export function rememberedFates({ fates, ended }: FateMemory, ids: Iterable<Id>,
   return found
 }
 
-/** What was confirmed lately, as far as it is remembered in full, and was not named as what may be lost before: each is named once, in whatever order clocks put it. */
+/**
+ * What was confirmed lately, as far as it is remembered in full, and was not named as what may be lost before: each is
+ * named once, in whatever order clocks put it.
+ */
 export function unnamedApplied({ rows, head }: FateMemory, nowMs: number): Id[] {
   const recent = rows.filter(({ row, atMs }) => row > (head.namedRow ?? 0) && atMs > nowMs - FATES_KEPT_MS)
   return recent.flatMap(({ fates }) => fates.flatMap(({ id, fate }) => (fate === 'applied' ? [id] : [])))
@@ -177,7 +186,10 @@ function forget(memory: FateMemory, id: Id): void {
   memory.fates.delete(id)
 }
 
-/** Seldom more than none: all that are old enough once the oldest is twice as old, or as many as bring the memory well within its bounds. */
+/**
+ * Seldom more than none: all that are old enough once the oldest is twice as old, or as many as bring the memory well
+ * within its bounds.
+ */
 function rowsToPack({ rows, fates, units, bounds }: FateMemory, added: number, addedUnits: number, nowMs: number): number {
   const { maxFates, maxFateUnits } = bounds
   const isTooMuch = fates.size + added > maxFates || units + addedUnits > maxFateUnits
@@ -238,7 +250,10 @@ function unitsOf(fate: Fate): number {
 /** Why the server or this side rejected a message, by letter. */
 const REASONS = { r: 'rejected', f: 'failed', o: 'forbidden', l: 'too-large', m: 'may-repeat' } as const
 
-/** The letters of an end: the reasons of a rejection, applied without a reply, with the reply `null`, or with one that is forgotten, expired, cancelled. */
+/**
+ * The letters of an end: the reasons of a rejection, applied without a reply, with the reply `null`, or with one that
+ * is forgotten, expired, cancelled.
+ */
 export const END_LETTERS: string = `${Object.keys(REASONS).join('')}anpxc`
 
 function letterOf(fate: Fate): string {

@@ -37,7 +37,8 @@ export interface IndexedDbStoreOptions {
   /** The versions of the database. @defaultValue {@link SCHEMA_STEPS} */
   readonly steps?: readonly SchemaStep[]
   /**
-   * Whether `open` replaces what cannot be trusted by what is left of it. If not it throws `storage-corrupt` and changes nothing: that is for whoever cannot tell the app.
+   * Whether `open` replaces what cannot be trusted by what is left of it. If not it throws `storage-corrupt` and
+   * changes nothing: that is for whoever cannot tell the app.
    * @defaultValue true
    */
   readonly repairs?: boolean
@@ -50,8 +51,10 @@ interface Open {
 }
 
 /**
- * A store in the browser's IndexedDB. Each call is one transaction that first reads who owns the database, and resolves after its `complete` event. A connection the browser
- * dropped is opened again once per call. Between calls the outbox is also held in memory: only the owner writes, so the two cannot differ.
+ * A store in the browser's IndexedDB. Each call is one transaction that first reads who owns the database, and resolves
+ * after its `complete` event. A connection the browser
+ * dropped is opened again once per call. Between calls the outbox is also held in memory: only the owner writes, so the
+ * two cannot differ.
  */
 export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
   const { name, clock, random, limits, durability, openDeadlineMs = 5_000, steps = SCHEMA_STEPS, repairs = true } = options

@@ -6,7 +6,10 @@ import { outboxMethods, type Commit } from './outbox-methods.ts'
 import { createStoreTime } from './store-time.ts'
 import { applyChange, countWaiting, emptyStoredOutbox, parkedByAge, signedOut, type StoredOutbox } from './stored-outbox.ts'
 
-/** What a memory store holds. Plain data: `structuredClone` of it is a backup, and putting one back is a store that went back. */
+/**
+ * What a memory store holds. Plain data: `structuredClone` of it is a backup, and putting one back is a store that went
+ * back.
+ */
 export interface MemoryContents {
   lease: number
   signOuts: number
@@ -30,7 +33,10 @@ export interface MemoryStoreOptions {
   readonly contents?: MemoryContents
 }
 
-/** A store that forgets everything with the worker: for browsers that refuse storage, for tests and for the simulator. Follows the same rules as the durable one. */
+/**
+ * A store that forgets everything with the worker: for browsers that refuse storage, for tests and for the simulator.
+ * Follows the same rules as the durable one.
+ */
 export function createMemoryStore({ clock, random, limits, contents = emptyMemoryContents() }: MemoryStoreOptions): Store {
   const time = createStoreTime(clock)
   let lease: number | null = null

@@ -36,8 +36,10 @@ export type OutboxMethods = Omit<
 >
 
 /**
- * Builds the outbox half of the `Store` port on top of one store's way to commit. Each method plans what it changes, without doing it: the rules of the core,
- * plus fates and parked messages. Every change can be planned again after it took effect and then changes nothing more; a store relies on that when it
+ * Builds the outbox half of the `Store` port on top of one store's way to commit. Each method plans what it changes,
+ * without doing it: the rules of the core,
+ * plus fates and parked messages. Every change can be planned again after it took effect and then changes nothing more;
+ * a store relies on that when it
  * repeats a call whose outcome a lost connection hid.
  */
 export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMethods {
@@ -85,7 +87,10 @@ export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMetho
         }
       }),
 
-    /** Throws `storage-failed` when another message stands at `through`: nothing may be deleted on the strength of such an ack. */
+    /**
+     * Throws `storage-failed` when another message stands at `through`: nothing may be deleted on the strength of such
+     * an ack.
+     */
     settle: (through, id, fates) =>
       commit((stored, { nowMs }) => {
         const { outbox } = stored
@@ -148,7 +153,10 @@ export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMetho
   }
 }
 
-/** Which of the messages are not to be stored: they have ended, or were handed over before and may have, for all this memory knows. */
+/**
+ * Which of the messages are not to be stored: they have ended, or were handed over before and may have, for all this
+ * memory knows.
+ */
 function endedAmong({ numbers, memory }: StoredOutbox, messages: readonly NewMessage[]): (message: NewMessage) => boolean {
   const again = messages.filter(({ id, since }) => since && !numbers.has(id))
   const doubtful = again.filter(({ since }) => since && !reaches(memory, since))

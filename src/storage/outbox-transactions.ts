@@ -49,7 +49,10 @@ function corruptOutbox(): HoldfastError {
   return new HoldfastError('storage-corrupt', 'The stored outbox cannot be read.')
 }
 
-/** Becomes the owner, reads the outbox and goes on with its time; what cannot be trusted is replaced by what is left of it, in the same transaction, or is `storage-corrupt` where that is not wanted. */
+/**
+ * Becomes the owner, reads the outbox and goes on with its time; what cannot be trusted is replaced by what is left of
+ * it, in the same transaction, or is `storage-corrupt` where that is not wanted.
+ */
 export async function takeLease(
   tx: WriteTransaction,
   random: Random,

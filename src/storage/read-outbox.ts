@@ -29,7 +29,8 @@ export interface FoundRows {
 }
 
 /**
- * The outbox that the rows stand for. Rows that cannot all be trusted give an outbox of what is readable, restarted under a new client id and marked to be asked about:
+ * The outbox that the rows stand for. Rows that cannot all be trusted give an outbox of what is readable, restarted
+ * under a new client id and marked to be asked about:
  * a message may be asked about in vain, but none may pass for one it is not. The app is to be told.
  */
 export function readOutbox(found: FoundRows, random: Random, wallMs: number): { stored: StoredOutbox; corrupt: boolean } {
@@ -59,7 +60,8 @@ export function readOutbox(found: FoundRows, random: Random, wallMs: number): { 
     (session !== null || found.session === undefined) &&
     isGapless(run, entries)
   const corrupt = !isNew && !isWhole
-  // The next answer to `hello` gives another: one that cannot be read is no loss. One of an outbox that is restarted would be of an earlier client id.
+  // The next answer to `hello` gives another: one that cannot be read is no loss. One of an outbox that is restarted
+  // would be of an earlier client id.
   const sendOnly = !corrupt && isStoredSendOnly(found.sendOnly) ? found.sendOnly : null
   stored.memory = readMemory(run, corrupt, fateRows, endedRows, fresh)
   const outbox = corrupt ? salvage(run, entries, stored.memory, fresh) : run ? outboxOf(run, entries) : stored.outbox
@@ -80,7 +82,10 @@ function corruptRestart({ client, entries }: OutboxState, atMs: number): NewRest
   return { id: client, atMs, reason: 'storage-corrupt', mayRepeat: marked.map(({ id }) => id), mayBeLost: [] }
 }
 
-/** A memory that may have lost something begins anew with what is left: counts that were told by the one before mean nothing to it. */
+/**
+ * A memory that may have lost something begins anew with what is left: counts that were told by the one before mean
+ * nothing to it.
+ */
 function readMemory(run: RunRow | null, corrupt: boolean, rows: FatesRow[], ended: readonly EndedRow[], fresh: Id): FateMemory {
   // Later rows get the numbers after the last that is left.
   const namedRow = Math.min(run?.namedRow ?? 0, rows.at(-1)?.row ?? 0)
@@ -99,7 +104,10 @@ function outboxOf({ client, ledger, since, next, acked, ackedId, sentThrough }: 
   return { client, ledger, since, next, acked, ackedId, sentThrough, entries }
 }
 
-/** A restarted outbox of the entries that have no fate. Without the old client id nobody can be asked, and they are announced as possible repeats. */
+/**
+ * A restarted outbox of the entries that have no fate. Without the old client id nobody can be asked, and they are
+ * announced as possible repeats.
+ */
 function salvage(run: RunRow | null, entries: readonly OutboxEntry[], memory: FateMemory, newClient: Id): OutboxState {
   const ids = entries.map(({ id }) => id)
   const seen = new Set<Id>(rememberedFates(memory, ids).keys())

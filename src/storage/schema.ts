@@ -20,7 +20,10 @@ export interface RunRow extends Omit<OutboxState, 'entries'>, MemoryHead {
   readonly signOuts?: number
 }
 
-/** The stores of the database. Everything but `channels`, `snapshots` and `messages`, which are a cache, is worth an alarm when it cannot be read. */
+/**
+ * The stores of the database. Everything but `channels`, `snapshots` and `messages`, which are a cache, is worth an
+ * alarm when it cannot be read.
+ */
 export interface HoldfastSchema extends DBSchema {
   run: { key: 'run'; value: RunRow }
   /** The session, and what a worker without a tab needs to send. */
@@ -65,12 +68,16 @@ export const STORE_NAMES: readonly StoreName[] = [
 ]
 
 /**
- * Brings the database from one version to the next, in the one transaction of the upgrade: whatever it throws leaves the database as it was. It must carry the
+ * Brings the database from one version to the next, in the one transaction of the upgrade: whatever it throws leaves
+ * the database as it was. It must carry the
  * outbox, its fates, the parked messages and the session over, whatever it does to the cache.
  */
 export type SchemaStep = (database: Database, tx: IDBPTransaction<HoldfastSchema, StoreName[], 'versionchange'>) => void | Promise<void>
 
-/** One step per version, from an empty database on. A step that was published is never changed; additions to rows need none. */
+/**
+ * One step per version, from an empty database on. A step that was published is never changed; additions to rows need
+ * none.
+ */
 export const SCHEMA_STEPS: readonly SchemaStep[] = [
   (database) => {
     for (const store of STORE_NAMES) database.createObjectStore(store)

@@ -112,7 +112,9 @@ class Model {
   }
 }
 
-/** Walks a store through random calls and compares every answer, and what a restarted worker reads, with the pure rules. */
+/**
+ * Walks a store through random calls and compares every answer, and what a restarted worker reads, with the pure rules.
+ */
 export function registerStoreModel(name: string, makeWorld: () => StoreWorld, runs: number): void {
   it(`[ST8] [ST16] [ST20] [I3] [I37] ${name} follows the pure rules of the outbox through any calls`, { timeout: 60_000 }, async () => {
     await fc.assert(

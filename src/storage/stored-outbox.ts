@@ -5,7 +5,8 @@ import type { Id, SessionKey } from '../protocol/messages.ts'
 import { applyRecording, emptyMemory, type FateMemory, type MemoryHead, type Recording } from './fate-memory.ts'
 
 /**
- * Everything a store holds besides the cache, indexed for the questions the `Store` port asks. Plain data: `structuredClone` copies it.
+ * Everything a store holds besides the cache, indexed for the questions the `Store` port asks. Plain data:
+ * `structuredClone` copies it.
  * Only {@link applyChange} changes it, after the change is durable.
  */
 export interface StoredOutbox {
@@ -54,7 +55,8 @@ export function emptyStoredOutbox(client: Id): StoredOutbox {
 }
 
 /**
- * What is left when the user has signed out: nothing, or with `park` the messages and what the app was not told yet, under a client id to which no server has given
+ * What is left when the user has signed out: nothing, or with `park` the messages and what the app was not told yet,
+ * under a client id to which no server has given
  * anything. That some of them may repeat is noted, too.
  */
 export function signedOut({ outbox, parked, notices }: StoredOutbox, newClient: Id, park: boolean, wallMs: number): StoredOutbox {

@@ -7,7 +7,8 @@ import { END_LETTERS, type EndedRow, type FatesRow } from './fate-memory.ts'
 import { SCHEMA_VERSION, type RunRow } from './schema.ts'
 
 /*
- * Whether a record of the database is what this version would have written. Disks rot and other programs write; nothing unchecked may reach the wire.
+ * Whether a record of the database is what this version would have written. Disks rot and other programs write; nothing
+ * unchecked may reach the wire.
  * Each of these is total: any value gives yes or no.
  */
 

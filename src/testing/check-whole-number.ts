@@ -1,6 +1,9 @@
 import { invalidOption, readOptions } from '../protocol/read-options.ts'
 
-/** Refuses what is no whole number from `min` to `max`. @throws HoldfastError `invalid-option`, naming the argument, what came and what it may be. */
+/**
+ * Refuses what is no whole number from `min` to `max`. @throws HoldfastError `invalid-option`, naming the argument,
+ * what came and what it may be.
+ */
 export function checkWholeNumber(
   name: string,
   value: unknown,

@@ -19,7 +19,10 @@ export interface FaultConnection {
   readonly closed: Promise<void>
   /** Bytes passed on in each direction. */
   readonly bytes: { readonly [Way in Direction]: number }
-  /** Replaces the fault of this connection alone. `refuse` and `answer` mean nothing to an open connection. @throws HoldfastError `invalid-option` */
+  /**
+   * Replaces the fault of this connection alone. `refuse` and `answer` mean nothing to an open connection. @throws
+   * HoldfastError `invalid-option`
+   */
   set(fault: Fault): void
 }
 
@@ -87,7 +90,10 @@ export function createFaultConnection(
   }
 }
 
-/** The system refuses to reset a socket whose end is just on its way, and Node would then never close it: that one is reset a moment later. */
+/**
+ * The system refuses to reset a socket whose end is just on its way, and Node would then never close it: that one is
+ * reset a moment later.
+ */
 function resetSocket(socket: Socket): void {
   if (socket.writableEnded && !socket.writableFinished) socket.once('finish', () => socket.resetAndDestroy())
   else socket.resetAndDestroy()

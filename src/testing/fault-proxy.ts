@@ -26,7 +26,10 @@ export interface FaultProxyOptions {
   readonly port?: number
 }
 
-/** A TCP proxy in front of a server, for tests of what a network does to connections. What it cannot carry out it refuses with `invalid-option`. */
+/**
+ * A TCP proxy in front of a server, for tests of what a network does to connections. What it cannot carry out it
+ * refuses with `invalid-option`.
+ */
 export interface FaultProxy {
   /** The port of 127.0.0.1 that clients connect to. It stays the same for the proxy's life. */
   readonly port: number
@@ -49,7 +52,8 @@ export interface FaultProxy {
 }
 
 /**
- * Starts a proxy that passes everything on until it is told otherwise. Rejects with `invalid-option` for what it cannot carry out.
+ * Starts a proxy that passes everything on until it is told otherwise. Rejects with `invalid-option` for what it cannot
+ * carry out.
  *
  * @example
  * ```ts

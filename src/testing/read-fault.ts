@@ -36,7 +36,10 @@ const FAULTS: { readonly [Kind in Fault['kind']]: Readonly<Record<string, Check>
 const kindOfFault = oneOf(...Object.keys(FAULTS))
 const connections = oneOf('existing', 'new', 'both')
 
-/** A copy of a fault that can be carried out. @throws HoldfastError `invalid-option`, naming the field, what came and what it may be. */
+/**
+ * A copy of a fault that can be carried out. @throws HoldfastError `invalid-option`, naming the field, what came and
+ * what it may be.
+ */
 export function readFault(given: Fault): Fault {
   return read(given, {})
 }

@@ -1,6 +1,9 @@
 import { checkWholeNumber } from './check-whole-number.ts'
 
-/** Numbers that look random and are the same for the same seed. For faults and simulations only, **never for ids**: anybody can guess them. */
+/**
+ * Numbers that look random and are the same for the same seed. For faults and simulations only, **never for ids**:
+ * anybody can guess them.
+ */
 export interface SeededRandom {
   /** The next number, from 0 up to but without 1. */
   next(): number
@@ -10,7 +13,10 @@ export interface SeededRandom {
   fork(label: number): SeededRandom
 }
 
-/** Makes a generator (sfc32) from any whole number. What is none is refused with `invalid-option`, here and in its methods. */
+/**
+ * Makes a generator (sfc32) from any whole number. What is none is refused with `invalid-option`, here and in its
+ * methods.
+ */
 export function createSeededRandom(seed: number): SeededRandom {
   checkWholeNumber('seed', seed)
   let a = seed | 0

@@ -14,21 +14,32 @@ export interface ServiceWorkerOptions {
   readonly scope?: string
   /** How its script is loaded. @defaultValue 'classic' */
   readonly type?: WorkerType
-  /** Moves this page to the new version. An app that must save something first does so here, and reloads then. @defaultValue `location.reload()` */
+  /**
+   * Moves this page to the new version. An app that must save something first does so here, and reloads then.
+   * @defaultValue `location.reload()`
+   */
   readonly reload?: () => void
-  /** Told when the service worker cannot be had (`service-worker-failed`): the app goes on without it. @defaultValue `reportError` */
+  /**
+   * Told when the service worker cannot be had (`service-worker-failed`): the app goes on without it. @defaultValue
+   * `reportError`
+   */
   readonly failed?: (error: HoldfastError) => void
 }
 
 /** The app's service worker, seen from a page. */
 export interface AppServiceWorker {
-  /** `waiting` when a new version of the app is installed: show it, and call {@link AppServiceWorker.acceptUpdate} when the user agrees. */
+  /**
+   * `waiting` when a new version of the app is installed: show it, and call {@link AppServiceWorker.acceptUpdate} when
+   * the user agrees.
+   */
   readonly update: LiveValue<UpdateState>
   /** Lets the version that waits go on; every tab of the app is reloaded, once. Does nothing when none waits. */
   acceptUpdate(): void
   /** Looks for a new version now. The browser looks by itself on navigations, and once a day. */
   checkForUpdate(): Promise<void>
-  /** Has the outbox of one more connection sent when no tab is open; for an app whose user changes. @returns how to stop */
+  /**
+   * Has the outbox of one more connection sent when no tab is open; for an app whose user changes. @returns how to stop
+   */
   follow(connection: Connection): () => void
 }
 
@@ -41,7 +52,8 @@ interface WithSync {
 const OPTIONS = { connection: undefined, scope: '', type: '', reload() {}, failed() {} }
 
 /**
- * Registers the app's service worker when the page has loaded, follows its updates, and has it send the outbox when no tab is open. Without service workers
+ * Registers the app's service worker when the page has loaded, follows its updates, and has it send the outbox when no
+ * tab is open. Without service workers
  * (no secure context, private windows of some browsers) nothing happens, and `update` stays `none`.
  * @param url the script, on the app's own origin; passed on as it is, so that it may come from a Trusted Types policy
  * @throws HoldfastError `invalid-option`

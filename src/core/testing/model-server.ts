@@ -41,7 +41,10 @@ interface Link extends ModelPeer {
   told: number
 }
 
-/** The upward half of a server in its simplest form: P4, P6, P7, P9–P17, P19, at once and in memory. Its window is small. */
+/**
+ * The upward half of a server in its simplest form: P4, P6, P7, P9–P17, P19, at once and in memory. Its window is
+ * small.
+ */
 export class ModelServer {
   ledger: Id = id('ledger0')
   readonly effects: Effect[] = []

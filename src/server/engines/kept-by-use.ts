@@ -6,7 +6,10 @@ export interface Kept {
   usedMs: number
 }
 
-/** Entries in the order of their last use. Those that a connection uses now are neither expired nor given up, however long ago it began. */
+/**
+ * Entries in the order of their last use. Those that a connection uses now are neither expired nor given up, however
+ * long ago it began.
+ */
 export class KeptByUse<T extends Kept> {
   readonly #entries = new Map<Id, T>()
   readonly #isUsed: (id: Id) => boolean
@@ -56,7 +59,10 @@ export class KeptByUse<T extends Kept> {
     return expired
   }
 
-  /** The one that nobody has used for longest. Who is passed over is in use, and goes to the end: it is not passed over again the next time. */
+  /**
+   * The one that nobody has used for longest. Who is passed over is in use, and goes to the end: it is not passed over
+   * again the next time.
+   */
   unused(nowMs: number): Id | undefined {
     const passed: Id[] = []
     let found: Id | undefined

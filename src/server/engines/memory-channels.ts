@@ -103,7 +103,8 @@ export class MemoryChannels {
   }
 
   /**
-   * Channels to give up for so many new ones: at the limit those that nobody reads and that keep no message, but none that is about to be published to. Their next epoch is
+   * Channels to give up for so many new ones: at the limit those that nobody reads and that keep no message, but none
+   * that is about to be published to. Their next epoch is
    * another, so whoever still has a place in one is told so. `null`: there are not enough.
    */
   #spare(count: number, publications: readonly Publication[]): string[] | null {

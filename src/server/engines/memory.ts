@@ -29,7 +29,8 @@ export interface MemoryEngineOptions {
 }
 
 /**
- * The engine of a single process: everything in memory, and everything forgotten when it ends. It says so by a ledger id and epochs that
+ * The engine of a single process: everything in memory, and everything forgotten when it ends. It says so by a ledger
+ * id and epochs that
  * are random in every instance, and clients then restart their outboxes and take fresh snapshots.
  *
  * @throws HoldfastError `invalid-option`
@@ -119,7 +120,8 @@ class MemoryEngine implements Engine {
     this.#channels.make(prepared)
     const record = known?.record ?? new ClientRecord(user)
     if (known === undefined) this.#clients.add(client, { record, usedMs: nowMs, made: ++this.#made })
-    // Not moved to the end of the order, which would cost more than the rest: who commits is in use, and is moved when that ends.
+    // Not moved to the end of the order, which would cost more than the rest: who commits is in use, and is moved when
+    // that ends.
     else known.usedMs = nowMs
     if (givenUp !== undefined) this.#forget(givenUp)
     let at = 0

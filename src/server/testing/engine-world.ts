@@ -5,7 +5,10 @@ import type { HistoryLimits, Id } from '../../protocol/index.ts'
 import { FailingSteps } from './failing-steps.ts'
 import { FakeClock } from './fake-clock.ts'
 
-/** Makes an engine that keeps so many channels. An engine that does more than call its host puts that through `steps`, too. */
+/**
+ * Makes an engine that keeps so many channels. An engine that does more than call its host puts that through `steps`,
+ * too.
+ */
 export type MakeEngine = (options: { readonly maxChannels: number; readonly steps: FailingSteps }) => Engine | Promise<Engine>
 
 /** Channels that every engine of a {@link EngineWorld} keeps at most. */

@@ -1,7 +1,8 @@
 import type { EngineHost } from '../engine.ts'
 
 /**
- * Everything that an engine calls while it works, as steps of which one fails: its host's functions, and whatever an engine of another kind puts through `step`
+ * Everything that an engine calls while it works, as steps of which one fails: its host's functions, and whatever an
+ * engine of another kind puts through `step`
  * (a statement, a command, a packet).
  */
 export class FailingSteps {

@@ -5,7 +5,10 @@ import type { Id } from '../../protocol/index.ts'
 
 /** What outlives a server: an engine's contents, shared by one server after the other. */
 export interface SharedEngine {
-  /** The engine as one server sees it: every call takes effect at a time of its own and is answered at another, and may fail before or after. */
+  /**
+   * The engine as one server sees it: every call takes effect at a time of its own and is answered at another, and may
+   * fail before or after.
+   */
   forServer(life: { readonly isAlive: boolean }): Engine
   /** The next calls fail, whether or not they took effect. */
   failing: number

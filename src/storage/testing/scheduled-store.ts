@@ -21,7 +21,8 @@ export async function whileAlive(life: Life): Promise<void> {
 }
 
 /**
- * A store whose every call commits at a time of its own and is answered at another, both in the order of the calls. A worker that dies in between has
+ * A store whose every call commits at a time of its own and is answered at another, both in the order of the calls. A
+ * worker that dies in between has
  * committed and never learns of it.
  */
 export function scheduledStore(inner: Store, { life, schedule, failure }: StoreSurroundings): Store {
@@ -30,7 +31,8 @@ export function scheduledStore(inner: Store, { life, schedule, failure }: StoreS
 
   const call = <T>(name: string, work: () => Promise<T>): Promise<T> => {
     const commit = commits.then(async () => {
-      // The lease is taken where the owner lock is had: a hub whose `open` comes late, after the lock was taken from it, is not looked at here.
+      // The lease is taken where the owner lock is had: a hub whose `open` comes late, after the lock was taken from
+      // it, is not looked at here.
       if (name !== 'open') await schedule(`${name} commits`)
       await whileAlive(life)
       const code = failure(name)
