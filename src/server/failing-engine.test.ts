@@ -29,15 +29,29 @@ const METHODS: { readonly [Method in Exclude<keyof Engine, 'start'>]: 'closes' |
   close: 'serves',
 }
 
-const WAYS: readonly EngineFailure[] = ['throws', 'throws a text', 'throws afterwards', 'rejects', 'rejects afterwards', 'nonsense']
+const WAYS: readonly EngineFailure[] = [
+  'throws',
+  'throws a text',
+  'throws afterwards',
+  'rejects',
+  'rejects afterwards',
+  'nonsense',
+  'never answers',
+]
 /** What these answer is not looked at: there is no wrong answer. */
 const WITHOUT_ANSWER: readonly string[] = ['release', 'confirm', 'revoke', 'forget', 'touch', 'sweep', 'close']
 
 /** What these answer is used at once: a promise is no answer. */
 const AT_ONCE: readonly string[] = ['ledger', 'reach', 'secret', 'revocations', 'probe', 'counts']
 
+/** Nobody waits for these to end. */
+const WITHOUT_END: readonly string[] = ['release', 'confirm', 'touch', 'sweep']
+
+const isMeant = (method: string, how: EngineFailure): boolean =>
+  how === 'nonsense' ? !WITHOUT_ANSWER.includes(method) : how !== 'never answers' || !WITHOUT_END.includes(method)
+
 const TABLE = Object.keys(METHODS).flatMap((method) =>
-  WAYS.filter((how) => how !== 'nonsense' || !WITHOUT_ANSWER.includes(method)).map((how) => [method as keyof typeof METHODS, how] as const),
+  WAYS.filter((how) => isMeant(method, how)).map((how) => [method as keyof typeof METHODS, how] as const),
 )
 
 const send = (n: number, data: unknown): Send => ({
@@ -102,10 +116,17 @@ async function everything(scene: Scene, met: readonly Awaited<ReturnType<typeof 
   const only = await open({ client: worker?.peer.client ?? '', outboxToken: worker?.token ?? '' })
   only.say(send(2, 'worker'))
   await clock.settle()
-  only.drop()
-  await core.publish('elsewhere', 1).catch(() => {})
+  core.publish('elsewhere', 1).catch(() => {})
   core.metrics()
   await clock.pass(2 * SWEEP_MS)
+}
+
+/** Longer than the server waits for any answer, while the bystander shows that it lives. */
+async function outwait({ clock, bystander }: Scene): Promise<void> {
+  for (let passedMs = 0; passedMs < 32_000; passedMs += 4_000) {
+    bystander.say({ type: 'ping' })
+    await clock.pass(4_000)
+  }
 }
 
 describe('an engine of which a method fails', () => {
@@ -116,20 +137,22 @@ describe('an engine of which a method fails', () => {
     for (let at = 0; at < 8; at++) met.push(await ready(scene, at))
     failing.fail(method, how)
     await everything(scene, met)
-    if (method === 'close') await core.close(0)
+    const closed = method === 'close' ? core.close(0) : undefined
     await clock.settle()
+    if (how === 'never answers') await outwait(scene)
+    await closed
     failing.calm()
     const said = logs.filter((entry) => (entry as { event: string }).event === 'engine_failed')
-    const isNoAnswer = how === 'nonsense' || (how.startsWith('rejects') && AT_ONCE.includes(method))
-    const error = isNoAnswer ? 'TypeError' : how === 'throws a text' ? 'Error' : 'RangeError'
+    const isNoAnswer = how === 'nonsense' || ((how.startsWith('rejects') || how === 'never answers') && AT_ONCE.includes(method))
+    const error = isNoAnswer ? 'TypeError' : how === 'throws a text' || how === 'never answers' ? 'Error' : 'RangeError'
     expect(said[0]).toMatchObject({ level: 'error', method, error })
     expect(said).toHaveLength(failing.failures)
     expect(logs.filter((entry) => (entry as { event: string }).event === 'failed')).toEqual([])
     if (method === 'close') return
     expect(bystander.closedWith).toBeUndefined()
-    const closed = peers.filter(({ closedWith }) => closedWith?.name === 'internal')
+    const concerned = peers.filter(({ closedWith }) => closedWith?.name === 'internal')
     const isSilent = method === 'confirm' && how.startsWith('rejects')
-    expect(closed.length > 0).toBe(METHODS[method] === 'closes' && !isSilent)
+    expect(concerned.length > 0).toBe(METHODS[method] === 'closes' && !isSilent)
     // Everybody gets going again, those that were closed with it included.
     const again = await open(met[0]?.hello)
     const next = (again.answer().client?.hi ?? 0) + 1

@@ -78,7 +78,7 @@ export class LiveCore implements ConnectionHost {
     const { clock, hooks, limits, log, random, sessions } = settings
     const count = (name: string, times?: number): void => this.count(name, times)
     const logSafely = (entry: Parameters<typeof log>[0]): void => this.log(entry)
-    const engine = (this.engine = new WatchedEngine(settings.engine, (method, error) => this.#failed('engine_failed', error, method)))
+    const engine = (this.engine = new WatchedEngine(settings.engine, clock, (name, error) => this.#failed('engine_failed', error, name)))
     this.flusher = new Flusher(clock)
     this.channels = new Channels(engine, this.flusher, limits.frameBytes - ENVELOPE_BYTES)
     this.snapshots = new Snapshots({ hook: hooks.snapshot, clock, maxBytes: limits.frameBytes - ENVELOPE_BYTES, log: logSafely, count })

@@ -1,25 +1,31 @@
 import type { ChannelLog } from './channel-log.ts'
 import type { ClientRecord } from './client-record.ts'
-import { isPromise } from './deadline.ts'
+import { isPromise, within } from './deadline.ts'
 import type { Admittance, Admitted, Awaitable, Commit, Engine, EngineCounts, EngineHost, Publication, Refusal } from './engine.ts'
+import type { Clock } from './ports.ts'
 import type { Cursor, Id, Reach } from '../protocol/index.ts'
+
+/** Longest wait for an answer. What comes later counts as unknown, as an error does: clients ask again, and numbers decide. */
+const ANSWER_MS = 30_000
 
 /** What a server shows for a gauge that its engine cannot give: not zero, which it may be. */
 const UNKNOWN: EngineCounts = { sessions: NaN, clients: NaN, channels: NaN, logMessages: NaN, logBytes: NaN }
 
 /**
- * The engine as the server calls it. What an engine throws, rejects with, or answers that is no answer is told once,
- * under the name of the method. Where somebody waits for
- * the answer it is then thrown (or rejected with), and the caller closes who asked. What nobody waits for ends nothing.
+ * The engine as the server calls it. What an engine throws, rejects with, answers that is no answer, or does not answer
+ * in time is told once, under the name of the method. Where somebody waits for the answer it is then thrown (or rejected
+ * with), and the caller closes who asked. What nobody waits for ends nothing.
  */
 export class WatchedEngine implements Engine {
   readonly #engine: Engine
+  readonly #clock: Clock
   readonly #failed: (method: keyof Engine, error: unknown) => void
   readonly #told = new WeakSet<object>()
 
   /** @param failed is told of every failure */
-  constructor(engine: Engine, failed: (method: keyof Engine, error: unknown) => void) {
+  constructor(engine: Engine, clock: Clock, failed: (method: keyof Engine, error: unknown) => void) {
     this.#engine = engine
+    this.#clock = clock
     this.#failed = failed
   }
 
@@ -28,10 +34,10 @@ export class WatchedEngine implements Engine {
     return typeof error === 'object' && error !== null && this.#told.has(error)
   }
 
-  /** What it throws at once is for the app, whose server is not made then. */
+  /** What it throws at once is for the app, whose server is not made then. It may wait for its storage as long as it likes. */
   start(host: EngineHost): Awaitable<void> {
     const started = this.#engine.start(host)
-    return isPromise(started) ? this.#ask('start', () => started) : undefined
+    return isPromise(started) ? this.#settled('start', started, isAnything) : undefined
   }
 
   get ledger(): Id {
@@ -130,6 +136,10 @@ export class WatchedEngine implements Engine {
   #ask<T>(method: keyof Engine, call: () => Awaitable<T>, isAnswer: (answer: unknown) => boolean = isAnything): Awaitable<T> {
     const answer = this.#call(method, call)
     if (!isPromise(answer)) return this.#checked(method, answer, isAnswer)
+    return this.#settled(method, within(this.#clock, ANSWER_MS, answer), isAnswer)
+  }
+
+  #settled<T>(method: keyof Engine, answer: PromiseLike<T>, isAnswer: (answer: unknown) => boolean): Promise<T> {
     return Promise.resolve(answer).then(
       (settled) => this.#checked(method, settled, isAnswer),
       (error: unknown) => this.#fail(method, error),

@@ -2,7 +2,14 @@ import type { Engine } from '../engine.ts'
 import { memoryEngine } from '../engines/memory.ts'
 
 /** How a method fails: before or after it has done what it does. `nonsense`: it answers what is no answer. */
-export type EngineFailure = 'throws' | 'throws a text' | 'throws afterwards' | 'rejects' | 'rejects afterwards' | 'nonsense'
+export type EngineFailure =
+  | 'throws'
+  | 'throws a text'
+  | 'throws afterwards'
+  | 'rejects'
+  | 'rejects afterwards'
+  | 'nonsense'
+  | 'never answers'
 
 /** A memory engine of which one method can be made to fail. */
 export class FailingEngine {
@@ -36,6 +43,7 @@ export class FailingEngine {
 
   #fail(work: () => unknown): unknown {
     this.failures++
+    if (this.#how === 'never answers') return new Promise(() => {})
     if (this.#how === 'nonsense') return Symbol('nonsense')
     if (this.#how.endsWith('afterwards')) work()
     const error = new RangeError('the engine failed')
