@@ -15,6 +15,9 @@ import { watchTab, type TabWatch } from './tab-watch.ts'
 /** How long a page that is being left may still count as a tab with options of its own. */
 const LEAVING_MS = 1_000
 
+/** How long a hub without a tab keeps what it owns, at least: a page that is reloaded comes sooner. */
+const TABLESS_MS = 2_000
+
 /** Tabs that may be attached at a time. */
 const MAX_TABS = 500
 /** Ports that no tab has attached by; beyond it the oldest is closed. A page attaches at once, other scripts may open ports without end. */
@@ -46,20 +49,24 @@ export function createHub(host: HubPlatform): Hub {
   let settings: HubSettings | null = null
   let ownership: Ownership | null = null
   let retired = false
+  let stopLooking = (): void => {}
 
   const refuseWhenRetired = (): void => {
     if (retired) throw new HoldfastError('closed', 'a newer hub has taken over')
   }
 
-  const adopt = async ({ settings: wanted, returning }: AttachRequest): Promise<Ownership> => {
+  const adopt = async (request: AttachRequest, hasWaited: boolean = false): Promise<Ownership> => {
+    const { settings: wanted, returning } = request
     await ownership?.gone()
     refuseWhenRetired()
     if (ownership !== null && settings !== null) {
       const difference = firstDifference(settings, wanted)
       if (!difference || returning) return ownership
-      if (hasLiveTab()) await new Promise<void>((resolve) => void platform.clock.setTimer(LEAVING_MS, resolve))
-      if (hasLiveTab()) throw new HoldfastError('options-disagree', `another tab of this app connected with another ${difference}`)
-      refuseWhenRetired()
+      if (hasLiveTab()) {
+        if (hasWaited) throw new HoldfastError('options-disagree', `another tab of this app connected with another ${difference}`)
+        await new Promise<void>((resolve) => void platform.clock.setTimer(LEAVING_MS, resolve))
+        return adopt(request, true)
+      }
       // The worker outlived the page whose options it had: an app that was changed and reloaded is not at odds with itself.
       ownership.end()
     }
@@ -68,11 +75,7 @@ export function createHub(host: HubPlatform): Hub {
   }
 
   const begin = (wanted: HubSettings): Ownership => {
-    const mine = createOwnership(platform, wanted, tabs, retire, () => {
-      mine.end()
-      // Who signs in next begins with settings of their own.
-      if (ownership === mine) ownership = settings = null
-    })
+    const mine = createOwnership(platform, wanted, tabs, retire, () => giveBack(mine))
     succession
       .own()
       .then(({ lost }) => {
@@ -81,9 +84,31 @@ export function createHub(host: HubPlatform): Hub {
         return mine.begin()
       })
       .catch((error: unknown) => {
-        if (!retired) mine.fail(error)
+        if (ownership === mine) mine.fail(error)
       })
+    lookForTabs()
     return mine
+  }
+
+  /** Nobody is there for whom anything is owned. Whoever attaches next has it owned again, with settings of their own. */
+  const giveBack = (mine: Ownership): void => {
+    mine.end()
+    if (ownership !== mine) return
+    ownership = settings = null
+    succession.giveBack()
+  }
+
+  /**
+   * Without a tab there is no credential, hence no other socket; the service worker, which could send, waits for the
+   * owner lock.
+   */
+  const lookForTabs = (): void => {
+    stopLooking()
+    stopLooking = platform.clock.setTimer(TABLESS_MS, () => {
+      if (tabs.size > 0 || !ownership) return
+      if (ownership.isIdle()) giveBack(ownership)
+      else lookForTabs()
+    })
   }
 
   /** Another hub is to own socket and outbox, or does so: this one closes both and then lets its tabs go, which find the other. */
@@ -114,6 +139,7 @@ export function createHub(host: HubPlatform): Hub {
       tabs.delete(left)
       if (attached.get(left.id)?.end === end) attached.delete(left.id)
       ownership?.left(left)
+      if (tabs.size === 0) lookForTabs()
     }
 
     const end = (): void => {

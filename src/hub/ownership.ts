@@ -1,5 +1,6 @@
 import type { AttachRequest, HandedMessage, SendAnswer, SignedOut, TabPosition, TabSignal } from '../bridge/contract.ts'
 import type { NewMessage, Store, TakenCount } from '../core/ports.ts'
+import { hasSocket } from '../core/connecting.ts'
 import { publicState } from '../core/derive-public-state.ts'
 import { MAY_REPEAT } from '../core/group-commit.ts'
 import type { ConnectionState } from '../core/public-state.ts'
@@ -16,6 +17,7 @@ import { openStore } from './open-store.ts'
 import { outboxView } from './outbox-view.ts'
 import { createOutboxWatch } from './outbox-watch.ts'
 import type { HubPlatform } from './platform.ts'
+import { createPresence } from './presence.ts'
 import { carry, inherit, lossOf, requeueLost, type LostStore } from './rescue.ts'
 import { sendVolatile } from './send-volatile.ts'
 import { settleTab } from './settle-tab.ts'
@@ -29,6 +31,11 @@ export interface Ownership {
   readonly source: TabSource
   /** The owner lock is held: opens the store and connects. */
   begin(): Promise<void>
+  /**
+   * Whether there is nothing that {@link Ownership.end} would cut short or lose: no socket, no store that is being
+   * opened, nobody who is leaving, and nothing in memory only.
+   */
+  isIdle(): boolean
   /** Something failed that no call could tell. */
   fail(error: unknown): void
   /** Lets go of socket and store. Nothing of it works any more; what waits for the store waits for ever. */
@@ -77,9 +84,10 @@ export function createOwnership(
   let running: Running | null = null
   let opened: (now: Running) => void = () => {}
   let ready = new Promise<Running>((resolve) => (opened = resolve))
-  let online = true
+  let opening = 0
   let isOver = false
   const leaving = createSignOut({ platform, settings, tabs, ready: () => ready, now: () => running, left })
+  const presence = createPresence(tabs, (event) => running?.runtime.dispatch(event))
 
   const board = createStateBoard(clock, state, () => {
     for (const tab of tabs) tab.stateChanged()
@@ -100,7 +108,12 @@ export function createOwnership(
     tellError(data)
   }
 
-  const open = async (lost: LostStore | null): Promise<void> => {
+  const open = (lost: LostStore | null): Promise<void> => {
+    opening++
+    return openNow(lost).finally(() => opening--)
+  }
+
+  const openNow = async (lost: LostStore | null): Promise<void> => {
     const [store, found] = await openStore(platform, settings, fail)
     const loss = lost && lossOf(lost, store, platform)
     const stored = loss ? { ...found, parked: [...found.parked, ...loss.parked] } : found
@@ -140,15 +153,16 @@ export function createOwnership(
     store.onFenced(() => {
       if (running === now) fenced()
     })
-    presence()
+    presence.update()
     for (const tab of tabs) for (const channel of tab.channels.values()) channels.join(tab, channel)
     runtime.dispatch({ type: 'start' })
     // Before whatever has waited for the store since.
-    if (loss) inherit(loss, store, { runtime, fates, fail }).catch(fail)
+    const saved = loss && inherit(loss, store, { runtime, fates, fail }).catch(fail)
     for (const tab of tabs) tab.tellNotices(runtime.notices.ready())
     opened(now)
     board.update()
     showOutbox()
+    await saved
   }
 
   /** The browser took the storage away: a new store begins with what can be saved of the old one. */
@@ -201,12 +215,6 @@ export function createOwnership(
     }
   }
 
-  const presence = (): void => {
-    const visible = [...tabs].some((tab) => tab.visible && !tab.suspended)
-    running?.runtime.dispatch({ type: 'presence', visible, online })
-  }
-
-  const wake = (): void => running?.runtime.dispatch({ type: 'wake' })
   const unpark = async (id: Id): Promise<void> => void (await (await ready).runtime.unpark(id))
 
   const submitTo = ({ runtime, store }: Running): SubmitHost => ({
@@ -233,6 +241,7 @@ export function createOwnership(
       serve: (tab, channel) => running?.channels.serve(tab, channel) ?? null,
     },
     begin: () => open(null),
+    isIdle: () => opening === 0 && !leaving.isAsked() && !(running && (hasSocket(running.runtime.state.phase) || !running.store.durable)),
     fail,
     end,
     joined(tab, request) {
@@ -241,15 +250,15 @@ export function createOwnership(
       tab.stateChanged()
       if (running) tab.tellNotices(running.runtime.notices.ready())
       void settleTab(tab, request.unsettled, { clock, fates, ready: () => ready, isHere: () => !isOver && tabs.has(tab), fail })
-      presence()
+      presence.update()
       // Somebody came, maybe with another credential: worth a try now. An open socket needs no proof of life for it.
       const { name } = running?.runtime.state.phase ?? {}
-      if (name === 'waiting' || name === 'refused') wake()
+      if (name === 'waiting' || name === 'refused') presence.wake()
     },
     left(tab) {
       fates.forget(tab)
       running?.channels.leave(tab.channels.keys())
-      presence()
+      presence.update()
     },
     subscribe,
     unsubscribe(tab, channels) {
@@ -271,29 +280,7 @@ export function createOwnership(
     cancel: async (id) => (await ready).runtime.cancel(id),
     discard: unpark,
     heard: async (notices) => (await ready).runtime.notices.heard(notices),
-    signal(tab, signal) {
-      switch (signal) {
-        case 'watch-outbox':
-        case 'unwatch-outbox':
-          tab.watchesOutbox = signal === 'watch-outbox'
-          return tab.outboxChanged()
-        case 'retry':
-          return running?.runtime.dispatch({ type: 'retry' })
-        case 'online':
-        case 'offline':
-          online = signal === 'online'
-          presence()
-          return wake()
-        case 'suspended':
-          tab.end()
-          return presence()
-        case 'visible':
-        case 'hidden':
-          tab.setVisible(signal === 'visible')
-          presence()
-          if (signal === 'visible') wake()
-      }
-    },
+    signal: presence.signal,
     signOut: leaving.signOut,
     gone: leaving.gone,
   }

@@ -32,6 +32,8 @@ export interface SignOutHost {
 
 /** The sign-out of one user, under way or not. */
 export interface SignOut {
+  /** Whether somebody has asked to leave. */
+  isAsked(): boolean
   /** Whether nothing new is queued any more. */
   isUnderWay(): boolean
   /** The machine's state may be another. */
@@ -114,6 +116,7 @@ export function createSignOut({ platform, settings, tabs, ready, now, left }: Si
     })
 
   return {
+    isAsked: () => answer !== null,
     isUnderWay: () => stage !== 'here',
     look() {
       for (const look of watchers) look()

@@ -8,8 +8,10 @@ import type { HubMark, HubPlatform } from './platform.ts'
 export interface Succession {
   /** Resolves with the name of this hub's lock when it is held: from then on tabs find this hub. */
   readonly entered: Promise<string>
-  /** Asks the older hubs to let go and waits for the owner lock. Rejects when this hub has left meanwhile. */
+  /** Asks the older hubs to let go and waits for the owner lock. Rejects when this hub has left, or given it back, meanwhile. */
   own(): Promise<OwnerLock>
+  /** Holds the owner lock no longer, nor waits for it, until it is to {@link own} again. */
+  giveBack(): void
   /** Gives everything up. Nothing is heard any more. */
   leave(): void
 }
@@ -23,7 +25,7 @@ export function createSuccession(platform: HubPlatform, instance: Id, superseded
   const { locks, scope, generation, build, url, hubs, shared } = platform
   const over = new AbortController()
   const entering = enter()
-  let owning: Promise<OwnerLock> | null = null
+  let owning: { readonly lock: Promise<OwnerLock>; readonly over: AbortController } | null = null
 
   async function enter(): Promise<{ readonly mine: LiveHub; readonly held: HeldLock }> {
     const [newest] = await livingHubs(locks, scope)
@@ -55,13 +57,13 @@ export function createSuccession(platform: HubPlatform, instance: Id, superseded
     })
   })
 
-  async function own(): Promise<OwnerLock> {
+  async function own(signal: AbortSignal): Promise<OwnerLock> {
     const { mine } = await entering
-    over.signal.throwIfAborted()
+    signal.throwIfAborted()
     await announce(mine)
-    over.signal.throwIfAborted()
+    signal.throwIfAborted()
     const patienceMs = takeOverAfterMs(shared, mine.epoch)
-    const owned = await takeOwnerLock(locks, platform.clock, ownerLockName(scope), patienceMs, over.signal)
+    const owned = await takeOwnerLock(locks, platform.clock, ownerLockName(scope), patienceMs, signal)
     if (owned.wasTaken) await bury(mine)
     return owned
   }
@@ -72,16 +74,29 @@ export function createSuccession(platform: HubPlatform, instance: Id, superseded
     await Promise.all(older.map((hub) => locks.request(hubLockName(scope, hub), { steal: true }, () => {})))
   }
 
+  const giveBack = (): void => {
+    owning?.over.abort()
+    // A hub that was late in learning that it owns nothing may have taken the store from the one that does: neither goes on.
+    owning?.lock.then(
+      (owned) => owned.release(),
+      () => {},
+    )
+    owning = null
+  }
+
   return {
     entered: entering.then(({ held }) => held.name),
-    own: () => (owning ??= own()),
+    own() {
+      if (!owning) {
+        const ended = new AbortController()
+        owning = { lock: own(ended.signal), over: ended }
+      }
+      return owning.lock
+    },
+    giveBack,
     leave() {
       over.abort()
-      // A hub that was late in learning that it owns nothing may have taken the store from the one that does: neither goes on.
-      owning?.then(
-        (owned) => owned.release(),
-        () => {},
-      )
+      giveBack()
       void entering.then(({ held }) => held.release())
     },
   }
