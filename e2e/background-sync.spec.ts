@@ -3,7 +3,7 @@ import { createSeededRandom } from 'holdfast/testing'
 import { openLab, type Lab } from './harness/lab.ts'
 import { watchServiceWorkers, type ServiceWorkers } from './harness/service-worker.ts'
 import { expect, hasStatus, openProbe, sendQueued, test as base, texts } from './harness/test.ts'
-import { killSharedWorkers } from './harness/worker.ts'
+import { hubsOf, killSharedWorkers } from './harness/worker.ts'
 
 const SEEDS = 50
 
@@ -102,6 +102,36 @@ test(`[I1] [I2] [SW7] [SW10] in ${SEEDS} seeds a sync with no tab open is cut in
   await hasStatus(page, 'connected')
   await expect.poll(() => page.evaluate(() => window.probe.state().pending)).toBe(0)
   expect(applied).toEqual(wanted)
+})
+
+test('[HU26] [SW6] a hub that lives on without a tab and without a network leaves the outbox to the service worker, and has it back for the next tab', async ({
+  browser,
+  context,
+  scene,
+}) => {
+  test.setTimeout(90_000)
+  const { lab, applied } = scene
+  const tag = await firstVisit(context, lab)
+  const workers = await watchServiceWorkers(context)
+  await lab.proxy.set({ kind: 'refuse' })
+  lab.proxy.cutAll()
+  const page = await openProbe(await context.newPage(), lab)
+  const data = texts('left', 5)
+  await sendQueued(page, 'board', data)
+  await page.close()
+  await lab.proxy.set({ kind: 'pass' })
+  const before = await hubsOf(browser, context)
+  expect(before).toHaveLength(1)
+  // The one event waits for the hub: nobody repeats it.
+  await workers.sync(new URL(lab.pageUrl).origin, tag)
+  await expect.poll(() => applied, { timeout: 20_000, intervals: [50] }).toEqual(data)
+  expect(await hubsOf(browser, context)).toEqual(before)
+  const next = await openProbe(await context.newPage(), lab)
+  await hasStatus(next, 'connected')
+  await sendQueued(next, 'board', ['later'])
+  await expect.poll(() => next.evaluate(() => window.probe.state().pending)).toBe(0)
+  expect(applied).toEqual([...data, 'later'])
+  expect(await hubsOf(browser, context)).toEqual(before)
 })
 
 test('[I2] [SW6] [SW7] a service worker that sends and a hub that starts at the same moment: every message takes effect once', async ({

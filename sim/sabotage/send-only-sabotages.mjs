@@ -12,6 +12,12 @@ export const SEND_ONLY_SABOTAGES = [
     ],
   },
   {
+    name: 'a hub that no tab is attached to keeps the owner lock',
+    edits: [
+      { file: 'hub/hub.ts', find: '      if (ownership.isIdle()) giveBack(ownership)\n      else lookForTabs()\n', put: '      lookForTabs()\n' },
+    ],
+  },
+  {
     name: 'a service worker restarts the outbox',
     edits: [
       {

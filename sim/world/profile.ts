@@ -1,6 +1,7 @@
 import { parseHubName } from '../../src/bridge/lock-names.ts'
 import type { SteadyClock } from '../../src/core/ports.ts'
 import type { ElectedWorker, HubWorker } from '../../src/page/platform.ts'
+import { mustGiveBack } from '../check/tabless.ts'
 import { Broadcasts } from './broadcasts.ts'
 import { Disk } from './disk.ts'
 import { ElectedSimWorker } from './elected-sim-worker.ts'
@@ -17,7 +18,7 @@ import { WallClocks, type Layer } from './wall-clocks.ts'
 import type { World } from './world.ts'
 
 /** How long a worker may outlive its last tab. */
-const EXTENDED_LIFETIME_MS = 5_000
+const EXTENDED_LIFETIME_MS = 30_000
 
 /** A browser with its storage, on a machine of its own. */
 export class Profile {
@@ -39,6 +40,8 @@ export class Profile {
   readonly clocks: WallClocks
   /** When the last hub began. */
   hubBeganMs = 0
+  /** When a page last asked to sign out. */
+  askedToLeaveMs = -Infinity
   /** New workers do not start: the script does not load. */
   isScriptBroken = false
   /** Its machine sleeps while nobody is there: then its steady clocks stand still. */
@@ -138,6 +141,7 @@ export class Profile {
   reap(): void {
     for (const worker of this.liveWorkers) {
       if (worker.hasTabs()) continue
+      if (worker instanceof SharedSimWorker) mustGiveBack(this.#world, this, worker)
       this.#world.schedule.at(this.#world.random.next() * EXTENDED_LIFETIME_MS, () => {
         if (!worker.hasTabs()) worker.process.kill()
       })

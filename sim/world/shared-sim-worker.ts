@@ -22,6 +22,11 @@ export class SharedSimWorker extends SimWorker {
     process.after(this.world.random.next() * 5, () => this.#connect(end))
   }
 
+  /** How many ports were opened. */
+  get visits(): number {
+    return this.#ports.length
+  }
+
   hasTabs(): boolean {
     return this.#ports.some(({ tab }) => tab.process.isAlive)
   }

@@ -171,6 +171,7 @@ export class SimTab {
   async signOut(park: boolean): Promise<void> {
     const { signOuts } = this.#world.check
     this.#world.trace('leaves', this.process.name, park)
+    this.profile.askedToLeaveMs = this.#world.schedule.nowMs
     await this.connection.signOut({ park }).then(
       (answer) => signOuts.done(this, park, answer),
       (error: HoldfastError) => signOuts.failed(this, error),
