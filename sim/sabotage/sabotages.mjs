@@ -457,8 +457,8 @@ export const SABOTAGES = [
     edits: [
       {
         file: 'hub/hub.ts',
-        find: 'createOwnership(platform, wanted, tabs, retire, () => {',
-        put: 'createOwnership(platform, wanted, tabs, () => {}, () => {',
+        find: 'createOwnership(platform, wanted, tabs, retire, () =>',
+        put: 'createOwnership(platform, wanted, tabs, () => {}, () =>',
       },
     ],
     seeds: 4000,

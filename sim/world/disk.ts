@@ -155,7 +155,11 @@ export class Disk {
         this.#lose.push((why) => process.post(() => listener(why)))
       },
       onFenced: (listener) => inner.onFenced(() => process.post(listener)),
-      close: () => inner.close(),
+      close: () => {
+        // Who gives the store back, and has it again later, counts its tries anew (HU26).
+        if (lease > 0) check.tries.left(process)
+        inner.close()
+      },
     }
   }
 
