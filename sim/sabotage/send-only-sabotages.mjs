@@ -14,7 +14,11 @@ export const SEND_ONLY_SABOTAGES = [
   {
     name: 'a hub that no tab is attached to keeps the owner lock',
     edits: [
-      { file: 'hub/hub.ts', find: '      if (ownership.isIdle()) giveBack(ownership)\n      else lookForTabs()\n', put: '      lookForTabs()\n' },
+      {
+        file: 'hub/hub.ts',
+        find: '      if (ownership.isIdle()) giveBack(ownership)\n      else lookForTabs()\n',
+        put: '      lookForTabs()\n',
+      },
     ],
   },
   {
