@@ -21,7 +21,7 @@ const HANDSHAKE_TIMEOUT_MS = 10_000
  * How often it is looked at what the server owes: longer than a server may take for one message, with five tries of a handler at 30 s each and a
  * question for permission before.
  */
-const ANSWERS_MS = 240_000
+export const ANSWERS_MS = 240_000
 
 /** Close code for "this side gives the socket up": not in the server's table, since no server sends it. */
 const GIVEN_UP = 4000
@@ -175,6 +175,12 @@ export function lost(turn: Turn, code: number): void {
     return change(turn, { phase: { name: 'resting' }, session: null })
   }
   if (code === CLOSE.replaced.code && turn.state.phase.name === 'live') {
+    const { lateHellos } = turn.state
+    if (lateHellos > 0) {
+      leaveSocket(turn)
+      change(turn, { lateHellos: lateHellos - 1 })
+      return fail(turn, 'unreachable')
+    }
     // This hub holds the owner lock, so no other hub of this profile can have taken the session: the profile was copied.
     change(turn, { session: null })
     return restartOutbox(turn, 'cloned')
@@ -190,22 +196,6 @@ export function lost(turn: Turn, code: number): void {
 export function giveUp(turn: Turn, reason: WaitReason, code: number = GIVEN_UP): void {
   closeSocket(turn, code, reason)
   fail(turn, reason)
-}
-
-/** Gives the socket up when something is owed on it that was owed at the last look, and nothing of it has come: a peer that only answers pings is dead. */
-export function lookForAnswers(turn: Turn): void {
-  const link = liveLink(turn)
-  if (!link) return
-  const { looked, recalling, sent, hi } = link
-  const { channels } = turn.state
-  const isOwed = ([name, channel]: [string, ChannelState]): boolean =>
-    channel.stage !== 'live' && channel.stage !== 'refused' && channel.stage !== 'pausing' && looked?.channels.get(name) === channel
-  if (looked && ((recalling && recalling === looked.recalling) || (looked.sent > hi && hi === looked.hi) || [...channels].some(isOwed))) {
-    log(turn, { level: 'info', event: 'answer-timeout' })
-    return giveUp(turn, 'unreachable')
-  }
-  changeLink(turn, { looked: { recalling, sent, hi, channels } })
-  setTimer(turn, 'answers', ANSWERS_MS)
 }
 
 /** The other side broke the protocol. Trying again later is all that can be done; a hub must survive any server. */
@@ -296,5 +286,6 @@ function closeSocket(turn: Turn, code: number, reason: string): void {
 }
 
 function leaveSocket(turn: Turn): void {
+  if (turn.state.phase.name === 'greeting') change(turn, { lateHellos: turn.state.lateHellos + 1 })
   for (const timer of SOCKET_TIMERS) clearTimer(turn, timer)
 }

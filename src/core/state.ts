@@ -147,6 +147,11 @@ export interface CoreState {
   readonly openingTookMs: number | null
   /** Restarts of the outbox since a connection last held. */
   readonly restarts: number
+  /**
+   * `hello`s that may still be on their way to the server: of sockets that were left without an answer, and one of a hub
+   * before this one.
+   */
+  readonly lateHellos: number
   /** When a server that said goodbye wants this client back. Used once. */
   readonly comeBack: { readonly minMs: number; readonly maxMs: number } | null
   readonly visible: boolean
@@ -183,6 +188,7 @@ export function initialState(
     triesPaidByMs: 0,
     openingTookMs: null,
     restarts: 0,
+    lateHellos: 1,
     comeBack: null,
     visible: true,
     online: true,

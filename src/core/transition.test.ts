@@ -290,6 +290,10 @@ describe('ends of a socket', () => {
 
   it('[CN11] [I23] [P7] a connection replaced while this hub owns the store was cloned: new session, and the outbox restarts', () => {
     const machine = createMachine().append(1).identify()
+    // What the hub before this one left under way may have done it, once.
+    machine.feed(closed(4409))
+    expect(machine.state).toMatchObject({ session: { id: expect.any(String) }, phase: { name: 'waiting', reason: 'unreachable' } })
+    machine.identify()
     machine.take()
     machine.feed(closed(4409))
     expect(machine.state).toMatchObject({ session: null, phase: { name: 'restarting' } })
@@ -297,6 +301,19 @@ describe('ends of a socket', () => {
     const greeting = createMachine().feed({ type: 'start' }, credential, { type: 'opened' }, closed(4409))
     expect(greeting.state.phase.name).toBe('waiting')
   })
+
+  it.each(['handshake', 'the socket is closed'])(
+    '[CN11] a hello that was left (%s) may reach the server late: one more close is excused',
+    (how) => {
+      const machine = createMachine().append(1).identify().feed(closed(4409), { type: 'retry' }, credential, { type: 'opened' })
+      if (how === 'handshake') machine.feed({ type: 'timer', timer: 'handshake' })
+      else machine.feed(closed(1006))
+      machine.identify().feed(closed(4409))
+      expect(machine.state.phase).toMatchObject({ name: 'waiting', reason: 'unreachable' })
+      machine.identify().feed(closed(4409))
+      expect(machine.state.phase.name).toBe('restarting')
+    },
+  )
 
   it('[CN12] [P2] [I29] a bad frame closes with 4400 and the client comes back with backoff', () => {
     const machine = createMachine().connect()

@@ -6,6 +6,7 @@ import { hurry } from './opening-time.ts'
 import { appendEntries, applyRecalled, buryNumbers, notHeld } from './outbox.ts'
 import * as receiving from './receiving.ts'
 import { lookForEnd, mayHear } from './send-only.ts'
+import { lookForAnswers } from './progress.ts'
 import * as sending from './sending.ts'
 import { FRESH_TRIES, type CoreState } from './state.ts'
 import { change, changeLink, liveLink, log, send } from './turn.ts'
@@ -181,7 +182,7 @@ function timer(turn: Turn, name: TimerName): void {
       log(turn, { level: 'info', event: 'heartbeat-timeout' })
       return connecting.giveUp(turn, 'unreachable')
     case 'answers':
-      return connecting.lookForAnswers(turn)
+      return lookForAnswers(turn)
     case 'pace':
       return sending.pump(turn)
     case 'resubscribe':
