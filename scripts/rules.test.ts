@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { citedRules, statedRules } from './rules.ts'
 import { isTest, sourceFiles } from './source-files.ts'
 
-const documents = ['src/protocol/PROTOCOL.md', 'src/core/SPEC.md', 'sw/SPEC.md'].filter((path) => existsSync(path))
+const documents = ['src/protocol/PROTOCOL.md', 'src/core/SPEC.md', 'src/server/SPEC.md', 'sw/SPEC.md'].filter((path) => existsSync(path))
 const stated = documents.flatMap((path) => statedRules(readFileSync(path, 'utf8')))
 const tests = sourceFiles('src', 'e2e', 'engines', 'scripts', 'sim', 'sw').filter(isTest)
 const cited = tests.flatMap((file) => citedRules(file).map((rule) => ({ rule, path: file.path })))

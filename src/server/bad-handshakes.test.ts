@@ -61,7 +61,7 @@ describe('an upgrade', () => {
     ['(HS7) version 12', upgradeRequest().replace('Version: 13', 'Version: 12'), 400],
     ['(HS7) no version', upgradeRequest().replace(/Sec-WebSocket-Version.*\r\n/, ''), 400],
     ['(HS7) the method POST', upgradeRequest().replace('GET', 'POST'), 405],
-    ['(HS7) an upgrade to something else', upgradeRequest().replace('Upgrade: websocket', 'Upgrade: h2c'), 400],
+    ['(HS7) an upgrade to something else', upgradeRequest().replace('Upgrade: websocket', 'Upgrade: h2c'), 426],
     ['(HS7) a request that is no HTTP', 'hello\r\n\r\n', 400],
     ['(HS10) a path that climbs', upgradeRequest([], '/live/../live'), 404],
     ['(HS10) a path that climbs in disguise', upgradeRequest([], '/x/%2e%2e/live'), 404],
@@ -73,8 +73,10 @@ describe('an upgrade', () => {
     expect(server.live.metrics().sockets).toBe(1)
   })
 
-  it('(HS7) no Upgrade header is a request for the HTTP server, which is not ours', async () => {
-    expect(await answerTo(server.port, upgradeRequest().replace(/Upgrade: websocket\r\n/, ''))).toMatch(/^HTTP\/1\.1 200[^]*page/)
+  it('(HS7) no Upgrade header is a request for the HTTP server, and answered on our path alone', async () => {
+    const withoutUpgrade = (path: string): string => upgradeRequest([], path).replace(/Upgrade: websocket\r\n/, '')
+    expect(await answerTo(server.port, withoutUpgrade('/page'))).toMatch(/^HTTP\/1\.1 200[^]*page/)
+    expect(statusOf(await answerTo(server.port, withoutUpgrade('/live')))).toBe(426)
   })
 
   it.each(['permessage-deflate', 'x; =', ';;,,', 'permessage-deflate; server_max_window_bits=99'])(

@@ -1,6 +1,7 @@
 import type { Channels } from './channels.ts'
 import type { Awaitable, Engine } from './engine.ts'
 import type { Flusher } from './flusher.ts'
+import type { Gate } from './gate.ts'
 import type { KeyedRate } from './keyed-rate.ts'
 import type { Lanes } from './lanes.ts'
 import type { MessageHandler } from './message-handler.ts'
@@ -36,6 +37,8 @@ export interface ConnectionHost {
   readonly lanes: Lanes
   /** How often sessions are resumed, by token hash. */
   readonly resumes: KeyedRate
+  /** Where refusals are told. */
+  readonly gate: Pick<Gate, 'refusals'>
   /** Who may only send. */
   readonly sendOnly: SendOnlyDesk
   /** Resolves when the engine has started. */

@@ -4,11 +4,13 @@ import type { ConnectionHost } from './connection-host.ts'
 import { checkCredential } from './credentials.ts'
 import { HOOK_MS } from './deadline.ts'
 import { hashToken } from './hash-token.ts'
+import { credentialRefusal, sessionsRefusal, userRefusal, versionRefusal } from './hello-refusals.ts'
 import { announcesOtherVersion } from './other-version.ts'
 import { Outbound } from './outbound.ts'
 import { makeOutboxToken } from './outbox-token.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from './ports.ts'
 import { RateBucket } from './rate-bucket.ts'
+import type { Refusal } from './refusals.ts'
 import { SendOnlyConnection } from './send-only-connection.ts'
 import type { Guest } from './send-only-desk.ts'
 import type { UpwardAdmission } from './upstream.ts'
@@ -103,6 +105,11 @@ export class Connection implements SocketEvents, Guest {
     this.#socket.close(name)
   }
 
+  #refuse(name: CloseName, refusal: Refusal): void {
+    this.#host.gate.refusals.tell(refusal)
+    this.close(name)
+  }
+
   /** A newer connection of the session was accepted. */
   replace(): void {
     this.#admitted?.refuse()
@@ -150,7 +157,8 @@ export class Connection implements SocketEvents, Guest {
   #receive(text: string): void {
     const decoded = decodeClientMessage(text)
     if (!decoded.ok) {
-      this.close(announcesOtherVersion(text) ? 'version' : 'badMessage')
+      if (announcesOtherVersion(text)) this.#refuse('version', versionRefusal())
+      else this.close('badMessage')
       return
     }
     const { message } = decoded
@@ -169,7 +177,7 @@ export class Connection implements SocketEvents, Guest {
   }
 
   async #enter(hello: Hello): Promise<void> {
-    if (hello.protocol !== PROTOCOL_VERSION) return this.close('version')
+    if (hello.protocol !== PROTOCOL_VERSION) return this.#refuse('version', versionRefusal(hello.protocol))
     const { outboxToken } = hello
     await (outboxToken === undefined ? this.#enterSession(hello) : this.#enterSendOnly(hello, outboxToken))
   }
@@ -178,8 +186,8 @@ export class Connection implements SocketEvents, Guest {
     const { settings, engine, resumes, started } = this.#host
     const { hooks, clock, random } = settings
     const verdict = await checkCredential(hooks.authenticate, clock, (entry) => this.#host.log(entry), hello.credential, this.#request)
-    if (!verdict.isAccepted) return this.close(verdict.close)
-    if (verdict.user !== hello.user) return this.close('wrongUser')
+    if (!verdict.isAccepted) return this.#refuse(verdict.close, credentialRefusal(hello.credential, verdict.close))
+    if (verdict.user !== hello.user) return this.#refuse('wrongUser', userRefusal(hello.user, verdict.user))
     await started
     if (this.#isClosed()) return
     const { user } = verdict
@@ -191,7 +199,7 @@ export class Connection implements SocketEvents, Guest {
     const admitted = await engine.admit({ resume, user, fresh: { id: fresh.id, tokenHash: hashToken(fresh.token) } })
     if (admitted === null) {
       this.#host.count('refused.sessions')
-      return this.close('internal')
+      return this.#refuse('internal', sessionsRefusal(settings.sessions.max))
     }
     if (this.#isClosed()) return
     if (resume !== null && !admitted.resumed) {

@@ -4,6 +4,8 @@
  * @packageDocumentation
  */
 export { createLiveServer, type LiveServer } from './live-server.ts'
+export type { HttpServer } from './http-paths.ts'
+export type { AcceptedRequest, AcceptedSocket, WebSocketLike } from './websocket-like.ts'
 export { Rejected } from './rejected.ts'
 export { memoryEngine, type MemoryEngineOptions } from './engines/memory.ts'
 export type {

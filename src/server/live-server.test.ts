@@ -194,7 +194,7 @@ describe('work on the wire', () => {
     expect(slow.received.filter(({ type }) => type === 'messages').length).toBeLessThan(140)
   }, 30_000)
 
-  it('[P33] closes gracefully: 503 with Retry-After for newcomers, goodbye and 1012 for the rest', async () => {
+  it('[P33] [N6] closes gracefully: 503 with Retry-After for newcomers, goodbye and 1012 for the rest', async () => {
     let settle = (): void => {}
     const server = await start({ onMessage: () => new Promise<void>((resolve) => (settle = resolve)) })
     const client = await open(server)
@@ -207,7 +207,7 @@ describe('work on the wire', () => {
     settle()
     await closing
     expect(server.live.metrics().totals['applied']).toBe(1)
-    expect(server.http.listenerCount('upgrade')).toBe(0)
+    expect(await upgradeStatus(server, {})).toBe(503)
     expect(() => server.live.attach(server.http)).toThrow(expect.objectContaining({ code: 'closed' }))
   })
 

@@ -1,8 +1,10 @@
-import type { Server } from 'node:http'
 import { Server as TcpServer } from 'node:net'
+import { acceptSocket } from './accept-socket.ts'
+import type { HttpServer } from './http-paths.ts'
 import { LiveCore, type Metrics } from './live-core.ts'
 import type { LiveServerOptions } from './options.ts'
 import { resolveOptions } from './resolve-options.ts'
+import { webSocketOf, type AcceptedRequest, type AcceptedSocket } from './websocket-like.ts'
 import { WsAdapter } from './ws-adapter.ts'
 import { HoldfastError, type Cursor } from '../protocol/index.ts'
 import { invalidOption, readOptions } from '../protocol/read-options.ts'
@@ -10,11 +12,22 @@ import { invalidOption, readOptions } from '../protocol/read-options.ts'
 /** A running live server. */
 export interface LiveServer {
   /**
-   * Answers the WebSocket upgrades of `path` (default `/live`) of an HTTP or HTTPS server; other paths are left alone.
-   * May be called for several servers.
-   * Returns how to detach. Throws `invalid-option`, and `closed` after `close`.
+   * Answers everything at `path` (default `/live`) of an HTTP or HTTPS server, or of an HTTP/2 server with `allowHTTP1`:
+   * WebSocket upgrades, and other requests with 426. All other paths stay with those who listen beside it, in whatever
+   * order they began; who asks where nobody listens is answered 404. May be called for several servers and paths; the
+   * last call for a path has it.
+   * Returns how to detach, which leaves nothing behind; until then a closed server answers 503.
+   * Throws `invalid-option`, and `closed` after `close`.
    */
-  attach(server: Server, options?: { readonly path?: string }): () => void
+  attach(server: HttpServer, options?: { readonly path?: string }): () => void
+  /**
+   * Takes over an open WebSocket that somebody else has upgraded: of `ws`, `@fastify/websocket`, a peer of crossws, a
+   * context of Hono, or of anything with `send`, `close`, `bufferedAmount` and `addEventListener`. Call it in the turn in
+   * which the socket opens, or its first message is lost. `request` is what it began as, of Node or of `fetch`; origins and limits
+   * are looked at as in `attach`, and a socket that may not come in is closed (4403, 4429, 1001).
+   * Throws `invalid-option`.
+   */
+  accept(socket: AcceptedSocket, request: AcceptedRequest): void
   /**
    * Publishes to a channel; resolves with the message's place. Rejects with `invalid-data`, `message-too-large`,
    * `storage-full`, `invalid-option` (`history` gives nothing usable for it) or `closed`; then nothing
@@ -30,7 +43,8 @@ export interface LiveServer {
   /**
    * Takes no more connections (503), tells every client when to come back, closes their sockets with 1012 and waits up
    * to `drainMs` (default 5,000)
-   * for handlers under way to commit. A second call gives the same promise. The HTTP servers stay the app's own.
+   * for handlers under way to commit. A second call gives the same promise. The HTTP servers stay the app's own, and the
+   * paths are answered 503 until they are detached.
    * Rejects with `invalid-option`, before anything is closed.
    */
   close(options?: { readonly drainMs?: number }): Promise<void>
@@ -54,10 +68,20 @@ export function createLiveServer(options: LiveServerOptions = {}): LiveServer {
       const { path = '/live' } = readOptions(given, { path: '' })
       // Any other emitter, such as an app of a framework, would take the listener and never call it.
       if (!((server as unknown) instanceof TcpServer) || !('requestTimeout' in server))
-        invalidOption('server', 'must be the HTTP or HTTPS server itself, as createServer of node:http gives it')
+        invalidOption(
+          'server',
+          'must be the HTTP or HTTPS server itself, as createServer of node:http gives it, or createSecureServer of node:http2 with allowHTTP1',
+        )
       if (!/^\/[^?#\s]*$/.test(path)) invalidOption('path', 'must begin with / and hold no query')
       if (core.isClosing) throw new HoldfastError('closed', 'The server is closed.')
       return adapter.attach(server, path)
+    },
+    accept(socket, request) {
+      const webSocket = webSocketOf(socket)
+      if (webSocket === undefined) invalidOption('socket', 'must have send, close, bufferedAmount and addEventListener')
+      if (typeof request !== 'object' || request === null || typeof request.headers !== 'object' || request.headers === null)
+        invalidOption('request', 'must be the request that the socket began as, with its headers')
+      acceptSocket(core, webSocket, request)
     },
     publish: (channel, data) => core.publish(channel, data),
     sendToUser: (user, data) => core.sendToUser(user, data),
@@ -65,7 +89,6 @@ export function createLiveServer(options: LiveServerOptions = {}): LiveServer {
       const { drainMs = DEFAULT_DRAIN_MS } = readOptions(given, { drainMs: 0 })
       if (!Number.isInteger(drainMs) || drainMs < 0) invalidOption('drainMs', `must be a whole number from 0, not ${drainMs}`)
       await core.close(drainMs)
-      adapter.detachAll()
     },
     metrics: () => core.metrics(),
   }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import type { Clock, Random } from './ports.ts'
+import type { LogEntry } from '../core/ports.ts'
 
 /** Node's clock. Its timers never keep the process alive: the HTTP server does that. */
 export const nodeClock: Clock = {
@@ -20,4 +21,9 @@ export const nodeClock: Clock = {
 export const nodeRandom: Random = {
   id: () => randomBytes(16).toString('base64url'),
   token: () => randomBytes(32).toString('base64url'),
+}
+
+/** Where lines go when the app takes none: only those that a developer must look at. */
+export function nodeLog(entry: LogEntry): void {
+  if (entry.level === 'error') console.error('holdfast', entry)
 }

@@ -143,8 +143,8 @@ export interface LiveServerOptions {
    */
   readonly onMessage?: (message: IncomingMessage, context: MessageContext) => unknown
   /**
-   * Origins that may connect, or `'*'`. Default: the host that the request itself names. Programs that are no browser
-   * send none and may connect.
+   * Origins that may connect, or `'*'`. Default: the host that the request itself names. Extensions and app shells have
+   * origins, too, such as `capacitor://localhost`. Programs that are no browser send none and may connect.
    */
   readonly allowedOrigins?: readonly string[] | '*'
   /**
@@ -157,7 +157,10 @@ export interface LiveServerOptions {
   readonly heartbeat?: Partial<Heartbeat>
   /** Where logs, sessions and client records are kept. Default `memoryEngine()`. An engine belongs to one server. */
   readonly engine?: Engine
-  /** Takes lines for developers. They never hold a payload, a credential or a token. */
+  /**
+   * Takes lines for developers. They never hold a payload, a credential or a token. Default: those of level `error` go to
+   * `console.error`.
+   */
   readonly log?: (entry: LogEntry) => void
   /** Time, for tests. */
   readonly clock?: Clock

@@ -2,8 +2,9 @@ import { inspect } from 'node:util'
 import { DEFAULT_HEARTBEAT, DEFAULT_HISTORY, DEFAULT_LIMITS, type HistoryLimits } from '../protocol/index.ts'
 import { invalidOption, readOptions } from '../protocol/read-options.ts'
 import { memoryEngine } from './engines/memory.ts'
-import { nodeClock, nodeRandom } from './node-platform.ts'
+import { nodeClock, nodeLog, nodeRandom } from './node-platform.ts'
 import type { LiveServerOptions, ServerLimits, SessionOptions, Settings } from './options.ts'
+import { readOrigin } from './origin.ts'
 
 type Range = readonly [min: number, max: number]
 
@@ -110,7 +111,7 @@ export function resolveOptions(options: LiveServerOptions): Settings {
     sessions: { ...sessions, sweepMs: Math.min(sessions.sweepMs, Math.ceil(Math.min(sessions.ttlMs, sessions.clientTtlMs) / 2)) },
     heartbeat: numbers('heartbeat', options.heartbeat, DEFAULT_HEARTBEAT, HEARTBEAT_RANGES),
     engine: options.engine ?? memoryEngine(),
-    log: options.log ?? ((): void => {}),
+    log: options.log ?? nodeLog,
     clock: options.clock ?? nodeClock,
     random: options.random ?? nodeRandom,
   }
@@ -132,15 +133,12 @@ function origins(given: LiveServerOptions['allowedOrigins']): readonly string[] 
   if (given === undefined || given === '*') return given
   if (!Array.isArray(given)) invalidOption('allowedOrigins', "must be an array of origins or '*'")
   return given.map((origin: unknown) => {
-    const url = typeof origin === 'string' && URL.canParse(origin) ? new URL(origin) : undefined
-    // No browser sends a wildcard, or the origin of anything but a page.
-    if (!url || !/^https?:[^*]+$/.test(url.origin) || (origin !== url.origin && origin !== `${url.origin}/`)) {
-      return invalidOption(
-        'allowedOrigins',
-        `must hold whole origins such as https://app.example.com, without a wildcard, not ${inspect(origin)}`,
-      )
-    }
-    return url.origin
+    const read = typeof origin === 'string' ? readOrigin(origin) : undefined
+    if (read !== undefined) return read
+    return invalidOption(
+      'allowedOrigins',
+      `must hold whole origins such as https://app.example.com or capacitor://localhost, without a wildcard, not ${inspect(origin)}`,
+    )
   })
 }
 

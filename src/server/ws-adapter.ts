@@ -1,26 +1,38 @@
 import { Buffer } from 'node:buffer'
-import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws'
+import { CLOSE_TIMEOUT_MS } from './accept-socket.ts'
+import { CLOSED } from './gate.ts'
+import { answerUpgrade } from './http-answer.ts'
+import { HttpPaths, type HttpServer, type PathOwner } from './http-paths.ts'
 import type { LiveCore } from './live-core.ts'
 import { pathOf } from './path-of.ts'
 import type { Frame, ServerSocket, UpgradeRequest } from './ports.ts'
+import { textOf, type Refusal } from './refusals.ts'
 import { CLOSE, type CloseName } from '../protocol/index.ts'
 
 /** Fragments and chunks of one message; a browser sends a message in one piece. */
 const MAX_FRAGMENTS = 64
 const MAX_BUFFERED_CHUNKS = 1_024
-/** Time for the peer's half of the closing handshake, then the socket is cut. */
-const CLOSE_TIMEOUT_MS = 5_000
 /** What an HTTP server of the app should give a request at most: slower headers are an attack, or a network nobody can use. */
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 15_000
 
-/** Puts a {@link LiveCore} on WebSockets. The only file that knows `ws`. */
+const PLAIN = 'This is the address of a WebSocket. There is nothing to read here without one.'
+const UPGRADE_LOST: Refusal = {
+  kind: 'upgrade',
+  sentence: 'A WebSocket was asked for, but the request came without Upgrade: websocket.',
+  came: 'a plain request with Sec-WebSocket-Key',
+  expected: 'Connection: Upgrade, Upgrade: websocket',
+  advice:
+    'A proxy has dropped it. nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";',
+}
+
+/** Puts a {@link LiveCore} on the WebSockets of HTTP servers. The only file that knows `ws`. */
 export class WsAdapter {
   readonly #core: LiveCore
   readonly #server: WebSocketServer
-  readonly #detach = new Map<Server, () => void>()
 
   constructor(core: LiveCore) {
     this.#core = core
@@ -34,31 +46,23 @@ export class WsAdapter {
       closeTimeout: CLOSE_TIMEOUT_MS,
     }
     this.#server = new WebSocketServer(options)
+    this.#server.on('wsClientError', ({ message }, socket, request) => this.#malformed(message, socket, request))
   }
 
-  /** Answers the upgrades of one path of an HTTP server; returns how to stop that. */
-  attach(server: Server, path: string): () => void {
-    this.#detach.get(server)?.()
-    const { headersTimeout, requestTimeout } = server
+  /** Answers one path of an HTTP server; returns how to stop that. */
+  attach(server: HttpServer, path: string): () => void {
+    // Not in the types of an HTTP/2 server, which has them where it takes HTTP/1, too.
+    const { headersTimeout, requestTimeout } = server as Pick<Server, 'headersTimeout' | 'requestTimeout'>
     if (!isWithin(headersTimeout, HEADERS_TIMEOUT_MS) || !isWithin(requestTimeout, REQUEST_TIMEOUT_MS))
       this.#core.log({ level: 'info', event: 'http_timeouts_long', headersTimeout, requestTimeout })
-    const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-      if (pathOf(request) === path) this.#upgrade(request, socket, head)
-      // Nobody else is there to answer, and an upgrade without an answer is a socket that stays.
-      else if (server.listenerCount('upgrade') === 1) refuse(socket, 404)
-    }
-    const detach = (): void => {
-      server.off('upgrade', onUpgrade)
-      this.#detach.delete(server)
-    }
-    server.on('upgrade', onUpgrade)
-    this.#detach.set(server, detach)
-    return detach
-  }
-
-  /** Stops answering upgrades on every server. */
-  detachAll(): void {
-    for (const detach of this.#detach.values()) detach()
+    return HttpPaths.of(server).give(path, {
+      upgrade: (request, socket, head) => this.#upgrade(request, socket, head),
+      plain: (request) => this.#plain(request),
+      elsewhere: (request, paths) => this.#elsewhere(request, paths),
+      replaced: () => {
+        if (!this.#core.isClosing) this.#core.log({ level: 'info', event: 'path_replaced', path })
+      },
+    })
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -66,13 +70,54 @@ export class WsAdapter {
     const from: UpgradeRequest = { headers, origin: headers.origin, remoteAddress: request.socket.remoteAddress }
     const passage = this.#core.gate.enter(from)
     if (!passage.isAllowed) {
-      refuse(socket, passage.status, passage.retryAfterSeconds)
+      const { status, refusal, retryAfterSeconds } = passage
+      answerUpgrade(socket, status, textOf(refusal), retryAfterSeconds > 0 ? { 'Retry-After': String(retryAfterSeconds) } : {})
       return
     }
     socket.once('close', passage.leave)
     this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, socket, from))
   }
 
+  /** A request of the path that is no upgrade to a WebSocket. */
+  #plain(request: IncomingMessage): ReturnType<PathOwner['plain']> {
+    if (this.#core.isClosing) return { status: 503, text: CLOSED.sentence, headers: { 'Retry-After': '1' } }
+    // Only a WebSocket client sends a key.
+    if (request.headers['sec-websocket-key'] === undefined) return { status: 426, text: PLAIN, headers: {} }
+    return { status: 426, text: this.#refuse('upgrade', UPGRADE_LOST), headers: {} }
+  }
+
+  /** A WebSocket upgrade that `ws` finds malformed. */
+  #malformed(message: string, socket: Duplex, { method, headers }: IncomingMessage): void {
+    const version = headers['sec-websocket-version']
+    const came = `${String(method)}, Sec-WebSocket-Version: ${String(version)}`
+    const text = this.#refuse('handshake', {
+      kind: 'handshake',
+      sentence: `This is no WebSocket handshake: ${message}.`,
+      came,
+      expected: 'GET, Sec-WebSocket-Version: 13',
+    })
+    answerUpgrade(socket, method === 'GET' ? 400 : 405, text, method === 'GET' ? { 'Sec-WebSocket-Version': '13' } : { Allow: 'GET' })
+  }
+
+  #elsewhere(request: IncomingMessage, paths: readonly string[]): void {
+    this.#refuse('path', {
+      kind: 'path',
+      sentence: 'A WebSocket was asked for at a path where nobody serves one.',
+      came: pathOf(request),
+      expected: paths.join(' '),
+      option: 'path of attach, url of connect',
+      advice: 'A proxy must pass the path on as it came. nginx: no path after the host in proxy_pass.',
+    })
+  }
+
+  /** Counts a refusal, writes its line, and gives what to tell the client. */
+  #refuse(why: string, refusal: Refusal): string {
+    this.#core.count(`refused.${why}`)
+    this.#core.gate.refusals.tell(refusal)
+    return textOf(refusal)
+  }
+
+  /** As for any other WebSocket, without what those cost: text is not wrapped into events, and a frame is made once for all sockets. */
   #accept(webSocket: WebSocket, socket: Duplex, request: UpgradeRequest): void {
     const events = this.#core.accept(new WsSocket(webSocket, socket), request)
     webSocket.on('message', (data, isBinary) => {
@@ -138,12 +183,4 @@ function textFrame(text: string): Buffer {
 
 function isWithin(timeoutMs: number, mostMs: number): boolean {
   return timeoutMs > 0 && timeoutMs <= mostMs
-}
-
-function refuse(socket: Duplex, status: number, retryAfterSeconds: number = 0): void {
-  socket.on('error', () => socket.destroy())
-  const retry = retryAfterSeconds > 0 ? `Retry-After: ${retryAfterSeconds}\r\n` : ''
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${retry}Connection: close\r\nContent-Length: 0\r\n\r\n`, () =>
-    socket.destroy(),
-  )
 }

@@ -38,3 +38,34 @@ export async function upgrade(port: number, ...headers: readonly string[]): Prom
   while (!client.heard().includes('\r\n\r\n')) await once(client.socket, 'data')
   return { head: client.heard(), client }
 }
+
+/** A whole answer to a request. */
+export interface Answer {
+  readonly status: number
+  /** Header lines, as they came. */
+  readonly head: string
+  readonly body: string
+}
+
+/** Makes a request by hand and waits until its answer is whole, by its `Content-Length`. */
+export async function exchange(port: number, path: string, lines: readonly string[] = [], body: string = ''): Promise<Answer> {
+  const client = await rawClient(port)
+  client.socket.write(
+    `${body === '' ? 'GET' : 'POST'} ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${lines.map((line) => `${line}\r\n`).join('')}`,
+  )
+  client.socket.write(body === '' ? '\r\n' : `Content-Length: ${body.length}\r\n\r\n${body}`)
+  for (;;) {
+    const heard = client.heard()
+    const [head = '', ...rest] = heard.split('\r\n\r\n')
+    const got = rest.join('\r\n\r\n')
+    const length = Number(/^content-length: (\d+)/im.exec(head)?.[1] ?? 0)
+    if (heard.includes('\r\n\r\n') && got.length >= length) {
+      client.socket.destroy()
+      return { status: Number(head.slice(9, 12)), head, body: got }
+    }
+    await Promise.race([once(client.socket, 'data'), client.gone.then(() => Promise.reject(new Error(`no answer: ${heard}`)))])
+  }
+}
+
+/** Header lines of a request that asks for a WebSocket. */
+export const WEBSOCKET: readonly string[] = UPGRADE.slice(2)

@@ -14,7 +14,7 @@ export interface WireServer {
 
 /** Starts a live server on a free port of this machine. */
 export async function startWireServer(options: LiveServerOptions = {}): Promise<WireServer> {
-  const live = createLiveServer(options)
+  const live = createLiveServer({ log: () => {}, ...options })
   const http = createServer((_request, response) => response.writeHead(200).end('page'))
   http.listen(0, '127.0.0.1')
   await once(http, 'listening')
