@@ -17,7 +17,7 @@ let published = 0
 
 const pages = createServer((request, response) => void serveFile(request, response))
 const live = createServer()
-live.on('upgrade', (_request, socket) => {
+live.on('connection', (socket) => {
   sockets.add(socket)
   socket.on('close', () => sockets.delete(socket))
 })

@@ -110,7 +110,8 @@ export async function openLab(options: LiveServerOptions = {}, rung: HubRung = '
     })
     const http = createServer()
     live.attach(http, { path: '/live' })
-    http.prependListener('upgrade', (_request, socket) => sockets.push(record(socket)))
+    // Nobody asks this server for anything but a WebSocket.
+    http.on('connection', (socket) => sockets.push(record(socket)))
     http.listen(0, '127.0.0.1')
     await once(http, 'listening')
     return { live, http }

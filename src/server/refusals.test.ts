@@ -141,7 +141,7 @@ describe('[N9] a refused hello', () => {
 })
 
 describe('[N9] the lines', () => {
-  it('are one per kind and minute, and say how many were left out', () => {
+  it('are one a minute of the same kind and text, and say how many were left out', () => {
     const clock = new FakeClock()
     const refusals = new Refusals(clock, log)
     const refusal = (kind: string): Refusal => ({ kind, sentence: 'No.' })
@@ -157,6 +157,16 @@ describe('[N9] the lines', () => {
       { level: 'error', event: 'refused', kind: 'origin', sentence: 'No.', untold: 1_000 },
       { level: 'error', event: 'refused', kind: 'path', sentence: 'No.' },
     ])
+  })
+
+  it('are another one at once when something else came, but no more than ten of a kind in a minute', () => {
+    const clock = new FakeClock()
+    const refusals = new Refusals(clock, log)
+    for (let at = 0; at < 100; at++) refusals.tell({ kind: 'origin', sentence: 'No.', came: `https://${at % 50}.example` })
+    expect(lines).toHaveLength(10)
+    clock.advance(60_000)
+    refusals.tell({ kind: 'origin', sentence: 'No.', came: 'https://1.example' })
+    expect(lines[10]).toMatchObject({ came: 'https://1.example', untold: 90 })
   })
 
   it('are no longer than 500 characters a field, whatever came', () => {

@@ -18,33 +18,51 @@ export interface Refusal {
   readonly level?: 'error' | 'info'
 }
 
-/** How often the same kind is told. */
+/** How often the same is told. */
 const TOLD_EVERY_MS = 60_000
+/** Most lines of one kind in that time: what came may differ each time. */
+const MAX_LINES = 10
 /** Longest text of a field: what came is a stranger's. */
 const MAX_TEXT = 500
 
-/** Hands refusals to the log, one line per kind and minute: a flood of them says no more than one. */
+/** What was told of a kind since its time began. */
+interface Told {
+  readonly atMs: number
+  readonly texts: Set<string>
+  untold: number
+}
+
+/**
+ * Hands refusals to the log. The same is told once a minute, and ten things of a kind: a flood says no more than that, and who has changed a line and tries again
+ * hears at once what is wrong now.
+ */
 export class Refusals {
   readonly #clock: Clock
   readonly #log: (entry: LogEntry) => void
-  readonly #told = new Map<string, { readonly atMs: number; untold: number }>()
+  readonly #told = new Map<string, Told>()
 
   constructor(clock: Clock, log: (entry: LogEntry) => void) {
     this.#clock = clock
     this.#log = log
   }
 
-  /** Writes a line, with how many of the kind had none since the last one. */
-  tell({ kind, sentence, level = 'error', ...details }: Refusal): void {
+  /** Writes a line, with how many of the kind had none in the time before. */
+  tell({ kind, level = 'error', ...details }: Refusal): void {
     const nowMs = this.#clock.nowMs()
-    const last = this.#told.get(kind)
-    if (last !== undefined && nowMs - last.atMs < TOLD_EVERY_MS) {
-      last.untold++
+    let told = this.#told.get(kind)
+    let untold = 0
+    if (told === undefined || nowMs - told.atMs >= TOLD_EVERY_MS) {
+      untold = told?.untold ?? 0
+      this.#told.set(kind, (told = { atMs: nowMs, texts: new Set(), untold: 0 }))
+    }
+    const texts = Object.entries(details).map(([name, text]) => [name, text.slice(0, MAX_TEXT)] as const)
+    const all = texts.join('\n')
+    if (told.texts.has(all) || told.texts.size >= MAX_LINES) {
+      told.untold++
       return
     }
-    this.#told.set(kind, { atMs: nowMs, untold: 0 })
-    const texts = Object.entries({ sentence, ...details }).map(([name, text]) => [name, text.slice(0, MAX_TEXT)] as const)
-    this.#log({ level, event: 'refused', kind, ...Object.fromEntries(texts), ...(last?.untold ? { untold: last.untold } : {}) })
+    told.texts.add(all)
+    this.#log({ level, event: 'refused', kind, ...Object.fromEntries(texts), ...(untold > 0 ? { untold } : {}) })
   }
 }
 
