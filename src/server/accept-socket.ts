@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { closeRefusal, frameRefusal } from './close-refusals.ts'
 import type { LiveCore } from './live-core.ts'
 import type { Frame, ServerSocket, SocketEvents, UpgradeRequest } from './ports.ts'
 import type { AcceptedRequest, WebSocketLike } from './websocket-like.ts'
@@ -41,10 +42,14 @@ function listen(webSocket: WebSocketLike, core: LiveCore, events: SocketEvents, 
       // Whoever made the socket may have let more through than this server takes.
       isOver = true
       core.count('closes.tooLarge')
+      core.gate.refusals.tell(closeRefusal('tooLarge'))
       tooLarge()
     }
   })
-  webSocket.addEventListener('error', () => core.count('refused.frame'))
+  webSocket.addEventListener('error', (event) => {
+    core.count('refused.frame')
+    core.gate.refusals.tell(frameRefusal('error' in event ? event.error : undefined))
+  })
   webSocket.on?.('ping', () => events.control())
   webSocket.on?.('pong', () => events.control())
 }

@@ -1,10 +1,10 @@
 import { AdmittedConnection, type Admitted } from './admitted-connection.ts'
 import type { ClientLane } from './client-lane.ts'
+import { closeRefusal, credentialRefusal, sessionsRefusal, userRefusal, versionRefusal } from './close-refusals.ts'
 import type { ConnectionHost } from './connection-host.ts'
 import { checkCredential } from './credentials.ts'
 import { HOOK_MS } from './deadline.ts'
 import { hashToken } from './hash-token.ts'
-import { credentialRefusal, sessionsRefusal, userRefusal, versionRefusal } from './hello-refusals.ts'
 import { announcesOtherVersion } from './other-version.ts'
 import { Outbound } from './outbound.ts'
 import { makeOutboxToken } from './outbox-token.ts'
@@ -102,6 +102,7 @@ export class Connection implements SocketEvents, Guest {
   close(name: CloseName): void {
     if (!this.#end()) return
     this.#host.count(`closes.${name}`)
+    this.#host.gate.refusals.tell(closeRefusal(name))
     this.#socket.close(name)
   }
 

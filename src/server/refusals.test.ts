@@ -8,6 +8,7 @@ import { FakeClock } from './testing/fake-clock.ts'
 import { fakeServer, freshId } from './testing/fake-peer.ts'
 import { exchange, upgrade, WEBSOCKET } from './testing/raw-request.ts'
 import { startWireServer } from './testing/wire-server.ts'
+import { openWireClient } from '../testing/wire-client.ts'
 import type { LogEntry } from '../core/ports.ts'
 
 const ends: (() => unknown)[] = []
@@ -137,6 +138,23 @@ describe('[N9] a refused hello', () => {
     expect(one.closedWith?.code).toBe(code)
     expect(refused()).toEqual([expect.objectContaining(line)])
     expect(JSON.stringify(refused())).not.toMatch(/ada|bob/)
+  })
+})
+
+describe('[N9] a closed connection', () => {
+  it('has a line with the option that closed it, and of frames with the rule they broke', async () => {
+    const { peer, clock } = fakeServer({ log, limits: { helloMs: 100 } })
+    peer().binary()
+    peer().text('no')
+    peer()
+    await clock.pass(1_000)
+    expect(refused().map(({ kind }) => kind)).toEqual(['binary', 'badMessage', 'helloTimeout'])
+    expect(refused().at(-1)).toMatchObject({ level: 'info', option: 'limits.helloMs' })
+    const port = await start({ limits: { frameBytes: 4_096, messageBytes: 1_024 } })
+    const client = await openWireClient(`ws://127.0.0.1:${port}/live`)
+    client.sendText('x'.repeat(4_097))
+    expect((await client.closed).code).toBe(1009)
+    expect(refused().at(-1)).toMatchObject({ kind: 'frame', came: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', option: 'limits.frameBytes' })
   })
 })
 

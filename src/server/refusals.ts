@@ -47,7 +47,9 @@ export class Refusals {
   }
 
   /** Writes a line, with how many of the kind had none in the time before. */
-  tell({ kind, level = 'error', ...details }: Refusal): void {
+  tell(refusal: Refusal | undefined): void {
+    if (refusal === undefined) return
+    const { kind, level = 'error', ...details } = refusal
     const nowMs = this.#clock.nowMs()
     let told = this.#told.get(kind)
     let untold = 0

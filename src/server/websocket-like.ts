@@ -9,7 +9,7 @@ export interface WebSocketLike {
   /** Cuts it, when its peer does not answer a close. */
   terminate?(): unknown
   addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): unknown
-  addEventListener(type: 'close' | 'error', listener: () => void): unknown
+  addEventListener(type: 'close' | 'error', listener: (event: object) => void): unknown
   /** `ws` tells of pings and pongs, which show that the peer lives. */
   on?(event: 'ping' | 'pong', listener: () => void): unknown
 }

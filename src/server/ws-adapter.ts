@@ -3,6 +3,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws'
 import { CLOSE_TIMEOUT_MS } from './accept-socket.ts'
+import { frameRefusal } from './close-refusals.ts'
 import { CLOSED } from './gate.ts'
 import { answerUpgrade } from './http-answer.ts'
 import { HttpPaths, type HttpServer, type PathOwner } from './http-paths.ts'
@@ -128,7 +129,7 @@ export class WsAdapter {
     webSocket.on('ping', () => events.control())
     webSocket.on('pong', () => events.control())
     // `ws` answers what breaks the framing rules with the code that belongs to it.
-    webSocket.on('error', () => this.#core.count('refused.frame'))
+    webSocket.on('error', (error) => this.#refuse('frame', frameRefusal(error)))
     webSocket.on('close', () => events.closed())
     socket.on('drain', () => events.drained())
   }
