@@ -21,7 +21,7 @@ export interface Refusal {
 /** How often the same is told. */
 const TOLD_EVERY_MS = 60_000
 /** Most lines of one kind in that time: what came may differ each time. */
-const MAX_LINES = 10
+const LINES_PER_KIND = 10
 /** Longest text of a field: what came is a stranger's. */
 const MAX_TEXT = 500
 
@@ -59,7 +59,7 @@ export class Refusals {
     }
     const texts = Object.entries(details).map(([name, text]) => [name, text.slice(0, MAX_TEXT)] as const)
     const all = texts.join('\n')
-    if (told.texts.has(all) || told.texts.size >= MAX_LINES) {
+    if (told.texts.has(all) || told.texts.size >= LINES_PER_KIND) {
       told.untold++
       return
     }
