@@ -126,7 +126,7 @@ export function createOwnership(
       store,
       stored,
       earlier: lost?.runtime.state ?? null,
-      askCredential: () => askCredential([...tabs]),
+      askCredential: () => askCredential(tabs, clock),
       notify: (notice) => take(notice),
       log,
     })
