@@ -136,7 +136,7 @@ describe('README', () => {
   })
 
   it.each([
-    ['src/page/connection.ts', 'Connection'],
+    ['src/page/connection-api.ts', 'Connection'],
     ['src/page/connection-events.ts', 'ConnectionEvents'],
     ['src/page/channel.ts', 'Channel'],
     ['src/page/channel-feed.ts', 'ChannelHandlers'],

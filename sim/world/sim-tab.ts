@@ -1,6 +1,7 @@
 import { parseHubName, type Rung } from '../../src/bridge/lock-names.ts'
 import type { ChannelHandlers } from '../../src/page/channel-feed.ts'
-import { createConnection, type Connection } from '../../src/page/connection.ts'
+import type { Connection } from '../../src/page/connection-api.ts'
+import { createConnection } from '../../src/page/connection.ts'
 import { checkOptions } from '../../src/page/options.ts'
 import type { PageEvent, Platform } from '../../src/page/platform.ts'
 import type { SentMessage } from '../../src/page/sent-message.ts'
@@ -114,7 +115,7 @@ export class SimTab {
     const shared = profile.sharing !== 'mixed' || this.number % 2 === 0
     const options = checkOptions({ ...world.settings.connect, url: '/live', user: this.user, token, build, shared }, platform.baseUrl)
     this.scope = world.scopeOf(options.scopeKey)
-    this.connection = createConnection(options, platform, { release: () => true, ended: () => {} })
+    this.connection = createConnection(options, platform, { newest: (name) => options[name], ended: () => {} }).connection
     this.connection.on('error', (error) => world.check.errorTold(this, error))
     let { status } = this.connection.state.current
     this.connection.state.subscribe(() => {

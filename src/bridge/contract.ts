@@ -115,9 +115,22 @@ export type SendAnswer =
 
 /**
  * What happens to a page. `suspended`: it will not run (frozen, or in the back–forward cache); nothing is posted to it
- * until it attaches again.
+ * until it attaches again. The last four take back what it said of itself when it attached: whether it can be asked for
+ * a credential, and wants the hub's lines.
  */
-export type TabSignal = 'visible' | 'hidden' | 'online' | 'offline' | 'suspended' | 'retry' | 'watch-outbox' | 'unwatch-outbox'
+export type TabSignal =
+  | 'visible'
+  | 'hidden'
+  | 'online'
+  | 'offline'
+  | 'suspended'
+  | 'retry'
+  | 'watch-outbox'
+  | 'unwatch-outbox'
+  | 'has-token'
+  | 'no-token'
+  | 'wants-log'
+  | 'no-log'
 
 /** What a tab may ask of the hub. Every call may be made again; none throws. */
 export interface HubApi {

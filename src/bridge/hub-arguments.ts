@@ -21,7 +21,10 @@ const MAX_ITEMS = 20_000
 /** The envelope of a frame takes the rest of {@link MAX_DEPTH}. */
 const MAX_DATA_DEPTH = MAX_DEPTH - 4
 
-const SIGNALS: readonly TabSignal[] = ['visible', 'hidden', 'online', 'offline', 'suspended', 'retry', 'watch-outbox', 'unwatch-outbox']
+const SIGNALS: readonly TabSignal[] = [
+  ...(['visible', 'hidden', 'online', 'offline', 'suspended', 'retry', 'watch-outbox', 'unwatch-outbox'] as const),
+  ...(['has-token', 'no-token', 'wants-log', 'no-log'] as const),
+]
 
 /** How each argument of each call is read. */
 export const HUB_ARGUMENTS: { readonly [Name in keyof HubApi]: readonly ((value: unknown) => unknown)[] } = {

@@ -57,7 +57,10 @@ describe('asking for a credential', () => {
     }
 
     /** A tab that answers when it is told to. */
-    function slowTab(name: string, how: { visible?: boolean } = {}): { readonly tab: TabSession; answer(given: Result<string | null>): void } {
+    function slowTab(
+      name: string,
+      how: { visible?: boolean } = {},
+    ): { readonly tab: TabSession; answer(given: Result<string | null>): void } {
       let answer = (_given: Result<string | null>): void => {}
       const made = tab(name, failed, how)
       made.credential = () => {

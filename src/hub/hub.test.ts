@@ -4,6 +4,7 @@ import { ownerLockName } from '../bridge/lock-names.ts'
 import type { Store } from '../core/ports.ts'
 import { DEFAULT_OUTBOX } from '../core/settings.ts'
 import { id, message, place } from '../core/testing/frames.ts'
+import { CLOSE } from '../protocol/close-codes.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
 import { numbersSent as sent, perTest, newcomer, say, settled, subOf, type TestWorld, twoTabs } from './test-hub.ts'
 
@@ -141,6 +142,26 @@ describe('a hub and its tabs', () => {
     other.release()
     const socket = await world.accept()
     expect(socket.received[0]).toMatchObject({ type: 'hello', credential: 'from-two' })
+  })
+
+  it('[TB37] [HU14] asks a tab as soon as it says that it can be asked, and not any more when it says that it cannot', async () => {
+    const hub = world.hub()
+    const tab = world.tab(hub)
+    tab.credential = () => Promise.resolve({ ok: true, value: 'given' })
+    await tab.attach({ canAuthenticate: false })
+    await settled()
+    world.sockets.last().listener.opened()
+    world.sockets.last().listener.closed(CLOSE.unauthenticated.code)
+    await settled()
+    expect(tab.status).toBe('refused')
+    await tab.hub.signal('has-token')
+    const second = await world.accept()
+    expect(second.received[0]).toMatchObject({ credential: 'given' })
+    await tab.hub.signal('no-token')
+    second.listener.closed(1006)
+    await settled()
+    world.clock.advance(5_000)
+    expect((await world.accept()).received[0]).toMatchObject({ credential: null })
   })
 
   it('[HU12] [I4] [I32] lets go of its tabs and of the owner lock when another hub has taken its store over', async () => {

@@ -38,6 +38,16 @@ export function createPresence(
         case 'unwatch-outbox':
           tab.watchesOutbox = signal === 'watch-outbox'
           return tab.outboxChanged()
+        case 'wants-log':
+        case 'no-log':
+          tab.wantsLog = signal === 'wants-log'
+          return
+        case 'has-token':
+        case 'no-token': {
+          const isNew = signal === 'has-token' && !tab.canAuthenticate
+          tab.canAuthenticate = signal === 'has-token'
+          return isNew ? wake() : undefined
+        }
         case 'retry':
           return dispatch({ type: 'retry' })
         case 'online':

@@ -42,11 +42,13 @@ export type FateNews = Fate | { readonly id: Id; readonly fate: 'sent' }
 export class TabSession {
   readonly id: Id
   readonly channels: Map<string, TabChannel> = new Map()
-  readonly canAuthenticate: boolean
+  /** Whether it can be asked for a credential. */
+  canAuthenticate: boolean
   /** Sign-outs the tab knew of when it attached. */
   readonly signOuts: number | undefined
   visible: boolean
   watchesOutbox: boolean
+  wantsLog: boolean
   suspended = false
   /** The user has signed out: nothing of this tab is done any more. */
   hasLeft = false
@@ -63,7 +65,6 @@ export class TabSession {
   #notices: readonly AppNotice[] = []
   /** The newest of each code: they may come for hours while a tab is frozen. */
   #errors = new Map<ErrorData['code'], ErrorData>()
-  readonly #wantsLog: boolean
   #lines: LogEntry[] = []
   readonly #dirty = new Set<TabChannel>()
 
@@ -73,7 +74,7 @@ export class TabSession {
     this.watchesOutbox = request.watchesOutbox
     this.canAuthenticate = request.canAuthenticate
     this.signOuts = request.signOuts
-    this.#wantsLog = request.wantsLog === true
+    this.wantsLog = request.wantsLog === true
     this.#remote = remote
     this.#source = source
   }
@@ -149,7 +150,7 @@ export class TabSession {
 
   /** A line for developers: the newest are told to a tab that wants them. */
   tellLine(line: LogEntry): void {
-    if (this.suspended || !this.#wantsLog) return
+    if (this.suspended || !this.wantsLog) return
     this.#lines.push(line)
     if (this.#lines.length > MAX_LINES) this.#lines.shift()
     this.#schedule()

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { connectOn, type Connections } from './connect.ts'
-import type { Connection } from './connection.ts'
+import type { Connection } from './connection-api.ts'
 import { settled, TestPage } from './test-page.ts'
 
 let page: TestPage
@@ -15,7 +15,7 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  for (const held of open.values()) held.connection.close()
+  for (const { shared } of open.values()) shared.connection.close()
   await settled()
   page.end()
 })

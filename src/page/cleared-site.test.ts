@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { isHeld } from '../bridge/liveness.ts'
 import { TestLocks } from '../bridge/test-locks.ts'
 import { connectOn, type Connections } from './connect.ts'
-import type { Connection } from './connection.ts'
+import type { Connection } from './connection-api.ts'
 import { TestBrowser } from './test-browser.ts'
 import { settled, TestPage, until } from './test-page.ts'
 
@@ -19,7 +19,7 @@ describe('a page and a SharedWorker in two lock tables', () => {
   })
 
   afterEach(async () => {
-    for (const { connection } of open.values()) connection.close()
+    for (const { shared } of open.values()) shared.connection.close()
     await settled()
     page.end()
   })

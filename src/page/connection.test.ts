@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { HubApi, Result, SendAnswer } from '../bridge/contract.ts'
 import type { TakenCount } from '../core/ports.ts'
 import { connectOn, type Connections } from './connect.ts'
-import type { Connection } from './connection.ts'
+import type { Connection } from './connection-api.ts'
 import type { ConnectOptions } from './options.ts'
 import { settled, type TestHub, TestPage, until } from './test-page.ts'
 
@@ -20,7 +20,7 @@ beforeEach(() => {
 })
 
 afterEach(async () => {
-  for (const { connection, holders } of open.values()) for (let n = 0; n < holders; n++) connection.close()
+  for (const { shared } of open.values()) shared.connection.close()
   await settled()
   page.end()
   process.off('unhandledRejection', onUnhandled)
@@ -55,21 +55,53 @@ describe('connect', () => {
     expect(page.names).toEqual([`holdfast:${'S'.repeat(22)}:0`])
   })
 
-  it('[TB8] gives one connection for one scope, which closes with its last holder', async () => {
+  it('[TB8] [TB37] gives one connection for one scope, which closes with its last holder, however often the others close', async () => {
     const first = await connected()
-    expect(connect()).toBe(first)
+    const second = connect()
+    expect([second.state, second.outbox, second.channel('a')]).toEqual([first.state, first.outbox, first.channel('a')])
+    expect(second.state).toBe(first.state)
+    first.close()
     first.close()
     expect(first.state.current.status).toBe('connecting')
     expect(page.watches[0]?.aborted).toBe(false)
-    first.close()
+    second.close()
     expect(first.state.current.status).toBe('closed')
     expect(page.watches[0]?.aborted).toBe(true)
-    first.close()
+    second.close()
     await until(() => page.hub.said('detach').length === 1)
     await until(() => open.size === 0)
     const { held } = await page.locks.query()
     expect(held?.filter(({ name }) => name?.includes(':tab:'))).toEqual([])
-    expect(connect()).not.toBe(first)
+    expect(connect().state).not.toBe(first.state)
+  })
+
+  it('[TB37] asks the newest of those that hold the connection for a credential, and nobody who has closed', async () => {
+    const first = await connected({ token: () => 'first' })
+    const second = connect({ token: () => 'second' })
+    const without = connect()
+    const asked = async (): Promise<unknown> => page.hub.tab?.credential()
+    expect(await asked()).toEqual({ ok: true, value: 'second' })
+    second.close()
+    expect(await asked()).toEqual({ ok: true, value: 'first' })
+    connect({ token: () => 'third' })
+    first.close()
+    without.close()
+    expect(await asked()).toEqual({ ok: true, value: 'third' })
+  })
+
+  it('[TB37] tells the hub when a tab can be asked, or wants its lines, and when that has an end', async () => {
+    await connected()
+    expect(page.hub.attached.canAuthenticate).toBe(false)
+    const lines: unknown[] = []
+    const second = connect({ token: () => 'second', log: (line) => lines.push(line) })
+    await settled()
+    expect(page.hub.said('signal')).toEqual(['has-token', 'wants-log'])
+    await page.hub.deliver({ log: [{ level: 'info', event: 'heard' }] })
+    second.close()
+    await settled()
+    expect(page.hub.said('signal').slice(2)).toEqual(['no-token', 'no-log'])
+    await page.hub.deliver({ log: [{ level: 'info', event: 'late' }] })
+    expect(lines).toEqual([{ level: 'info', event: 'heard' }])
   })
 
   it('[TB8] leaves no timer, lock or listener behind when it is closed before it has attached', async () => {

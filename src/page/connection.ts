@@ -1,89 +1,50 @@
-import type { Delivery, SignedOut, TabSignal } from '../bridge/contract.ts'
+import type { Delivery, TabSignal } from '../bridge/contract.ts'
 import type { LogEntry } from '../core/ports.ts'
 import type { ConnectionState } from '../core/public-state.ts'
 import { isChannelName } from '../protocol/decode.ts'
 import { HoldfastError } from '../protocol/errors.ts'
 import { invalidOption, readOptions } from '../protocol/read-options.ts'
 import type { Channel, SendOptions } from './channel.ts'
-import { createEventListeners, type ConnectionEvents } from './connection-events.ts'
+import type { Connection, ListenOptions } from './connection-api.ts'
+import { createEventListeners } from './connection-events.ts'
 import { askCredential } from './credential.ts'
 import { createHubChoice } from './hub-choice.ts'
 import { createHubLink } from './hub-link.ts'
-import { createLiveValue, type LiveValue } from './live-value.ts'
+import { createLiveValue } from './live-value.ts'
 import { createNoticeTeller } from './notice-teller.ts'
 import type { CheckedOptions } from './options.ts'
-import { EMPTY_OUTBOX, outboxContents, type Outbox, type OutboxContents } from './outbox.ts'
+import { EMPTY_OUTBOX, outboxContents, type OutboxContents } from './outbox.ts'
 import type { Platform } from './platform.ts'
 import { createRungs } from './rungs.ts'
 import { createSender } from './sender.ts'
 import { signOut } from './sign-out.ts'
-import { persist, storageFacts, type StorageFacts } from './storage-facts.ts'
+import { persist, storageFacts } from './storage-facts.ts'
 import { createSubscriptions } from './subscriptions.ts'
-
-/** One durable connection, shared by all tabs. */
-export interface Connection {
-  /** What the connection is doing. */
-  readonly state: LiveValue<ConnectionState>
-  /** What the server sends to this user alone. */
-  readonly user: Channel
-  /** What waits to be sent or decided about. */
-  readonly outbox: Outbox
-  /** The channel `name`; the same name gives the same object. @throws HoldfastError `invalid-option` for a reserved name (`@…`) or one that is none. */
-  channel<Value = unknown, Event = unknown>(name: string): Channel<Value, Event>
-  /** Calls `listener` whenever it happens. @returns how to stop; an aborted `signal` does the same. @throws HoldfastError `invalid-option` for a name or a listener that is none. */
-  on<Name extends keyof ConnectionEvents>(
-    name: Name,
-    listener: (event: ConnectionEvents[Name]) => void,
-    options?: ListenOptions,
-  ): () => void
-  /** Tries now: cuts a wait short, and ends a refusal. After ten tries in a row there is one every 6 s, whoever asks. */
-  retryNow(): void
-  /** What database, locks and sync tag of this connection are named by, after `holdfast:`. The same in every tab with the same `url` and `user`. */
-  scope(): Promise<string>
-  /**
-   * Detaches this tab, once it was called as often as `connect` gave this connection. Other tabs and the outbox go on; what this tab still waits for
-   * is rejected with `closed`. From then on `retryNow` does nothing, and who listens or subscribes hears nothing.
-   */
-  close(): void
-  /**
-   * Ends the user's stay in this browser: sends what it can for at most five seconds, has the server end the session, closes the connection in all tabs, and deletes the
-   * outbox and everything cached. Messages sent from now on are refused with `closed`. To go on, `connect` again.
-   * Rejects with `invalid-option`, before anything is done, for an option that is none;
-   * with `hub-timeout` when the storage does not open (nothing has happened then: try again), and with `storage-failed`, `hub-failed` or `closed` when the user has
-   * left but it is not known whether everything was deleted, or how many messages there were.
-   */
-  signOut(options?: SignOutOptions): Promise<SignedOut>
-  /** What the browser says of the storage. Rejects with `storage-failed`. */
-  storage(): Promise<StorageFacts>
-}
-
-/** How to sign out. */
-export interface SignOutOptions {
-  /** Keeps the messages that wait, to be sent when this user signs in here again. Whoever can read this browser's files can read them. @defaultValue false */
-  readonly park?: boolean
-}
-
-/** How to listen. */
-export interface ListenOptions {
-  readonly signal?: AbortSignal
-}
 
 const LISTEN = { signal: new AbortController().signal }
 
-/** Those who hold a connection, counted by `connect`. */
+/** Those who hold a connection: the `connect` calls that were not closed. */
 export interface Holders {
-  /** One is done with it; whether it was the last one. */
-  release(): boolean
+  /** That function of the newest of them that has given one. */
+  newest<Name extends 'token' | 'log'>(name: Name): CheckedOptions[Name]
   /** The connection has ended. */
   ended(): void
 }
 
+/** The connection of a scope, seen from `connect`. */
+export interface SharedConnection {
+  /** Its `close` ends it, whoever else holds it. */
+  readonly connection: Connection
+  /** Functions were given, or are not to be called any more. */
+  givenAnew(): void
+}
+
 /** Makes the connection of one scope in this tab. Without `holders` it does nothing: that is how it looks on a server. */
 export function createConnection(
-  { settings, scopeKey, token, build, log, persist: persists, ...where }: CheckedOptions,
+  { settings, scopeKey, build, persist: persists, ...where }: CheckedOptions,
   platform: Platform,
   holders: Holders | null,
-): Connection {
+): SharedConnection {
   const { report } = platform
   const rungs = createRungs(platform, where)
   const state = createLiveValue<ConnectionState>({ status: 'connecting', pending: null, durable: null, shared: null }, report)
@@ -98,13 +59,16 @@ export function createConnection(
   /** What has happened to the page since it was introduced to a hub, and was not told yet. */
   let untold: TabSignal[] = []
   let signOuts: number | undefined
+  /** What a hub is told of the functions that were given, and was told last. */
+  const facts = () => ({ wantsLog: !!holders?.newest('log'), canAuthenticate: !!holders?.newest('token') })
+  let given = facts()
   /** The state came from the hub this tab introduced itself to last. */
   let isStateNew = false
 
   const link = createHubLink(platform, scopeKey, createHubChoice(build, where.hubUrl), rungs, {
     api: {
       deliver: async (batch) => take(batch),
-      credential: () => askCredential(token, fail),
+      credential: () => askCredential(holders?.newest('token'), fail),
     },
     introduce() {
       untold = []
@@ -113,8 +77,7 @@ export function createConnection(
         settings,
         visible: platform.isVisible(),
         watchesOutbox,
-        wantsLog: !!log,
-        canAuthenticate: !!token,
+        ...(given = facts()),
         channels: subscriptions.restate(),
         unsettled: sender.unsettled(),
         ...(signOuts === undefined ? {} : { signOuts }),
@@ -170,7 +133,7 @@ export function createConnection(
   /** Lines are told first and hold nothing up: the app's function may throw. */
   function tellLine(line: LogEntry): void {
     try {
-      log?.(line)
+      holders?.newest('log')?.(line)
     } catch (error) {
       report(error)
     }
@@ -239,7 +202,7 @@ export function createConnection(
     if (persists) persist(platform).catch(fail)
   } else end(new HoldfastError('not-connected', 'There is no connection outside a browser.'))
 
-  return {
+  const connection: Connection = {
     state,
     user: makeChannel('@user'),
     outbox: Object.assign(outbox, {
@@ -267,7 +230,7 @@ export function createConnection(
     },
     scope: () => platform.hash(scopeKey),
     close() {
-      if (!over.signal.aborted && holders?.release()) end(new HoldfastError('closed', 'The connection was closed.'))
+      if (!over.signal.aborted && holders) end(new HoldfastError('closed', 'The connection was closed.'))
     },
     async signOut(how = {}) {
       const { park = false } = readOptions(how, { park: false })
@@ -276,6 +239,15 @@ export function createConnection(
       return signOut(link, park, () => left(true))
     },
     storage: () => storageFacts(platform),
+  }
+  return {
+    connection,
+    givenAnew() {
+      const { canAuthenticate, wantsLog } = given
+      given = facts()
+      if (given.canAuthenticate !== canAuthenticate) signal(given.canAuthenticate ? 'has-token' : 'no-token')
+      if (given.wantsLog !== wantsLog) signal(given.wantsLog ? 'wants-log' : 'no-log')
+    },
   }
 }
 

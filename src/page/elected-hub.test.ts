@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { hubLockName } from '../bridge/lock-names.ts'
 import { connectOn, type Connections } from './connect.ts'
-import type { Connection } from './connection.ts'
+import type { Connection } from './connection-api.ts'
 import type { ConnectOptions } from './options.ts'
 import { TestBrowser, type TestWorker } from './test-browser.ts'
 import { settled, TestClock, until, type TestPage } from './test-page.ts'

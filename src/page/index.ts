@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export { connect } from './connect.ts'
-export type { Connection, ListenOptions, SignOutOptions } from './connection.ts'
+export type { Connection, ListenOptions, SignOutOptions } from './connection-api.ts'
 export type { ConnectionEvents } from './connection-events.ts'
 export type { Channel, SendOptions } from './channel.ts'
 export type { ChannelHandlers, ChannelMessage, SnapshotFacts } from './channel-feed.ts'

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { AppNotice } from '../core/notices.ts'
 import { id } from '../core/testing/frames.ts'
 import { connectOn, type Connections } from './connect.ts'
-import type { Connection } from './connection.ts'
+import type { Connection } from './connection-api.ts'
 import { settled, TestPage, until } from './test-page.ts'
 
 let page: TestPage
@@ -14,7 +14,7 @@ beforeEach(() => {
 })
 
 afterEach(async () => {
-  for (const { connection, holders } of open.values()) for (let n = 0; n < holders; n++) connection.close()
+  for (const { shared } of open.values()) shared.connection.close()
   await settled()
   page.end()
 })

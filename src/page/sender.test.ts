@@ -6,7 +6,7 @@ const page = new TestPage()
 const open: Connections = new Map()
 
 afterEach(async () => {
-  for (const { connection } of open.values()) connection.close()
+  for (const { shared } of open.values()) shared.connection.close()
   await settled()
   page.end()
 })

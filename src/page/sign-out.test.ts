@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { connectOn, type Connections } from './connect.ts'
-import type { Connection } from './connection.ts'
+import type { Connection } from './connection-api.ts'
 import type { ConnectionEvents } from './connection-events.ts'
 import type { ConnectOptions } from './options.ts'
 import type { Platform } from './platform.ts'
@@ -17,7 +17,7 @@ beforeEach(() => {
 })
 
 afterEach(async () => {
-  for (const { connection } of open.values()) connection.close()
+  for (const { shared } of open.values()) shared.connection.close()
   await settled()
   page.end()
 })

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { ErrorData } from '../protocol/errors.ts'
 import { connectOn, type Connections } from './connect.ts'
-import type { Connection } from './connection.ts'
+import type { Connection } from './connection-api.ts'
 import { settled, TestPage, until } from './test-page.ts'
 
 let page = new TestPage()
@@ -11,7 +11,7 @@ const ID = 'i'.repeat(22)
 const refusal = (code: ErrorData['code']) => Promise.resolve({ ok: false, error: { code, message: 'why' } } as const)
 
 afterEach(async () => {
-  for (const { connection } of open.values()) connection.close()
+  for (const { shared } of open.values()) shared.connection.close()
   await settled()
   page.end()
   page = new TestPage()
