@@ -24,9 +24,11 @@ export default defineConfig([
     deps: { alwaysBundle: [/^idb$/], onlyBundle: ['idb'] },
   },
   {
+    // With workbox-window in it: Node takes that package for CommonJS, and an app that renders on a server imports this file there.
     ...common,
-    platform: 'neutral',
+    platform: 'browser',
     entry: { 'sw-register': 'sw/register/index.ts' },
+    deps: { alwaysBundle: [/^workbox-window$/], onlyBundle: ['workbox-window', 'workbox-core'] },
   },
   {
     ...common,

@@ -16,6 +16,7 @@ const WAITING: Readonly<Record<WaitReason, string>> = {
   'server-restart': 'Server restarting',
   'no-credential': 'No tab could sign in',
   protocol: 'Protocol trouble',
+  hub: 'The worker does not start',
 }
 
 const REFUSED: Readonly<Record<RefusalReason, string>> = {
@@ -23,6 +24,8 @@ const REFUSED: Readonly<Record<RefusalReason, string>> = {
   user: 'Signed in as somebody else. Reload the page.',
   forbidden: 'This account may not connect.',
   version: 'This page is out of date. Reload it.',
+  hub: 'The worker does not start. See the console.',
+  'reload-needed': 'This page is out of date. Reload it.',
 }
 
 /** Says what the connection is doing, for people. */
@@ -37,7 +40,7 @@ export function wordsFor(state: ConnectionState): Words {
     case 'waiting':
       return { label: WAITING[state.reason], detail: 'What you send is kept.', tone: 'warn' }
     case 'refused':
-      return { label: 'Refused by the server', detail: REFUSED[state.reason], tone: 'bad' }
+      return { label: 'Refused', detail: REFUSED[state.reason], tone: 'bad' }
     case 'closed':
       return { label: 'Closed', detail: 'Reload the page to connect.', tone: 'bad' }
   }

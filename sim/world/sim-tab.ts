@@ -67,7 +67,12 @@ export class SimTab {
     let locks = this.lockTable.of(process)
     const platform: Platform = {
       baseUrl: 'https://app.test/',
+      origin: 'https://app.test',
+      packagedHub: null,
+      isOnline: () => true,
+      warn: () => {},
       isSecure: true,
+      missing: [],
       hasSharedWorker: profile.sharing !== 'missing',
       get locks() {
         return locks

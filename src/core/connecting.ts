@@ -189,7 +189,7 @@ export function lost(turn: Turn, code: number): void {
   // A credential that ends on an open connection says nothing of the next one: it is asked for before the answer counts.
   const outlived = code === CLOSE.unauthenticated.code && turn.state.phase.name === 'live' && turn.state.sendOnly === null
   if (afterClose(code) === 'refuse' && !outlived) return settleRefused(turn, refusalOf(code))
-  fail(turn, code === CLOSE.badMessage.code ? 'protocol' : turn.state.comeBack ? 'server-restart' : 'unreachable')
+  fail(turn, code === CLOSE.badMessage.code ? 'protocol' : turn.state.comeBack ? 'server-restart' : 'unreachable', code)
 }
 
 /** This side gives the socket up and tries again later. */
@@ -208,7 +208,7 @@ export function breakProtocol(turn: Turn): void {
  * A try failed: waits as the server said, else by the backoff. The wait is reckoned from the try's socket on: one that failed late has waited already, and
  * servers are asked no more often for it.
  */
-export function fail(turn: Turn, reason: WaitReason): void {
+export function fail(turn: Turn, reason: WaitReason, closeCode?: number): void {
   const { attempt, comeBack, settings, online, phase } = turn.state
   const { nowMs, fraction } = turn.at
   const triedMs = phase.name === 'opening' || phase.name === 'greeting' ? Math.min(phase.sinceMs, nowMs) : nowMs
@@ -222,7 +222,7 @@ export function fail(turn: Turn, reason: WaitReason): void {
   change(turn, { attempt: attempt + 1, comeBack: null, troubledSinceMs })
   const exhausted = attempt + 1 >= settings.reconnect.maxAttempts
   if (exhausted && turn.state.sendOnly !== null) return endSendOnly(turn, 'again', reason)
-  waitFor(turn, exhausted ? Infinity : Math.max(0, delayMs), reason === 'unreachable' && !online ? 'offline' : reason)
+  waitFor(turn, exhausted ? Infinity : Math.max(0, delayMs), reason === 'unreachable' && !online ? 'offline' : reason, closeCode)
 }
 
 /** Stops for good. */
@@ -273,8 +273,8 @@ function refusalOf(code: number): RefusalReason {
   return code === CLOSE.version.code ? 'version' : 'auth'
 }
 
-function waitFor(turn: Turn, delayMs: number, reason: WaitReason): void {
-  change(turn, { phase: { name: 'waiting', retryAtMs: turn.at.nowMs + delayMs, reason } })
+function waitFor(turn: Turn, delayMs: number, reason: WaitReason, closeCode?: number): void {
+  change(turn, { phase: { name: 'waiting', retryAtMs: turn.at.nowMs + delayMs, reason, closeCode } })
   if (delayMs === Infinity) clearTimer(turn, 'retry')
   else setTimer(turn, 'retry', delayMs)
 }

@@ -26,8 +26,10 @@ export function publicState(
   const facts: StateFacts = { ...host, pending }
   const { phase } = state
   switch (phase.name) {
-    case 'waiting':
-      return { ...facts, status: 'waiting', attempt: state.attempt, retryAtMs: phase.retryAtMs, reason: phase.reason }
+    case 'waiting': {
+      const { name: status, ...why } = phase
+      return { ...facts, status, attempt: state.attempt, ...why }
+    }
     case 'refused':
       return { ...facts, status: 'refused', reason: phase.reason }
     case 'live': {

@@ -43,7 +43,7 @@ describe('public state', () => {
         .frame({ type: 'refused', sub: 2, reason: 'forbidden', message: 'no' }),
       { status: 'connected' },
     ],
-    ['waiting', disconnected(1006), { status: 'waiting', attempt: 1, retryAtMs: 1_001_000, reason: 'unreachable' }],
+    ['waiting', disconnected(1006), { status: 'waiting', attempt: 1, retryAtMs: 1_001_000, reason: 'unreachable', closeCode: 1006 }],
     ['refused', disconnected(4403), { status: 'refused', reason: 'forbidden' }],
     ['restarting', createMachine().connect().frame({ type: 'unknown_client' }), { status: 'connecting' }],
   ])('[CN14] %s', (_, machine, expected) => {

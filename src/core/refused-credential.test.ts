@@ -59,7 +59,12 @@ describe('a credential that was refused', () => {
       machine.feed({ type: 'wake' }, gives(`new-${round}`), { type: 'opened' }, { type: 'closed', code: CLOSE.unauthenticated.code })
     machine.feed({ type: 'wake' }, gives('newest'), { type: 'closed', code: 1006 })
     const { nowMs: now, state } = machine
-    expect(state.phase).toEqual({ name: 'waiting', retryAtMs: now + state.settings.reconnect.baseDelayMs, reason: 'unreachable' })
+    expect(state.phase).toEqual({
+      name: 'waiting',
+      retryAtMs: now + state.settings.reconnect.baseDelayMs,
+      reason: 'unreachable',
+      closeCode: 1006,
+    })
   })
 
   it('[SO9] is asked about once at a time, and again after nobody answered', () => {

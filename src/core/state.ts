@@ -33,7 +33,13 @@ export type Phase =
   /** The store is giving the outbox a new client id. */
   | { readonly name: 'restarting' }
   /** The next try is at `retryAtMs`; `Infinity` when only a wake-up or the app brings it. */
-  | { readonly name: 'waiting'; readonly retryAtMs: number; readonly reason: WaitReason }
+  | {
+      readonly name: 'waiting'
+      readonly retryAtMs: number
+      readonly reason: WaitReason
+      /** What the last socket was closed with, where this side did not give it up. */
+      readonly closeCode?: number | undefined
+    }
   /** No try until the app acts. */
   | {
       readonly name: 'refused'

@@ -8,7 +8,24 @@ export const browser: Platform = {
     return document.baseURI
   },
   get isSecure() {
-    return isSecureContext
+    // An imitated browser may not say.
+    return !('isSecureContext' in globalThis) || isSecureContext
+  },
+  get missing() {
+    const hasWorker = typeof SharedWorker === 'function' || typeof Worker === 'function'
+    return [
+      ...(hasWorker ? [] : ['Worker']),
+      ...(['WebSocket', 'MessageChannel'] as const).filter((name) => typeof globalThis[name] !== 'function'),
+      ...(globalThis.crypto?.subtle ? [] : ['crypto.subtle']),
+    ]
+  },
+  get origin() {
+    return location.origin
+  },
+  get packagedHub() {
+    // Not in one expression: a bundler would copy the file.
+    const here = import.meta.url
+    return here.startsWith('http') ? new URL('hub.js', here).href : null
   },
   get hasSharedWorker() {
     return typeof SharedWorker === 'function'
@@ -41,11 +58,13 @@ export const browser: Platform = {
   },
   openBroadcast: (name) => new BroadcastChannel(name),
   isVisible,
+  isOnline: () => navigator.onLine,
   get storage() {
     return navigator.storage
   },
   watchPage,
   report: (error) => (typeof reportError === 'function' ? reportError(error) : console.error(error)),
+  warn: (line) => console.error(line),
 }
 
 function base64url(bytes: Uint8Array): string {

@@ -21,7 +21,7 @@ const connections: Connections = new Map()
  * Connects this tab. All tabs with the same `url` (without its query) and `user` share one hub and one socket; a second call in the same tab shares the first one's
  * state, channels and outbox, and has a `close()` of its own: the tab is detached when all are closed. On a server, where there is no `window`, the connection does nothing and stays `connecting`.
  *
- * @throws HoldfastError `invalid-option`; `options-disagree` when this tab already has the connection with other settings; `insecure-context`. A setting out of its range is found by the hub: the connection then ends with an `error` event of `invalid-option`.
+ * @throws HoldfastError `invalid-option`; `options-disagree` when this tab already has the connection with other settings; `insecure-context`; `unsupported` where the browser lacks what nothing works without, as jsdom does. A setting out of its range is found by the hub: the connection then ends with an `error` event of `invalid-option`.
  */
 export function connect(options: ConnectOptions): Connection {
   return connectOn(typeof window === 'undefined' ? null : browser, connections, options)
@@ -33,6 +33,14 @@ export function connectOn(platform: Platform | null, known: Connections, options
   if (!platform) return createConnection(checked, browser, null).connection
   if (!platform.isSecure) {
     throw new HoldfastError('insecure-context', 'Not a secure context: serve the page over https:, or from localhost.')
+  }
+
+  if (platform.missing.length > 0) {
+    const missing = platform.missing.join(', ')
+    throw new HoldfastError(
+      'unsupported',
+      `There is no ${missing} here: connect() needs a browser. In tests under jsdom or happy-dom, replace the module that calls it.`,
+    )
   }
 
   const { scopeKey } = checked

@@ -175,6 +175,17 @@ describe('connect', () => {
     expect(() => connect()).toThrow(expect.objectContaining({ code: 'insecure-context' }))
   })
 
+  it('[TB41] says what an imitated browser lacks, and how to test there', () => {
+    page.missing = ['Worker', 'crypto.subtle']
+    expect(() => connect()).toThrow(
+      expect.objectContaining({
+        code: 'unsupported',
+        message: expect.stringMatching(/no Worker, crypto\.subtle here.*jsdom.*replace/) as string,
+      }),
+    )
+    expect(open.size).toBe(0)
+  })
+
   it('[TB8] does nothing on a server, where a send is refused', async () => {
     const connection = connectOn(null, open, { url: '/live' })
     const stop = connection.channel('a').subscribe({})
@@ -400,6 +411,7 @@ describe('the link to the hub', () => {
 
   it('[TB9] never pings by itself', async () => {
     await connected()
+    await page.hub.deliver({ state: { status: 'connected', pending: 0, durable: true, shared: true } })
     expect(page.clock.pending).toBe(0)
     page.clock.pass(3_600_000)
     await settled()

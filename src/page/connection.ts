@@ -8,6 +8,7 @@ import type { Channel, SendOptions } from './channel.ts'
 import type { Connection, ListenOptions } from './connection-api.ts'
 import { createEventListeners } from './connection-events.ts'
 import { askCredential } from './credential.ts'
+import { watchFirstFailure } from './first-failure.ts'
 import { createHubChoice } from './hub-choice.ts'
 import { createHubLink } from './hub-link.ts'
 import { createLiveValue } from './live-value.ts'
@@ -18,6 +19,7 @@ import type { Platform } from './platform.ts'
 import { createRungs } from './rungs.ts'
 import { createSender } from './sender.ts'
 import { signOut } from './sign-out.ts'
+import type { Status } from './start-troubles.ts'
 import { persist, storageFacts } from './storage-facts.ts'
 import { createSubscriptions } from './subscriptions.ts'
 
@@ -95,6 +97,10 @@ export function createConnection(
       if (!isStateNew) forgetState()
     },
     failed: fail,
+    stuck(status) {
+      if (status) setStatus(status)
+      else if (!isStateNew) setStatus({ status: 'connecting' })
+    },
     refused(data) {
       const error = HoldfastError.from(data)
       fail(error)
@@ -159,7 +165,7 @@ export function createConnection(
   }
 
   /** While no hub lives the tab itself says what is the matter. */
-  function setStatus(status: { status: 'connecting' | 'closed' } | { status: 'refused'; reason: 'version' }): void {
+  function setStatus(status: Status): void {
     const { pending, durable, shared } = state.current
     state.set({ pending, durable, shared, ...status })
   }
@@ -195,10 +201,12 @@ export function createConnection(
       if (event === 'resumed') return link.attachAgain()
       if (event === 'frozen') return link.rest()
       signal(event)
+      if (event === 'online' || event === 'visible') link.hurry()
       if (event === 'suspended') link.suspend()
       if (event === 'visible') void link.check()
     }, over.signal)
     link.start()
+    watchFirstFailure(platform, settings.url, state, over.signal)
     if (persists) persist(platform).catch(fail)
   } else end(new HoldfastError('not-connected', 'There is no connection outside a browser.'))
 

@@ -7,8 +7,10 @@ import type { ChosenHub, HubChoice } from './hub-choice.ts'
 import type { LinkOwner } from './link-owner.ts'
 import { HUB_DIED, NO_HUB } from './no-hub.ts'
 import { createParting } from './parting.ts'
+import { createPause } from './pause.ts'
 import type { HubWorker, Platform } from './platform.ts'
 import type { Rungs } from './rungs.ts'
+import { createStartTroubles } from './start-troubles.ts'
 import { createTabLock } from './tab-lock.ts'
 
 /** How long an ordinary call may take. */
@@ -30,6 +32,8 @@ const noHub: Result<never> = { ok: false, error: NO_HUB }
 export interface HubLink {
   /** Begins, or begins again after a refusal. */
   start(): void
+  /** Somebody is back: a start that is waited for comes now. */
+  hurry(): void
   isAttached(): boolean
   /** Calls the hub. Never rejects; resolves when it is also known whether a hub that gave no answer goes on. */
   call<Name extends keyof HubApi>(name: Name, ...args: Parameters<HubApi[Name]>): Promise<HubAnswer<Name>>
@@ -72,6 +76,8 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
   let attempts = 0
   const tabLock = createTabLock(platform, () => end('again'))
   const parting = createParting(platform, tabLock)
+  const troubles = createStartTroubles(platform, choice, owner)
+  const pause = createPause(platform)
   const asking: (() => void)[] = []
 
   async function stayAttached(): Promise<void> {
@@ -79,24 +85,26 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
     let quickDeaths = 0
     for (;;) {
       const sinceMs = clock.nowMs()
-      const how = await attempt(patienceMs).catch((error: unknown): End => {
-        owner.failed(new HoldfastError('hub-failed', `The hub did not start: ${String(error)}`, { cause: error }))
+      let pauseMs = 0
+      const broken = (cause: unknown, url: string | undefined): End => {
+        pauseMs = troubles.failed(cause, url ?? rungs.script)
         return 'broken'
-      })
+      }
+      const how = await attempt(patienceMs, broken).catch((error: unknown) => broken(error, undefined))
       if (over || how === 'stopped') return
       if (isResting) await new Promise<void>((resolve) => (wake = resolve))
       // The same name first: browsers start it afresh when it is dead, and answer nothing when it hangs or closed itself.
       if (how === 'unanswered') choice.unanswered()
       const isQuick = how === 'gone' && clock.nowMs() - sinceMs < START_MS
       quickDeaths = isQuick && !(await isFollowed().catch(() => false)) ? quickDeaths + 1 : 0
-      if (how === 'broken' || quickDeaths > 1) await pause(patienceMs)
+      if (how === 'broken' || quickDeaths > 1) await pause.wait(pauseMs || patienceMs, await platform.hash(scopeKey))
       patienceMs =
         how === 'gone' ? REVIVE_MS : how === 'again' || how === 'elsewhere' ? START_MS : Math.min(patienceMs * 2, MAX_PATIENCE_MS)
     }
   }
 
   /** Attaches to a hub and stays until that ends. */
-  async function attempt(patienceMs: number): Promise<End> {
+  async function attempt(patienceMs: number, broken: (cause: unknown, url?: string) => End): Promise<End> {
     const scope = await platform.hash(scopeKey)
     const held = await tabLock.hold(scope)
     const { rung, name, url } = await look(scope)
@@ -137,13 +145,10 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
       })
       worker.addEventListener('error', (cause) => {
         if (signal.aborted) return
-        const error = new HoldfastError('hub-failed', 'The script of the hub failed or did not load: see option hubUrl.', { cause })
         // Some browsers also tell later errors of a worker that goes on.
-        if (hub) return owner.failed(error)
+        if (hub) return owner.failed(new HoldfastError('hub-failed', 'Something failed in the hub.', { cause }))
         // It may yet start elsewhere, and then nothing is wrong.
-        if (startsElsewhere(url)) return mine('elsewhere')
-        owner.failed(error)
-        mine('broken')
+        mine(startsElsewhere(url) ? 'elsewhere' : broken(cause, url))
       })
       void port
         .call(patienceMs, 'attach', {
@@ -163,6 +168,7 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
             parting.end()
             hub = port
             rungs.answered()
+            troubles.over()
             choice.attached(scope, answer.value.lock, worker.isHere?.() === false)
             if (worker.isHere || apart) watch(apart)
             if (answer.value.instance !== instance) owner.replaced()
@@ -176,8 +182,9 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
           const { code } = answer.error
           // `closed`: it is about to stop. Its name would give the same worker again.
           if (code === 'hub-timeout') rungs.silent()
+          if (code === 'hub-timeout') troubles.silent(url ?? rungs.script)
           if (code === 'hub-timeout' || code === 'closed') return mine('unanswered')
-          if (code === 'hub-failed') return mine('broken')
+          if (code === 'hub-failed') return mine(broken(answer.error.message, url))
           if (code === 'version' && choice.otherBuild()) return mine('again')
           isRunning = false
           mine('stopped')
@@ -206,16 +213,6 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
     if (url === undefined && rungs.failed()) return true
     choice.broken()
     return false
-  }
-
-  function pause(delayMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = clock.setTimer(delayMs, resolve)
-      wake = () => {
-        cancel()
-        resolve()
-      }
-    })
   }
 
   /** Lets those go on who wait for a hub. */
@@ -253,11 +250,12 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
 
   return {
     start() {
-      wake()
+      pause.cut()
       if (isRunning || over) return
       isRunning = true
       void stayAttached()
     },
+    hurry: () => pause.cut(),
     isAttached: () => !!hub,
     call,
     async ask<Name extends keyof HubApi>(name: Name, ...args: Parameters<HubApi[Name]>) {
@@ -285,6 +283,7 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
       isSuspended = false
       isResting = false
       wake()
+      pause.cut()
       end('again')
     },
     close(error) {
@@ -293,6 +292,7 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
       end('stopped')
       tabLock.release()
       wake()
+      pause.cut()
       resume()
     },
   }

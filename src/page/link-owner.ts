@@ -1,8 +1,9 @@
 import type { AttachRequest, TabApi } from '../bridge/contract.ts'
-import type { ErrorData, HoldfastError } from '../protocol/errors.ts'
+import type { ErrorData } from '../protocol/errors.ts'
+import type { TroubleOwner } from './start-troubles.ts'
 
 /** What the link tells and asks of the connection it serves. */
-export interface LinkOwner {
+export interface LinkOwner extends TroubleOwner {
   readonly api: TabApi
   /** What this tab says of itself now. */
   introduce(): Omit<AttachRequest, 'bridge' | 'tab' | 'attempt' | 'lock' | 'returning'>
@@ -11,8 +12,6 @@ export interface LinkOwner {
   lost(): void
   /** This is another hub than before. What it has told since the introduction holds, everything older does not. */
   replaced(): void
-  /** Something went wrong; the link goes on trying. */
-  failed(error: HoldfastError): void
   /** The hub will not have this tab. The link has stopped. */
   refused(error: ErrorData): void
 }

@@ -12,9 +12,9 @@ export interface ConnectOptions {
    */
   readonly user?: string
   /**
-   * A fresh credential for the server; asked of one living tab at every connect and when the old one expires, and given
-   * 10 s.
-   * Of two `connect` calls of one tab for the same connection, the first one's is asked.
+   * A fresh credential for the server; asked of a living tab at every connect and when the old one expires, and given
+   * 10 s; after 1 s without an answer another tab is asked as well.
+   * Of several `connect` calls of one tab for the same connection, that of the newest which is not closed is asked.
    */
   readonly token?: () => string | null | Promise<string | null>
   /**
@@ -41,7 +41,7 @@ export interface ConnectOptions {
   readonly build?: string
   /**
    * Takes what the hub has to say to developers, which else only the console of its worker shows: `log: console.debug`.
-   * Of two `connect` calls of one tab the first one's counts.
+   * Of several `connect` calls of one tab that of the newest which is not closed counts.
    */
   readonly log?: (line: LogEntry) => void
   /** How the connection comes back. @defaultValue {@link DEFAULT_RECONNECT} */

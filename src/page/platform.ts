@@ -27,6 +27,12 @@ export interface Platform {
   /** What a relative address is relative to. */
   readonly baseUrl: string
   readonly isSecure: boolean
+  /** What is not there and nothing works without, as in the imitated browsers that component tests run in. */
+  readonly missing: readonly string[]
+  /** The origin of this page. */
+  readonly origin: string
+  /** Address of the packaged hub, as far as a page can know it; `null` where it cannot. */
+  readonly packagedHub: string | null
   readonly hasSharedWorker: boolean
   /** The lock table that this page looks in. */
   readonly locks: Locks
@@ -46,9 +52,13 @@ export interface Platform {
   startWorker(name: string, url?: string | URL): ElectedWorker
   readonly openBroadcast: OpenBroadcast
   isVisible(): boolean
+  /** The browser's word, which is a hint: what it says of a network need not be so. */
+  isOnline(): boolean
   /** `undefined` where the browser has none. */
   readonly storage: Pick<StorageManager, 'estimate' | 'persist' | 'persisted'> | undefined
   watchPage(listener: (event: PageEvent) => void, signal: AbortSignal): void
   /** Tells an error of the app's own code to the browser's console and error reporting. */
   readonly report: (error: unknown) => void
+  /** Writes a line that a developer must see to the page's console. */
+  readonly warn: (line: string) => void
 }

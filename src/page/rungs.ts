@@ -9,6 +9,8 @@ const SILENT_STARTS = 3
 
 /** Where this tab looks for the hub of its scope. Decided by what lives and by what happened, never by the browser's name. */
 export interface Rungs {
+  /** Address of the page's own script, as far as it is known; `null` where the app starts the hub itself. */
+  readonly script: string | null
   /** The rung to take, given the one on which the newest hub lives. */
   choose(living: Rung | null): Rung
   /** Starts or joins the hub of that name, with the script at `url` or the page's own one. */
@@ -46,6 +48,7 @@ export function createRungs(platform: Platform, { hub, hubUrl, shared }: Pick<Ch
   }
 
   return {
+    script: hub ? null : (hubUrl ?? platform.packagedHub),
     choose(living) {
       if (canShare && !hasSharedFailed) rung = living ?? rung
       return rung

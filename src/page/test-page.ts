@@ -143,6 +143,9 @@ export class TestHub {
 export class TestPage implements Platform {
   readonly baseUrl = 'https://app.test/list/?q=1'
   isSecure = true
+  missing: readonly string[] = []
+  readonly origin = 'https://app.test'
+  packagedHub: string | null = 'https://app.test/assets/hub.js'
   hasSharedWorker = true
   clock: TestClock = new TestClock()
   locks: TestLocks = new TestLocks()
@@ -154,6 +157,7 @@ export class TestPage implements Platform {
   readonly names: string[] = []
   readonly urls: string[] = []
   readonly reported: unknown[] = []
+  readonly warned: string[] = []
   readonly watches: AbortSignal[] = []
   /** Set up every hub before it hears anything. */
   prepare: (hub: TestHub, name: string) => void = () => {}
@@ -171,7 +175,10 @@ export class TestPage implements Platform {
     this.locks = this.newestLocks()
     return true
   }
+  online = true
   isVisible = (): boolean => this.visible
+  isOnline = (): boolean => this.online
+  warn = (line: string): void => void this.warned.push(line)
   report = (error: unknown): void => void this.reported.push(error)
 
   startHub = (name: string, url: string | URL = 'own.js'): HubWorker => {

@@ -3,6 +3,8 @@
  */
 export type ErrorCode =
   | 'insecure-context'
+  | 'unsupported'
+  | 'never-connected'
   | 'service-worker-failed'
   | 'hub-failed'
   | 'hub-timeout'
