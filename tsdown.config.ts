@@ -1,11 +1,19 @@
-import { defineConfig, type UserConfig } from 'tsdown'
+import { fileURLToPath } from 'node:url'
+import { defineConfig, type Rolldown, type UserConfig } from 'tsdown'
 
 const common: UserConfig = { format: 'esm', target: 'es2022', dts: true, fixedExtension: false, outDir: 'dist' }
+
+/** The one thing of the hub that a page loads: in a file of its own, and only where it is needed. */
+const pageHub: Rolldown.Plugin = {
+  name: 'page-hub',
+  resolveId: (id) => (id === './page-hub.js' ? fileURLToPath(new URL('src/hub/page-hub.ts', import.meta.url)) : null),
+}
 
 export default defineConfig([
   {
     ...common,
     platform: 'neutral',
+    plugins: [pageHub],
     entry: { index: 'src/page/index.ts', protocol: 'src/protocol/index.ts', 'server-in-browser': 'src/server/in-browser.ts' },
   },
   {
@@ -28,7 +36,7 @@ export default defineConfig([
     ...common,
     platform: 'browser',
     entry: { 'sw-register': 'sw/register/index.ts' },
-    deps: { alwaysBundle: [/^workbox-window$/], onlyBundle: ['workbox-window', 'workbox-core'] },
+    deps: { alwaysBundle: [/^workbox-window$/], onlyBundle: ['workbox-window', 'workbox-core'], neverBundle: ['./page-hub.js'] },
   },
   {
     ...common,

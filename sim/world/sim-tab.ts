@@ -90,6 +90,7 @@ export class SimTab {
         return profile.startHub(this, name)
       },
       startWorker: (name) => profile.startWorker(this, name),
+      loadLocalHubs: () => Promise.reject(new Error('no browser here refuses its locks')),
       openBroadcast: (name) => {
         // The name of a page's own line looks like that of a hub, and ends in an id.
         const named = parseHubName(name)

@@ -56,6 +56,10 @@ export const browser: Platform = {
     if (url !== undefined) return new Worker(url, { type: 'module', name })
     return new Worker(new URL('./hub.js', import.meta.url), { type: 'module', name })
   },
+  async loadLocalHubs() {
+    const { openLocalHubs } = await import('./page-hub.js')
+    return openLocalHubs()
+  },
   openBroadcast: (name) => new BroadcastChannel(name),
   isVisible,
   isOnline: () => navigator.onLine,

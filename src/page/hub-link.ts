@@ -3,7 +3,9 @@ import { newestHub, whenFree } from '../bridge/liveness.ts'
 import type { Rung } from '../bridge/lock-names.ts'
 import { openHubPort, type HubAnswer, type HubPort } from '../bridge/tab-end.ts'
 import { HoldfastError } from '../protocol/errors.ts'
+import { createGround } from './ground.ts'
 import type { ChosenHub, HubChoice } from './hub-choice.ts'
+import type { HubLink, HubValue } from './hub-link-api.ts'
 import type { LinkOwner } from './link-owner.ts'
 import { HUB_DIED, NO_HUB } from './no-hub.ts'
 import { createParting } from './parting.ts'
@@ -11,7 +13,7 @@ import { createPause } from './pause.ts'
 import type { HubWorker, Platform } from './platform.ts'
 import type { Rungs } from './rungs.ts'
 import { createStartTroubles } from './start-troubles.ts'
-import { createTabLock } from './tab-lock.ts'
+import { createTabLock, type SignOfLife } from './tab-lock.ts'
 
 /** How long an ordinary call may take. */
 const CALL_MS = 10_000
@@ -27,32 +29,6 @@ const WATCH_MS = 2_000
 const MAX_PATIENCE_MS = 10_000
 
 const noHub: Result<never> = { ok: false, error: NO_HUB }
-
-/** The tab's link to whichever hub lives. */
-export interface HubLink {
-  /** Begins, or begins again after a refusal. */
-  start(): void
-  /** Somebody is back: a start that is waited for comes now. */
-  hurry(): void
-  isAttached(): boolean
-  /** Calls the hub. Never rejects; resolves when it is also known whether a hub that gave no answer goes on. */
-  call<Name extends keyof HubApi>(name: Name, ...args: Parameters<HubApi[Name]>): Promise<HubAnswer<Name>>
-  /** Calls the hub as soon as there is one. Rejects with a HoldfastError: what the hub answered, `hub-failed` when it died before it did, or what the link was closed with. */
-  ask<Name extends 'cancel' | 'discard' | 'signOut'>(name: Name, ...args: Parameters<HubApi[Name]>): Promise<HubValue<Name>>
-  /** Finds out whether the hub still answers. */
-  check(): Promise<void>
-  /** The page will stand still until {@link HubLink.attachAgain}. A hub that runs in it ends, so that another tab can have it. */
-  suspend(): void
-  /** The page stops: closes the port, so that nothing can be posted to it, and gives up its lock. Nothing is begun before {@link HubLink.attachAgain}. */
-  rest(): void
-  /** Closes the port and states anew where this tab is. */
-  attachAgain(): void
-  /** Ends for good. */
-  close(error: HoldfastError): void
-}
-
-/** What the hub gives when a call succeeds. */
-export type HubValue<Name extends keyof HubApi> = Extract<HubAnswer<Name>, { ok: true }>['value']
 
 /** Why the session with a hub ended. */
 type End = 'gone' | 'again' | 'elsewhere' | 'unanswered' | 'broken' | 'stopped'
@@ -74,8 +50,9 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
   let isResting = false
   let over: HoldfastError | null = null
   let attempts = 0
-  const tabLock = createTabLock(platform, () => end('again'))
-  const parting = createParting(platform, tabLock)
+  const ground = createGround(platform)
+  const tabLock = createTabLock(ground, () => end('again'))
+  const parting = createParting(ground, tabLock)
   const troubles = createStartTroubles(platform, choice, owner)
   const pause = createPause(platform)
   const asking: (() => void)[] = []
@@ -106,8 +83,9 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
   /** Attaches to a hub and stays until that ends. */
   async function attempt(patienceMs: number, broken: (cause: unknown, url?: string) => End): Promise<End> {
     const scope = await platform.hash(scopeKey)
-    const held = await tabLock.hold(scope)
-    const { rung, name, url } = await look(scope)
+    const found = await find(scope)
+    if (!found) return 'again'
+    const { held, rung, name, url } = found
     // A browser may have taken the lock while the page stood still.
     if (over || isResting || !held.isHeld()) {
       tabLock.release()
@@ -115,7 +93,7 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
     }
     let worker: HubWorker
     try {
-      worker = rungs.start(rung, name, url)
+      worker = ground.start(name) ?? rungs.start(rung, name, url)
     } catch (error) {
       if (startsElsewhere(url)) return 'elsewhere'
       throw error
@@ -193,15 +171,26 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
     })
   }
 
+  /** Takes this tab's lock and looks for a hub; `undefined` where the browser has refused both, and it must be done anew on other ground. */
+  async function find(scope: string): Promise<(ChosenHub & { readonly rung: Rung; readonly held: SignOfLife }) | undefined> {
+    try {
+      const held = await tabLock.hold(scope)
+      return { held, ...(await look(scope)) }
+    } catch (error) {
+      if (await ground.isLost(error)) return undefined
+      throw error
+    }
+  }
+
   /** Whether the hub that has gone let go for another one, and has not died. */
   async function isFollowed(): Promise<boolean> {
     // One that was elected and has not begun has no instance yet: it may be what follows a death.
-    return ((await newestHub(platform.locks, await platform.hash(scopeKey)))?.instance || instance) !== instance
+    return ((await newestHub(ground.locks, await platform.hash(scopeKey)))?.instance || instance) !== instance
   }
 
   /** Where to look for a hub now. A page that is about to stand still must not be elected: it waits until it runs again. */
   async function look(scope: string): Promise<ChosenHub & { readonly rung: Rung }> {
-    const newest = await newestHub(platform.locks, scope)
+    const newest = await newestHub(ground.locks, scope)
     const rung = rungs.choose(newest?.rung ?? null)
     if (rung === 'shared' || !isSuspended || over) return { rung, ...choice.choose(scope, newest) }
     await new Promise<void>((resolve) => (wake = resolve))
@@ -291,6 +280,7 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
       void hub?.call(CALL_MS, 'detach')
       end('stopped')
       tabLock.release()
+      ground.end()
       wake()
       pause.cut()
       resume()

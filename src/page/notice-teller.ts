@@ -1,6 +1,6 @@
 import { addNotices, type AppNotice, type OutboxRestart, type StorageLost } from '../core/notices.ts'
 import type { Id } from '../protocol/messages.ts'
-import type { HubLink } from './hub-link.ts'
+import type { HubLink } from './hub-link-api.ts'
 import type { Listeners } from './listeners.ts'
 
 /** Notices this tab remembers to have told: far more than any store keeps. */

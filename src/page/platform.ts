@@ -1,6 +1,7 @@
 import type { BridgePort } from '../bridge/bridge-port.ts'
 import type { OpenBroadcast } from '../bridge/broadcast-port.ts'
 import type { Locks } from '../bridge/liveness.ts'
+import type { LocalHubs } from '../bridge/local-hubs.ts'
 import type { Clock } from '../core/ports.ts'
 import type { Id } from '../protocol/messages.ts'
 
@@ -34,7 +35,7 @@ export interface Platform {
   /** Address of the packaged hub, as far as a page can know it; `null` where it cannot. */
   readonly packagedHub: string | null
   readonly hasSharedWorker: boolean
-  /** The lock table that this page looks in. */
+  /** The lock table that this page looks in. A browser that has none, or refuses it, is found out by its use. */
   readonly locks: Locks
   /**
    * Has `locks` be that of pages that load now, if it is another one: the lock of that name, which this page holds, is
@@ -50,6 +51,8 @@ export interface Platform {
   startHub(name: string, url?: string | URL): HubWorker
   /** Starts the hub of that name in a worker of this tab, with the same script. */
   startWorker(name: string, url?: string | URL): ElectedWorker
+  /** Loads what it takes to have a hub in this page, for one connection. */
+  loadLocalHubs(): Promise<LocalHubs>
   readonly openBroadcast: OpenBroadcast
   isVisible(): boolean
   /** The browser's word, which is a hint: what it says of a network need not be so. */

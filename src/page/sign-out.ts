@@ -1,6 +1,6 @@
 import type { SignedOut } from '../bridge/contract.ts'
 import type { HoldfastError } from '../protocol/errors.ts'
-import type { HubLink } from './hub-link.ts'
+import type { HubLink } from './hub-link-api.ts'
 
 /** Hubs that are asked, one after the other died over it. */
 const HUBS = 3

@@ -1,7 +1,7 @@
 import type { ChannelDelivery, TabPosition } from '../bridge/contract.ts'
 import { createChannelFeed, type ChannelFeed, type ChannelHandlers } from './channel-feed.ts'
 import { readOptions } from '../protocol/read-options.ts'
-import type { HubLink } from './hub-link.ts'
+import type { HubLink } from './hub-link-api.ts'
 import { guarded } from './listeners.ts'
 
 /** What this tab hears. */

@@ -2,6 +2,7 @@ import type { AttachRequest, Delivery, HandedMessage, HubApi, Result, SendAnswer
 import type { OpenBroadcast } from '../bridge/broadcast-port.ts'
 import { serveTab, type RemoteTab } from '../bridge/hub-end.ts'
 import { holdLock, isHeld } from '../bridge/liveness.ts'
+import type { LocalHubs } from '../bridge/local-hubs.ts'
 import { hubLockName, parseHubName } from '../bridge/lock-names.ts'
 import { createTestBroadcasts } from '../bridge/test-broadcasts.ts'
 import { TestLocks } from '../bridge/test-locks.ts'
@@ -193,6 +194,8 @@ export class TestPage implements Platform {
     }
     return { port: port2, addEventListener } as unknown as HubWorker
   }
+
+  loadLocalHubs = (): Promise<LocalHubs> => Promise.reject(new Error('no hub in the page in this test'))
 
   startWorker = (_name: string): ElectedWorker => {
     throw new Error('no worker of a tab in this test')
