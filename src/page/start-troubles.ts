@@ -35,7 +35,7 @@ export interface StartTroubles {
 
 /** Makes it for one connection. */
 export function createStartTroubles(
-  platform: Pick<Platform, 'clock' | 'origin' | 'baseUrl' | 'isOnline'>,
+  platform: Pick<Platform, 'clock' | 'origin' | 'baseUrl' | 'packagedHub' | 'isOnline'>,
   choice: Pick<HubChoice, 'isReturning'>,
   owner: TroubleOwner,
 ): StartTroubles {
@@ -71,7 +71,8 @@ export function createStartTroubles(
     if (isForeign(script))
       return `${script} is of another origin than the page, ${platform.origin}: browsers start no worker from it. See option hubUrl.`
     const help = choice.isReturning() ? 'If a deploy has removed it, reload the page.' : 'See option hubUrl, and worker-src in your policy.'
-    return `It should be at ${script}, or near it under the name a bundler gave it. ${help}`
+    const bundled = script === platform.packagedHub ? ', or beside it under the name a bundler gave it' : ''
+    return `It should be at ${script}${bundled}. ${help}`
   }
 
   return {
