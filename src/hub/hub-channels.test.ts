@@ -146,7 +146,7 @@ describe('the channels of a hub', () => {
     await two.attach({ channels: [newcomer('agents')] })
     expect(frames(socket, 'snapshot_request')).toHaveLength(1)
     socket.listener.closed(1006)
-    world.clock.advance(60_000)
+    world.clock.advance(5_000)
     const next = await world.accept()
     await say(next, recovered(subOf(next, 'agents'), 1_100, 0))
     expect(frames(next, 'snapshot_request')).toEqual([{ type: 'snapshot_request', sub: subOf(next, 'agents'), from: 100 }])
@@ -226,7 +226,7 @@ describe('the channels of a hub', () => {
     const refused = { refused: { code: 'forbidden', message: 'no' } }
     for (const tab of [one, two]) expect(tab.heard('agents').at(-1)).toEqual(refused)
     socket.listener.closed(1006)
-    world.clock.advance(60_000)
+    world.clock.advance(5_000)
     const next = await world.accept()
     expect(next.received[0]?.['subscriptions']).toEqual([])
     await one.hub.subscribe([newcomer('agents')])
