@@ -36,9 +36,9 @@ export function journalled(engine: Engine, { server, calls, append }: EngineJour
         },
       }),
     // Asked once for each connection that only sends.
-    revokedAt(client) {
+    revokedAt(client, user) {
       append({ type: 'sendOnly', ...about(), client, published: [] })
-      return engine.revokedAt(client)
+      return engine.revokedAt(client, user)
     },
     publish(publications) {
       const cursors = engine.publish(publications)

@@ -29,6 +29,7 @@ function visit(port: number, endMs: number): Promise<boolean> {
         type: 'hello',
         protocol: PROTOCOL_VERSION,
         client,
+        sender: randomId(),
         confirmed: 0,
         user: 'stranger',
         session: null,

@@ -17,6 +17,8 @@ export interface Draft {
 /** What the server publishes. `id` is the id of the message it began as, or one of the server's own. */
 export interface Entry extends Draft {
   readonly id: string
+  /** What the server knows the message again by, where it began as one. */
+  readonly key?: string
   readonly atMs: number
   /** Client and server have lost the memory of whether this was said before. */
   readonly mayRepeat?: boolean

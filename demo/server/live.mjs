@@ -52,14 +52,15 @@ export async function startLive(allowedOrigins, conversation = []) {
     authenticate: ({ credential }) => (credential === null ? null : { user: credential }),
     // After more than that a newcomer gets a snapshot instead: quicker on a slow line.
     history: { messages: 200 },
+    authorize: () => true,
     snapshot: (channel) => (channel === 'agents' ? crew.all() : channel === 'conversation' ? entries : undefined),
-    onMessage({ id, channel, data, mayRepeat }, context) {
+    onMessage({ id, key, channel, data, mayRepeat }, context) {
       if (channel !== 'conversation' || !isDraft(data)) throw new Rejected('This is not a message of the demo.')
       if (data.author.id !== context.user) throw new Rejected('It is signed by somebody else.')
       if (/reject/i.test(data.text)) throw new Rejected('It contains the word “reject”.')
-      // Side effects of an app's own are deduplicated by the message's id.
-      if (entries.some((entry) => entry.id === id)) return
-      const entry = { id, author: data.author, text: data.text, atMs: Date.now(), ...(mayRepeat && { mayRepeat }) }
+      // Side effects of an app's own are deduplicated by the message's key: its id is whatever the sender says.
+      if (entries.some((entry) => entry.key === key)) return
+      const entry = { id, key, author: data.author, text: data.text, atMs: Date.now(), ...(mayRepeat && { mayRepeat }) }
       keep(entry)
       context.publish('conversation', entry)
       if (random.next() < 0.6) later(1_200 + random.integer(0, 1_800), () => speak(ANSWERS))

@@ -9,6 +9,7 @@ import type { Profile } from '../world/profile.ts'
 import type { Payload, SimTab } from '../world/sim-tab.ts'
 import type { World } from '../world/world.ts'
 import { LogBook, type LogEntryFacts } from './log-book.ts'
+import { RightsBook } from './rights-book.ts'
 import { SendOnlyBook } from './send-only-book.ts'
 import { StoredOutbox } from './stored-outbox.ts'
 import { SignOutBook } from './sign-out-book.ts'
@@ -31,6 +32,7 @@ export class Checker {
   readonly wires: WireTap
   readonly sendOnly: SendOnlyBook
   readonly signOuts: SignOutBook
+  readonly rights: RightsBook
   readonly passing: VolatileBook
   readonly told: ToldBook
   readonly #world: World
@@ -46,6 +48,7 @@ export class Checker {
     this.wires = new WireTap(world)
     this.sendOnly = new SendOnlyBook(world)
     this.signOuts = new SignOutBook(world)
+    this.rights = new RightsBook(world)
     this.passing = new VolatileBook(world)
     this.told = new ToldBook(world)
     this.#logs = new LogBook(world)

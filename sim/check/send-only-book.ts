@@ -102,7 +102,10 @@ export class SendOnlyBook {
     const isIts = grant?.client === client && grant.user === user
     check.holds(isIts, 'I25', () => `${client}, ${user} was let in with a token of ${grant?.client}, ${grant?.user}`)
     const revocations = grant?.revocations ?? 0
-    const isRevoked = revocations < server.engine.revocationOf(client) || check.signOuts.isRevoked(ledger, client, revocations)
+    const isRevoked =
+      revocations < server.engine.revocationOf(client, user) ||
+      check.signOuts.isRevoked(ledger, client, revocations) ||
+      check.rights.isRevoked(ledger, user, revocations)
     check.holds(!isRevoked, 'P42', () => `${client}, ${user} is told something though its token was revoked: ${text}`)
     totals.count(text.startsWith('{"type":"ack"') ? 'service workers acknowledged' : 'service workers let in')
   }

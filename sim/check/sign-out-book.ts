@@ -105,10 +105,10 @@ export class SignOutBook {
   }
 
   /** A server has ended a session because its user left. */
-  ended(session: Id | null, client: Id): void {
+  ended(session: Id | null, client: Id, user: string | null): void {
     if (session !== null) this.#ended.add(session)
     const { engine } = this.#world.server
-    this.#revoked.set(`${engine.ledger} ${client}`, engine.revocationOf(client))
+    this.#revoked.set(`${engine.ledger} ${client}`, engine.revocationOf(client, user))
   }
 
   /** Whether the session was ended before. */

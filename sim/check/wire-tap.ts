@@ -1,3 +1,4 @@
+import type { Ending } from '../../src/server/engine.ts'
 import type { ClientMessage, ServerMessage } from '../../src/protocol/index.ts'
 import type { Process } from '../world/process.ts'
 import type { Wire } from '../world/wire.ts'
@@ -6,6 +7,8 @@ import type { Place } from './stream.ts'
 
 /** What one connection has shown of itself. */
 interface Seen {
+  /** Whether its `hello` was answered. */
+  isAnswered: boolean
   client: string
   user: string | null
   session: string | null
@@ -64,6 +67,7 @@ export class WireTap {
       this.#world.trace('hello', wire.id, client, message.confirmed)
       check.upward.met.greeted(wire.link.name, user, client)
       this.#seen.set(wire.id, {
+        isAnswered: false,
         client,
         user,
         session: null,
@@ -101,7 +105,17 @@ export class WireTap {
   /** The server has ended the session of a connection. */
   signedOut(wire: Wire): void {
     const seen = this.#seen.get(wire.id)
-    if (seen) this.#world.check.signOuts.ended(seen.session, seen.client)
+    if (seen) this.#world.check.signOuts.ended(seen.session, seen.client, seen.user)
+  }
+
+  /** The server was told what has ended. */
+  ended(ending: Ending): void {
+    const { check, server } = this.#world
+    const answered = [...this.#seen].flatMap(([wire, { isAnswered, user, session, channels, begun }]) => {
+      const reads = (name: string): number[] => [...begun].filter((sub) => channels.get(sub)?.channel === name)
+      return isAnswered ? [{ wire, user, session, reads }] : []
+    })
+    check.rights.ended(ending, server.engine.ledger, server.engine.revocations, answered)
   }
 
   serverSays(wire: Wire, text: string): void {
@@ -110,6 +124,8 @@ export class WireTap {
     if (text.startsWith('{"type":"goodbye"')) check.tries.mayHurry(wire.hub)
     const seen = this.#seen.get(wire.id)
     if (!seen) return
+    seen.isAnswered ||= /^\{"type":"(session_|send_only)/.test(text)
+    check.rights.says(wire.id, text)
     if (seen.session !== null)
       check.holds(this.#newest.get(seen.session) === seen.connection, 'I21', () => `wire ${wire.id} hears after a newer one was accepted`)
     if (seen.outboxToken !== undefined && /^\{"type":"(send_only|ack)/.test(text))
@@ -154,6 +170,7 @@ export class WireTap {
     { offsets, channels }: Seen,
     { sub, messages }: { readonly sub: number; readonly messages: readonly { readonly offset: number }[] },
   ): void {
+    this.#world.check.rights.saysOf(wire.id, sub)
     for (const { offset } of messages) {
       const last = offsets.get(sub)
       const what = (): string => `wire ${wire.id}, ${channels.get(sub)?.channel}: ${offset} after ${last}`
@@ -175,6 +192,7 @@ export class WireTap {
     const asked = channels.get(message.sub)
     if (!asked) return
     const { channel, askedMs } = asked
+    check.rights.saysOf(wire.id, message.sub)
     const isAllowed = channel.startsWith('@') || people.wasAllowed(user, channel, askedMs, schedule.nowMs)
     check.holds(isAllowed, 'I28', () => `${channel} was opened for ${user}`)
     totals.count(`verdicts: ${message.verdict}`)

@@ -4,6 +4,7 @@ import { ELECTED_FAULTS } from './elected.ts'
 import type { Fault } from './fault.ts'
 import { NETWORK_FAULTS } from './network.ts'
 import { PEOPLE_FAULTS } from './people.ts'
+import { RIGHTS_FAULTS } from './rights.ts'
 import { SEND_ONLY_FAULTS } from './send-only.ts'
 import { SERVER_FAULTS } from './server.ts'
 import { SIGN_OUT_FAULTS } from './sign-out.ts'
@@ -22,6 +23,7 @@ export const FAULTS: readonly Fault[] = [
   ...STORAGE_FAULTS,
   ...PEOPLE_FAULTS,
   ...SIGN_OUT_FAULTS,
+  ...RIGHTS_FAULTS,
   ...TELLING_FAULTS,
 ]
 

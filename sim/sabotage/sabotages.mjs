@@ -1,6 +1,7 @@
 // Deliberate bugs. Each is a change of the product's text while it is bundled for the simulator: nothing of it is in the product.
 // `number` is the place in the list of bugs that a checker of this kind must catch; those without one were real, or are ours.
 import { ELECTED_SABOTAGES } from './elected-sabotages.mjs'
+import { RIGHTS_SABOTAGES } from './rights-sabotages.mjs'
 import { SEND_ONLY_SABOTAGES } from './send-only-sabotages.mjs'
 import { LOCK_TABLE_SABOTAGES } from './lock-table-sabotages.mjs'
 import { TELLING_SABOTAGES } from './telling-sabotages.mjs'
@@ -237,9 +238,9 @@ export const SABOTAGES = [
     number: 18,
     edits: [
       {
-        file: 'server/live-core.ts',
-        find: "return this.#ask({ user, channel, action: 'subscribe' })",
-        put: "return user !== '' || this.#ask({ user, channel, action: 'subscribe' })",
+        file: 'server/rights.ts',
+        find: "return this.#ask(party, channel, 'subscribe', () => false)",
+        put: "return party.user !== '' || this.#ask(party, channel, 'subscribe', () => false)",
       },
     ],
   },
@@ -501,5 +502,6 @@ export const SABOTAGES = [
   ...MEMORY_SABOTAGES,
   ...SERVER_MEMORY_SABOTAGES,
   ...SIGN_OUT_SABOTAGES,
+  ...RIGHTS_SABOTAGES,
   ...TELLING_SABOTAGES,
 ]

@@ -123,7 +123,7 @@ export const SEND_ONLY_SABOTAGES = [
   {
     name: 'the server takes an outbox with a token that was revoked',
     seeds: 4000,
-    edits: [{ file: 'server/send-only-desk.ts', find: 'grant.revocations < at &&', put: 'at < 0 &&' }],
+    edits: [{ file: 'server/send-only-desk.ts', find: 'grant.revocations < revokedAt ?', put: 'revokedAt < 0 ?' }],
   },
   {
     name: 'a connection that only sends is one of the session',
@@ -131,7 +131,7 @@ export const SEND_ONLY_SABOTAGES = [
       {
         file: 'server/send-only-desk.ts',
         find: '    this.#guests.set(key, { client, guest })\n',
-        put: '    this.#guests.set(key, { client, guest })\n    for (const one of this.#host.connections?.(client) ?? []) one.replace()\n',
+        put: '    this.#guests.set(key, { client, guest })\n    for (const one of this.#host.connections?.(client) ?? []) one.end("replaced")\n',
       },
       {
         file: 'server/live-core.ts',
@@ -140,8 +140,8 @@ export const SEND_ONLY_SABOTAGES = [
       },
       {
         file: 'server/connection.ts',
-        find: '  revoke(): void {',
-        put: '  clientOf() {\n    return this.#lane?.client\n  }\n\n  revoke(): void {',
+        find: '  unsubscribe(channel: string): void {',
+        put: '  clientOf() {\n    return this.#lane?.client\n  }\n\n  unsubscribe(channel: string): void {',
       },
     ],
   },

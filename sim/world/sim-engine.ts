@@ -4,6 +4,7 @@ import type {
   Admitted,
   Awaitable,
   Commit,
+  Ending,
   Engine,
   EngineCounts,
   EngineHost,
@@ -70,7 +71,10 @@ export class SimEngine implements Engine {
         this.fences.set(session, connection)
         this.#host?.fenced(session, connection)
       },
-      revoked: (client) => this.#host?.revoked(client),
+      ended: (ending) => {
+        this.#host?.ended(ending)
+        this.#world.check.wires.ended(ending)
+      },
       count: (name) => this.#host?.count(name),
     })
   }
@@ -87,16 +91,16 @@ export class SimEngine implements Engine {
     return this.#inner.secret
   }
 
-  revoke(client: Id): Awaitable<void> {
-    return this.#ask(() => void this.#inner.revoke(client))
+  end(ending: Ending): Awaitable<void> {
+    return this.#ask(() => void this.#inner.end(ending))
   }
 
   get revocations(): number {
     return this.#inner.revocations
   }
 
-  revokedAt(client: Id): Awaitable<number> {
-    return this.#ask(() => this.#inner.revokedAt(client) as number)
+  revokedAt(client: Id, user: string | null): Awaitable<number> {
+    return this.#ask(() => this.#inner.revokedAt(client, user) as number)
   }
 
   open(key: string): Awaitable<ChannelLog | Refusal> {
@@ -172,8 +176,8 @@ export class SimEngine implements Engine {
   }
 
   /** Which revocation was the last of a client. */
-  revocationOf(client: Id): number {
-    return this.#inner.revokedAt(client) as number
+  revocationOf(client: Id, user: string | null): number {
+    return this.#inner.revokedAt(client, user) as number
   }
 
   #spring(): 'behind' {

@@ -88,6 +88,7 @@ export function greet(turn: Turn): void {
       type: 'hello',
       protocol: PROTOCOL_VERSION,
       client: outbox.client,
+      sender: outbox.sender,
       confirmed,
       user: settings.user,
       session: sendOnly === null ? session : null,
@@ -97,12 +98,11 @@ export function greet(turn: Turn): void {
     },
   })
   setTimer(turn, 'handshake', HANDSHAKE_TIMEOUT_MS)
-  const { sinceMs } = phase
   change(turn, {
-    phase: { name: 'greeting', asked: subscriptions.map((asked) => asked.sub), sinceMs },
+    phase: { name: 'greeting', asked: subscriptions.map((asked) => asked.sub), sinceMs: phase.sinceMs },
     channels,
     nextSub: sub,
-    openingTookMs: Math.max(0, turn.at.nowMs - sinceMs),
+    openingTookMs: Math.max(0, turn.at.nowMs - phase.sinceMs),
   })
 }
 

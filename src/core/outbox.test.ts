@@ -19,11 +19,11 @@ import {
   storeWentBack,
 } from './outbox.ts'
 import type { OutboxState } from './ports.ts'
-import { CLIENT, entry, id, LEDGER, message } from './testing/frames.ts'
+import { CLIENT, SENDER, entry, id, LEDGER, message } from './testing/frames.ts'
 
 const holding = (...names: readonly (string | number)[]): OutboxState =>
   appendMessages(
-    emptyOutbox(CLIENT),
+    emptyOutbox(CLIENT, SENDER),
     names.map((name) => message(name)),
     false,
     1_000_000,
@@ -63,7 +63,7 @@ describe('outbox', () => {
     )
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-        let outbox = emptyOutbox(CLIENT)
+        let outbox = emptyOutbox(CLIENT, SENDER)
         let made = 0
         const owed = new Set<string>()
         for (const [at, each] of steps.entries()) {
@@ -163,7 +163,7 @@ describe('outbox', () => {
   const reach = { made: 9, forgotten: 5 }
   type Said = { ledger?: string; client: { hi: number; id: string } | null; forgotten?: number }
   it.each<[string, OutboxState, Said, Disagreement | null]>([
-    ['nothing known, nothing sent', emptyOutbox(CLIENT), { client: null }, null],
+    ['nothing known, nothing sent', emptyOutbox(CLIENT, SENDER), { client: null }, null],
     ['nothing known, something sent, and no record of that time was given up', { ...fresh, sentThrough: 2 }, { client: null }, null],
     [
       'nothing known, something sent, and a record of that time was',
@@ -179,14 +179,14 @@ describe('outbox', () => {
     ['another ledger, nothing sent', fresh, { ledger: id('other'), client: null }, null],
     ['another ledger, something possibly sent', { ...fresh, sentThrough: 1 }, { ledger: id('other'), client: null }, 'ledger'],
     ['another ledger, something acknowledged', used, { ledger: id('other'), client: known(4) }, 'ledger'],
-    ['the first ledger', emptyOutbox(CLIENT), { ledger: id('other'), client: null }, null],
+    ['the first ledger', emptyOutbox(CLIENT, SENDER), { ledger: id('other'), client: null }, null],
     ['nothing known, something acknowledged', used, { client: null }, 'forgotten'],
     ['its next number', used, { client: known(6) }, 'store-went-back'],
     ['more than its next number', used, { client: known(60) }, 'store-went-back'],
     ['less than its last ack', used, { client: known(1) }, 'server-went-back'],
     ['another id at its last ack', used, { client: known(2, 'x') }, 'other-id'],
     ['another id beyond its last ack', used, { client: known(4, 'x') }, 'other-id'],
-    ['something known of an empty store', emptyOutbox(CLIENT), { client: known(1) }, 'store-went-back'],
+    ['something known of an empty store', emptyOutbox(CLIENT, SENDER), { client: known(1) }, 'store-went-back'],
   ])('[OB5] [P20] [I11] [I12] [I23] memories: %s', (_, outbox, { ledger = LEDGER, client, forgotten = 5 }, expected) => {
     expect(compareMemories(outbox, { ledger, client, reach: { ...reach, forgotten } })).toBe(expected)
   })

@@ -18,8 +18,8 @@ const MAX_EARLIER_CLIENTS = 16
 const TOO_LARGE = 'the message is larger than the server takes'
 
 /** The outbox of a browser that has never sent anything. */
-export function emptyOutbox(client: Id): OutboxState {
-  return { client, ledger: null, since: 0, next: 1, acked: 0, ackedId: '', sentThrough: 0, entries: [] }
+export function emptyOutbox(client: Id, sender: Id): OutboxState {
+  return { client, sender, ledger: null, since: 0, next: 1, acked: 0, ackedId: '', sentThrough: 0, entries: [] }
 }
 
 /** The entry with number `n`, while it is held. */
@@ -117,7 +117,7 @@ export function restartOutbox(outbox: OutboxState, newClient: Id, ask: 'possibly
         ...(mayBeKnown ? { recall: [...(entry.recall ?? []), outbox.client].slice(-MAX_EARLIER_CLIENTS) } : {}),
       }
     })
-  return { client: newClient, ledger: null, since: 0, next: entries.length + 1, acked: 0, ackedId: '', sentThrough: 0, entries }
+  return { ...emptyOutbox(newClient, outbox.sender), next: entries.length + 1, entries }
 }
 
 /** Takes in the answer to a `recall`. */

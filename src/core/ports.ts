@@ -91,6 +91,8 @@ export interface NewMessage extends Pick<OutboxEntry, 'id' | 'channel' | 'json'>
 /** The run of numbers of one client id. */
 export interface OutboxState {
   readonly client: Id
+  /** Who sends, whatever client id the outbox has. Known to the server alone: see `sender` of `Hello`. */
+  readonly sender: Id
   /** The ledger that the numbers were last agreed with; `null` before the first contact. */
   readonly ledger: Id | null
   /** Client records that ledger had made before anything was sent to it: one of this client id came after them. */

@@ -5,7 +5,7 @@ import type { Ack, ServerMessage } from '../protocol/messages.ts'
 import { noteRestart } from './notices.ts'
 import { appendMessages, emptyOutbox, settleThrough } from './outbox.ts'
 import type { OutboxEntry, OutboxState } from './ports.ts'
-import { CLIENT, id, LEDGER, message, sendOnlyAnswer, settings, welcome } from './testing/frames.ts'
+import { CLIENT, SENDER, id, LEDGER, message, sendOnlyAnswer, settings, welcome } from './testing/frames.ts'
 import { createHost, type Host } from './testing/host.ts'
 import { createMachine, type Machine } from './testing/machine.ts'
 import { createStoreDouble, type StoreDouble } from './testing/store-double.ts'
@@ -18,7 +18,7 @@ const ack = (hi: number, changes: Partial<Ack> = {}): Ack => ({ type: 'ack', hi,
 /** An outbox of an earlier hub, with `count` messages that were never sent. */
 function outboxOf(count: number, change: (entry: OutboxEntry) => OutboxEntry = (entry) => entry): OutboxState {
   const messages = Array.from({ length: count }, (_, at) => message(at + 1))
-  const outbox = appendMessages({ ...emptyOutbox(CLIENT), ledger: LEDGER }, messages, false, 1_000_000)
+  const outbox = appendMessages({ ...emptyOutbox(CLIENT, SENDER), ledger: LEDGER }, messages, false, 1_000_000)
   return { ...outbox, entries: outbox.entries.map(change) }
 }
 
@@ -51,6 +51,7 @@ describe('a machine that only sends', () => {
         type: 'hello',
         protocol: 1,
         client: CLIENT,
+        sender: SENDER,
         confirmed: 0,
         user: 'ada',
         session: null,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { restartOutbox, appendMessages, emptyOutbox } from './outbox.ts'
-import { CLIENT, id, message, place, published, restored, settings, welcome } from './testing/frames.ts'
+import { CLIENT, SENDER, id, message, place, published, restored, settings, welcome } from './testing/frames.ts'
 import { createHost } from './testing/host.ts'
 import { createMachine, type Machine } from './testing/machine.ts'
 import { createStoreDouble } from './testing/store-double.ts'
@@ -16,7 +16,7 @@ const refusedA = { type: 'refused', sub: 1, reason: 'forbidden', message: 'no' }
 const sending = (): Machine => createMachine().identify().append(1, 2).raised()
 
 const asking = (): Machine => {
-  const outbox = restartOutbox({ ...appendMessages(emptyOutbox(CLIENT), [message(1)], true, 1_000_000) }, id('next'), 'all')
+  const outbox = restartOutbox({ ...appendMessages(emptyOutbox(CLIENT, SENDER), [message(1)], true, 1_000_000) }, id('next'), 'all')
   return createMachine(settings(), outbox).identify()
 }
 
@@ -133,7 +133,7 @@ describe('a server that is always wrong', () => {
   })
 
   it('[OB20] [I30] an entry is asked about under the sixteen latest client ids, however often the outbox restarts', () => {
-    let outbox = appendMessages(emptyOutbox(CLIENT), [message(1)], true, 1_000_000)
+    let outbox = appendMessages(emptyOutbox(CLIENT, SENDER), [message(1)], true, 1_000_000)
     for (let run = 1; run <= 40; run++) outbox = restartOutbox(outbox, id(`run${run}`), 'all')
     expect(outbox.entries[0]?.recall).toEqual(Array.from({ length: 16 }, (_, at) => id(`run${24 + at}`)))
   })

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { CLOSE } from '../protocol/close-codes.ts'
 import type { CoreEvent } from './events.ts'
 import { publicState } from './derive-public-state.ts'
-import { id, LEDGER, place, published, restored, settings, welcome } from './testing/frames.ts'
+import { SENDER, id, LEDGER, place, published, restored, settings, welcome } from './testing/frames.ts'
 import { createMachine, type Machine } from './testing/machine.ts'
 
 const credential: CoreEvent = { type: 'credential', credential: 'secret' }
@@ -35,6 +35,7 @@ describe('a try', () => {
           type: 'hello',
           protocol: 1,
           client: id('c'),
+          sender: SENDER,
           confirmed: 0,
           user: 'ada',
           session: null,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { emptyOutbox } from '../core/outbox.ts'
 import type { Fate, OutboxEntry, ParkedMessage } from '../core/ports.ts'
 import { initialState } from '../core/state.ts'
-import { CLIENT, entry, id, settings } from '../core/testing/frames.ts'
+import { CLIENT, SENDER, entry, id, settings } from '../core/testing/frames.ts'
 import { unsettledFates } from './unsettled-fates.ts'
 
 const applied = (name: string): Fate => ({ id: id(name), fate: 'applied' })
@@ -15,7 +15,7 @@ interface Known {
 }
 
 function fatesOf(name: string, { recorded = [], decided = [], entries = [], parked = [] }: Known): readonly Fate[] {
-  const state = { ...initialState(settings(), null, { ...emptyOutbox(CLIENT), entries }), decided }
+  const state = { ...initialState(settings(), null, { ...emptyOutbox(CLIENT, SENDER), entries }), decided }
   return unsettledFates([id(name)], recorded, { state, parked: new Map(parked.map((one) => [one.id, one])) })
 }
 

@@ -5,6 +5,11 @@ export interface Hello {
   readonly type: 'hello'
   readonly protocol: number
   readonly client: Id
+  /**
+   * Names this browser to the server and to nobody else. It outlives client ids, so that what is sent again under
+   * another one can be known again. A secret.
+   */
+  readonly sender: Id
   /** Highest number of this client whose stable ack the client has stored; the server may forget up to here. */
   readonly confirmed: number
   /** The user the client acts for; `null` is nobody in particular. */

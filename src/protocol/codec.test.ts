@@ -29,11 +29,12 @@ const answer = { ...sendOnlyAnswer, connection: 3 }
 /** One or more of every message a client may send; the type of the table makes a missing one an error. */
 const clientMessages: { readonly [Type in ClientMessage['type']]: readonly Extract<ClientMessage, { type: Type }>[] } = {
   hello: [
-    { type: 'hello', protocol: 1, client: ID, confirmed: 0, user: null, session: null, credential: null, subscriptions: [] },
+    { type: 'hello', protocol: 1, client: ID, sender: ID, confirmed: 0, user: null, session: null, credential: null, subscriptions: [] },
     {
       type: 'hello',
       protocol: 1,
       client: ID,
+      sender: ID,
       confirmed: 5,
       user: 'ann',
       session: { id: ID, token: TOKEN },
@@ -48,6 +49,7 @@ const clientMessages: { readonly [Type in ClientMessage['type']]: readonly Extra
       type: 'hello',
       protocol: 1,
       client: ID,
+      sender: ID,
       confirmed: 5,
       user: 'ann',
       session: null,

@@ -51,6 +51,8 @@ export interface Admitted {
   refuse(): void
   /** The connection is gone. */
   end(): void
+  /** The right to read a channel has ended. */
+  unsubscribe?(channel: string): void
   /** A receiver's place is not in the log any more. */
   lost?(receiver: Receiver, lost: LostPlace): void
 }
@@ -75,23 +77,23 @@ export class AdmittedConnection implements Admitted {
     this.#admission = admission
     this.#credentialEndsAtMs = admission.credentialEndsAtMs
     this.#noticeMs = noticeMs(admission.credentialEndsAtMs, host.settings.clock.nowMs())
-    const { settings, engine, handler, channels, snapshots } = host
-    const { user, client, outbound, close, guard } = admission
+    const { settings, engine, handler, channels, snapshots, rights } = host
+    const { party, client, outbound, close, guard } = admission
     const count = (name: string, times?: number): void => host.count(name, times)
     this.#upstream = openUpstream(host, admission)
     this.#subscriptions = new Subscriptions({
       clock: settings.clock,
-      user,
+      party,
       outbound,
       channels,
       snapshots,
+      rights,
       maxChannels: settings.limits.channels,
-      mayRead: (channel) => host.mayRead(user, channel),
       count,
       guard,
     })
     const most = settings.limits.sendWindow
-    this.#volatile = new VolatileMessages({ user, client, handler, engine, most, count, failed: () => close('internal') })
+    this.#volatile = new VolatileMessages({ party, client, handler, engine, most, count, failed: () => close('internal') })
   }
 
   said(): Pick<Answer, 'client' | 'begun'> {
@@ -129,8 +131,8 @@ export class AdmittedConnection implements Admitted {
       case 'recall': {
         const { engine, lanes, sendOnly, settings } = this.#host
         const host = { engine, lanes, sendOnly, frameBytes: settings.limits.frameBytes }
-        const { user, client: own, outbound } = this.#admission
-        this.#ask(async () => outbound.sendText(await answerRecall(host, user, own, message)))
+        const { party, client: own, outbound } = this.#admission
+        this.#ask(async () => outbound.sendText(await answerRecall(host, party.user, own, message)))
         break
       }
       case 'authenticate':
@@ -157,6 +159,10 @@ export class AdmittedConnection implements Admitted {
 
   lost(receiver: Receiver, lost: LostPlace): void {
     this.#subscriptions.lost(receiver, lost)
+  }
+
+  unsubscribe(channel: string): void {
+    this.#subscriptions.endRight(channel)
   }
 
   flush(): void {
@@ -187,7 +193,7 @@ export class AdmittedConnection implements Admitted {
       await engine.forget(session)
     } finally {
       // A session that could not be ended leaves no good token beside it.
-      await engine.revoke(client)
+      await engine.end({ type: 'revoke', client })
     }
     // Whatever a handler takes longer for is acknowledged to nobody.
     await within(settings.clock, SIGN_OUT_MS, lane.whenIdle()).catch(() => {})
@@ -203,14 +209,16 @@ export class AdmittedConnection implements Admitted {
 
   async #authenticateAgain(credential: string): Promise<void> {
     const { hooks, clock } = this.#host.settings
-    const { request, user, close } = this.#admission
+    const { request, party, close } = this.#admission
     const round = ++this.#credentialRound
     const verdict = await checkCredential(hooks.authenticate, clock, (entry) => this.#host.log(entry), credential, request)
     // Where several were given, the last one decides.
     if (this.#hasEnded || round !== this.#credentialRound) return
-    if (!verdict.isAccepted || verdict.user !== user) return close('unauthenticated')
+    if (!verdict.isAccepted || verdict.user !== party.user) return close('unauthenticated')
+    party.context = verdict.context
     this.#credentialEndsAtMs = verdict.endsAtMs
     this.#noticeMs = noticeMs(verdict.endsAtMs, clock.nowMs())
     this.#wasCredentialAskedFor = false
+    this.#subscriptions.renew()
   }
 }

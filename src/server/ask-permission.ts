@@ -2,17 +2,16 @@ import { HOOK_MS, isPromise, within } from './deadline.ts'
 import type { Awaitable } from './engine.ts'
 import type { Clock } from './ports.ts'
 
-/** Asks one of the app's hooks whether something is allowed. One that throws or takes too long does not allow it. Never rejects. */
-export function askPermission(clock: Clock, hook: () => Awaitable<boolean>, failed: (error: unknown) => void): Awaitable<boolean> {
-  const refuse = (error: unknown): boolean => {
-    failed(error)
-    return false
-  }
+/**
+ * Asks one of the app's hooks whether something is allowed. What it means that the hook throws or takes too long says
+ * `failed`. Never rejects.
+ */
+export function askPermission(clock: Clock, hook: () => Awaitable<boolean>, failed: (error: unknown) => boolean): Awaitable<boolean> {
   try {
     const answer = hook()
-    return isPromise(answer) ? within(clock, HOOK_MS, answer).then(isYes, refuse) : isYes(answer)
+    return isPromise(answer) ? within(clock, HOOK_MS, answer).then(isYes, failed) : isYes(answer)
   } catch (error) {
-    return refuse(error)
+    return failed(error)
   }
 }
 

@@ -71,7 +71,7 @@ export class ClientLane {
   begunBy(user: string | null): number {
     const waiting = this.#queue.slice(this.#next).filter(({ source }) => !source.isRefusing)
     let highest = 0
-    for (const { n, source } of [...this.#begun(), ...waiting]) if (source.user === user) highest = Math.max(highest, n)
+    for (const { n, source } of [...this.#begun(), ...waiting]) if (source.party.user === user) highest = Math.max(highest, n)
     return highest
   }
 
@@ -167,7 +167,7 @@ export class ClientLane {
       const committing = this.#commit()
       return committing === undefined ? this.#take(entry) : committing.then(() => this.#take(entry))
     }
-    if ((this.record === null && n !== 1) || (this.record !== null && this.record.user !== source.user)) {
+    if ((this.record === null && n !== 1) || (this.record !== null && this.record.user !== source.party.user)) {
       this.#host.count('refused.unknown_client')
       source.left()
       source.unknownClient()
@@ -200,7 +200,7 @@ export class ClientLane {
     const handled: Awaitable<Handled | undefined> =
       message === undefined || fate !== undefined
         ? { fate: fate ?? { kind: 'skipped' }, publications: [] }
-        : this.#host.handler.handle(message, source.user)
+        : this.#host.handler.handle(message, source.party)
     if (!isPromise(handled)) {
       this.#add(entry, handled)
       // A new client gets its record at once: it is what the numbers after the first are judged by.
@@ -236,7 +236,7 @@ export class ClientLane {
 
   #commitAll(batch: readonly Done[]): Promise<void> | undefined {
     const commits = batch.map(({ commit }) => commit)
-    const committing = this.#host.engine.commit(this.client, batch[0]?.entry.source.user ?? null, commits)
+    const committing = this.#host.engine.commit(this.client, batch[0]?.entry.source.party.user ?? null, commits)
     if (isPromise(committing)) return committing.then((answer) => this.#committed(batch, answer))
     return this.#committed(batch, committing)
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { fakeServer } from './testing/fake-peer.ts'
+import { fakeServer, type FakeServer } from './testing/fake-peer.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -9,7 +9,7 @@ describe('a wall clock that is set to another time', () => {
     ['back', -24 * HOUR_MS],
     ['to before 1970', -60 * 365 * 24 * HOUR_MS],
   ])('[P32] [I35] ends no credential early and prolongs none: %s', async (_, byMs) => {
-    const server = fakeServer({
+    const server: FakeServer = fakeServer({
       authenticate: () => ({ user: 'ada', expiresAtMs: server.clock.wallMs() + 2 * 60_000 }),
       heartbeat: { hiddenPingMs: HOUR_MS },
     })

@@ -6,6 +6,7 @@ import type { KeyedRate } from './keyed-rate.ts'
 import type { Lanes } from './lanes.ts'
 import type { MessageHandler } from './message-handler.ts'
 import type { Settings } from './options.ts'
+import type { Rights } from './rights.ts'
 import type { SendOnlyDesk } from './send-only-desk.ts'
 import type { Snapshots } from './snapshots.ts'
 import type { CloseName, Id } from '../protocol/index.ts'
@@ -17,8 +18,8 @@ export interface HostedConnection {
   readonly session: Id | undefined
   /** Its number in that session. */
   readonly number: number
-  /** A newer connection of the session was accepted. */
-  replace(): void
+  /** Closes it; what came on it and was not begun is not applied any more. */
+  end(name: CloseName): void
   close(name: CloseName): void
   /** The server will close: says when to come back. */
   goodbye(retryMinMs: number, retryMaxMs: number): void
@@ -41,9 +42,10 @@ export interface ConnectionHost {
   readonly gate: Pick<Gate, 'refusals'>
   /** Who may only send. */
   readonly sendOnly: SendOnlyDesk
+  /** Who may do what. */
+  readonly rights: Rights
   /** Resolves when the engine has started. */
   readonly started: Awaitable<void>
-  mayRead(user: string | null, channel: string): Awaitable<boolean>
   count(name: string, count?: number): void
   /** Hands a line to the app's log, whatever that makes of it. */
   log(entry: LogEntry): void

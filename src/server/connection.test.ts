@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { fakeServer, freshId } from './testing/fake-peer.ts'
+import { fakeServer, freshId, type FakeServer } from './testing/fake-peer.ts'
 import { HoldfastError } from '../protocol/index.ts'
 
 const users = { authenticate: ({ credential }: { credential: string | null }) => (credential === null ? null : { user: credential }) }
@@ -231,7 +231,7 @@ describe('staying alive', () => {
 
   it('[P32] asks for a short-lived credential once in each of its lives', async () => {
     const lifeMs = 20_000
-    const server = fakeServer({
+    const server: FakeServer = fakeServer({
       authenticate: ({ credential }) => ({ user: credential ?? '', expiresAtMs: server.clock.wallMs() + lifeMs }),
     })
     const peer = await server.open({ user: 'ada', credential: 'ada' })

@@ -7,11 +7,12 @@ import { HOOK_MS } from './deadline.ts'
 import { hashToken } from './hash-token.ts'
 import { announcesOtherVersion } from './other-version.ts'
 import { Outbound } from './outbound.ts'
-import { makeOutboxToken } from './outbox-token.ts'
+import type { Party } from './party.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from './ports.ts'
 import { RateBucket } from './rate-bucket.ts'
 import type { Refusal } from './refusals.ts'
 import { SendOnlyConnection } from './send-only-connection.ts'
+import type { Holder } from './rights.ts'
 import type { Guest } from './send-only-desk.ts'
 import type { UpwardAdmission } from './upstream.ts'
 import {
@@ -30,10 +31,12 @@ const MAX_EARLY_FRAMES = 32
 /**
  * One accepted socket, from the upgrade to its end. It knows no network: its host brings text in and takes frames out.
  */
-export class Connection implements SocketEvents, Guest {
+export class Connection implements SocketEvents, Guest, Holder {
   /** Session and connection number, from the moment they are known. */
   session: Id | undefined
   number = 0
+  user: string | null = null
+  claimed: Id | undefined
   readonly #socket: ServerSocket
   readonly #host: ConnectionHost
   readonly #request: UpgradeRequest
@@ -47,6 +50,7 @@ export class Connection implements SocketEvents, Guest {
   #admitted: Admitted | undefined
   /** Gives back what a connection that only sends has taken. */
   #leave = (): void => {}
+  #isGuest = false
   #heardAtMs: number
   #fullSinceMs: number | undefined
 
@@ -71,10 +75,7 @@ export class Connection implements SocketEvents, Guest {
 
   text(text: string): void {
     if (!this.#hear()) return
-    if (this.#phase !== 'opening') {
-      this.#receive(text)
-      return
-    }
+    if (this.#phase !== 'opening') return this.#receive(text)
     // Before the answer there is nothing a client has to say; a little is kept for those that do not wait.
     this.#earlyLength += text.length
     if (this.#early.length >= MAX_EARLY_FRAMES || this.#earlyLength > this.#host.settings.limits.frameBytes) this.close('rate')
@@ -111,15 +112,15 @@ export class Connection implements SocketEvents, Guest {
     this.close(name)
   }
 
-  /** A newer connection of the session was accepted. */
-  replace(): void {
+  /** Closes the socket; what came on it and was not begun is not applied any more. */
+  end(name: CloseName): void {
     this.#admitted?.refuse()
-    this.close('replaced')
+    // Of a credential that was not judged yet nobody can say that it is not good: its client is to come again.
+    this.close(name === 'unauthenticated' && this.#phase === 'opening' && !this.#isGuest ? 'goingAway' : name)
   }
 
-  revoke(): void {
-    this.#admitted?.refuse()
-    this.close('unauthenticated')
+  unsubscribe(channel: string): void {
+    this.#admitted?.unsubscribe?.(channel)
   }
 
   /** The server goes: says when to come back, and closes. */
@@ -180,6 +181,10 @@ export class Connection implements SocketEvents, Guest {
   async #enter(hello: Hello): Promise<void> {
     if (hello.protocol !== PROTOCOL_VERSION) return this.#refuse('version', versionRefusal(hello.protocol))
     const { outboxToken } = hello
+    this.#isGuest = outboxToken !== undefined
+    this.user = hello.user
+    this.claimed = hello.session?.id
+    this.#host.rights.enter(this)
     await (outboxToken === undefined ? this.#enterSession(hello) : this.#enterSendOnly(hello, outboxToken))
   }
 
@@ -207,10 +212,10 @@ export class Connection implements SocketEvents, Guest {
       resumes.forget(resume.tokenHash)
       this.#host.count('refused.resume')
     }
-    this.session = admitted.session
+    this.session = this.claimed = admitted.session
     this.number = admitted.connection
-    if (!this.#host.entered(this)) return this.replace()
-    const upward = await this.#upward(hello)
+    if (!this.#host.entered(this)) return this.end('replaced')
+    const upward = await this.#upward(hello, { user, session: admitted.session, sender: hello.sender, context: verdict.context })
     if (upward === null) return
     const connection = new AdmittedConnection(this.#host, {
       ...upward,
@@ -220,7 +225,8 @@ export class Connection implements SocketEvents, Guest {
       credentialEndsAtMs: verdict.endsAtMs,
       guard: (work) => this.#host.guard(work, this),
     })
-    const given = { connection: this.number, ...this.#outboxToken(hello.client, user) }
+    const outboxToken = this.#host.sendOnly.tokenFor(hello.client, user, verdict.expiresAtMs)
+    const given = { connection: this.number, ...(outboxToken === null ? {} : { outboxToken }) }
     this.#open(connection, user, (answer) =>
       admitted.resumed
         ? { type: 'session_restored', session: { id: admitted.session }, ...answer, ...given }
@@ -230,7 +236,7 @@ export class Connection implements SocketEvents, Guest {
     this.#receiveEarly()
   }
 
-  /** No hook of the app is asked, and no session is touched: the token says it all. */
+  /** The app is not asked who it is, and no session is touched: the token says that. */
   async #enterSendOnly(hello: Hello, token: string): Promise<void> {
     const { sendOnly, started } = this.#host
     await started
@@ -238,9 +244,10 @@ export class Connection implements SocketEvents, Guest {
     const pass = sendOnly.enter(token, hello, this)
     if (typeof pass === 'string') return this.close(pass)
     this.#leave = () => pass.leave()
-    if (await pass.isRevoked()) return this.close('unauthenticated')
+    const asked = await pass.ask()
+    if (typeof asked === 'string') return this.close(asked)
     if (this.#isClosed()) return
-    const upward = await this.#upward(hello)
+    const upward = await this.#upward(hello, { user: hello.user, session: null, sender: hello.sender, ...asked })
     if (upward === null) return
     const connection = new SendOnlyConnection(this.#host, upward)
     this.#host.count('admitted.sendOnly')
@@ -250,12 +257,12 @@ export class Connection implements SocketEvents, Guest {
   }
 
   /** Enters the lane of the client; `null` when the connection has ended meanwhile. */
-  async #upward({ client, user, confirmed }: Hello): Promise<UpwardAdmission | null> {
+  async #upward({ client, confirmed }: Hello, party: Party): Promise<UpwardAdmission | null> {
     const lane = this.#host.lanes.enter(client)
     this.#lane = lane
     await lane.load()
     if (this.#isClosed()) return null
-    return { user, lane, confirmed, outbound: this.#outbound, close: (name) => this.close(name) }
+    return { party, lane, confirmed, outbound: this.#outbound, close: (name) => this.close(name) }
   }
 
   #open(admitted: Admitted, user: string | null, say: (answer: Answer) => ServerMessage): void {
@@ -271,13 +278,6 @@ export class Connection implements SocketEvents, Guest {
     for (const text of this.#early.splice(0)) if (!this.#isClosed()) this.#receive(text)
   }
 
-  #outboxToken(client: Id, user: string | null): { readonly outboxToken?: string } {
-    const { settings, engine } = this.#host
-    if (!settings.sendOnly) return {}
-    const issuedAtMs = Math.floor(settings.clock.wallMs())
-    return { outboxToken: makeOutboxToken(engine.secret, { client, user, issuedAtMs, revocations: engine.revocations }) }
-  }
-
   #isClosed(): boolean {
     return this.#phase === 'closed'
   }
@@ -290,6 +290,7 @@ export class Connection implements SocketEvents, Guest {
     this.#early = []
     this.#admitted?.end()
     this.#leave()
+    this.#host.rights.leave(this)
     this.#host.left(this)
     if (this.#lane !== undefined) this.#host.lanes.leave(this.#lane)
     return true

@@ -45,6 +45,21 @@ export interface Admitted {
   readonly connection: number
 }
 
+/** Whose outbox tokens end: those of one client, or of every client of a user. */
+export type Revoked = { readonly client: Id } | { readonly user: string }
+
+/** What comes to an end before its time, on every node. */
+export type Ending =
+  /** The outbox tokens that were given so far; with a user's also the connections of that user. */
+  | ({ readonly type: 'revoke' } & Revoked)
+  /** The connections of a user, or the one of a session. */
+  | { readonly type: 'disconnect'; readonly of: { readonly user: string } | { readonly session: Id }; readonly close: DisconnectReason }
+  /** What a user reads of a channel. */
+  | { readonly type: 'unsubscribe'; readonly user: string; readonly channel: string }
+
+/** How a connection that the app ends is closed: see the close codes of the same names. */
+export type DisconnectReason = 'unauthenticated' | 'forbidden'
+
 /** What the server hands to its engine at the start. */
 export interface EngineHost {
   /**
@@ -73,8 +88,11 @@ export interface EngineHost {
   readonly changed: (key: string) => void
   /** A newer connection of a session was admitted, here or on another node: older ones are fenced. */
   readonly fenced: (session: Id, connection: number) => void
-  /** The outbox tokens of a client were revoked, here or on another node: told before `revoke` answers. */
-  readonly revoked: (client: Id) => void
+  /**
+   * Something was ended, here or on another node: told to every node before `end` answers. A node that cannot be
+   * reached is told before it serves anybody again; one that cannot be told what it missed closes its connections.
+   */
+  readonly ended: (ending: Ending) => void
   /** Something was dropped or refused: counted under this name. */
   readonly count: (name: string) => void
 }
@@ -133,21 +151,21 @@ export interface Engine {
   /** The client has stored the stable acks up to `n`. */
   confirm(client: Id, n: number): void
   /**
-   * How many revocations there were so far. A node that does not know of the latest makes tokens that end too early,
-   * never too late.
+   * How many revocations there were so far, as `ended` has told this node. A node that does not know of the latest
+   * makes tokens that end too early, never too late.
    */
   readonly revocations: number
   /**
-   * Ends the outbox tokens this client was given so far; one that it is given later is good. Counts as one more
-   * revocation.
+   * Tells every node what ends. A `revoke` counts as one more revocation first, and is remembered: tokens that were
+   * given before it are worth nothing any more, those given later are good.
    */
-  revoke(client: Id): Awaitable<void>
+  end(ending: Ending): Awaitable<void>
   /**
-   * Which revocation, counted from 1, was the last that ended tokens of this client; 0 when there was none. Where one
-   * is not remembered any more, the last that is
+   * Which revocation, counted from 1, was the last that ended tokens of this client and user; 0 when there was none.
+   * Where one is not remembered any more, the last that is
    * forgotten stands for it: forgetting must never make a revoked token good again.
    */
-  revokedAt(client: Id): Awaitable<number>
+  revokedAt(client: Id, user: string | null): Awaitable<number>
   /** Resumes a session or makes one, and raises its connection number. `null`: no room for another session. */
   admit(admittance: Admittance): Awaitable<Admitted | null>
   /** Ends a session: it cannot be resumed any more. One that is not known is ignored. */

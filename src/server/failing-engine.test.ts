@@ -19,7 +19,7 @@ const METHODS: { readonly [Method in Exclude<keyof Engine, 'start'>]: 'closes' |
   loadClient: 'closes',
   commit: 'closes',
   confirm: 'closes',
-  revoke: 'closes',
+  end: 'closes',
   revokedAt: 'closes',
   admit: 'closes',
   forget: 'closes',
@@ -39,7 +39,7 @@ const WAYS: readonly EngineFailure[] = [
   'never answers',
 ]
 /** What these answer is not looked at: there is no wrong answer. */
-const WITHOUT_ANSWER: readonly string[] = ['release', 'confirm', 'revoke', 'forget', 'touch', 'sweep', 'close']
+const WITHOUT_ANSWER: readonly string[] = ['release', 'confirm', 'end', 'forget', 'touch', 'sweep', 'close']
 
 /** What these answer is used at once: a promise is no answer. */
 const AT_ONCE: readonly string[] = ['ledger', 'reach', 'secret', 'revocations', 'probe', 'counts']

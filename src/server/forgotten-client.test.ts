@@ -29,9 +29,9 @@ describe('a client whose record was given up', () => {
     const first = await server.open({ client })
     // What a client keeps of the first answer, and of the message whose ack was lost.
     const outbox = {
-      ...appendMessages(emptyOutbox(client), [{ id, channel: 'in', json: '1' }], true, 1),
+      ...appendMessages(emptyOutbox(client, freshId()), [{ id, channel: 'in', json: '1' }], true, 1),
       ledger: first.answer().ledger,
-      since: sinceOf(emptyOutbox(client), first.answer()),
+      since: sinceOf(emptyOutbox(client, freshId()), first.answer()),
     }
     first.say(send(1, id))
     await server.clock.settle()
@@ -60,11 +60,15 @@ describe('a client whose record was given up', () => {
     const client = freshId()
     const first = await server.open({ client })
     const { ledger } = first.answer()
-    const since = sinceOf(emptyOutbox(client), first.answer())
+    const since = sinceOf(emptyOutbox(client, freshId()), first.answer())
     first.drop()
     await others(server)
     const again = (await server.open({ client })).answer()
-    const outbox = { ...appendMessages(emptyOutbox(client), [{ id: freshId(), channel: 'in', json: '1' }], true, 1), ledger, since }
+    const outbox = {
+      ...appendMessages(emptyOutbox(client, freshId()), [{ id: freshId(), channel: 'in', json: '1' }], true, 1),
+      ledger,
+      since,
+    }
     expect(compareMemories(outbox, again)).toBeNull()
   })
 

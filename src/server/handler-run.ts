@@ -1,12 +1,15 @@
 import { encodeData } from './encode-data.ts'
 import { userChannelKey, type Engine, type Publication } from './engine.ts'
-import type { MessageContext } from './options.ts'
+import type { ContextOf, Loose, MessageContext } from './options.ts'
+import type { Party } from './party.ts'
 import { refusedChannel } from './refused-channel.ts'
-import { HoldfastError, isChannelName } from '../protocol/index.ts'
+import { HoldfastError, isChannelName, type Id } from '../protocol/index.ts'
 
 /** One call of the app's `onMessage`: collects what it publishes, until it ends. */
-export class HandlerRun implements MessageContext {
+export class HandlerRun implements MessageContext<Loose> {
   readonly user: string | null
+  readonly session: Id | null
+  readonly context: ContextOf<Loose> | null
   readonly #messageBytes: number
   readonly #probe: Engine['probe']
   /** Channels that would be made with what is published. */
@@ -16,8 +19,10 @@ export class HandlerRun implements MessageContext {
   #hasEnded = false
   #reason: unknown
 
-  constructor(user: string | null, messageBytes: number, probe: Engine['probe']) {
+  constructor({ user, session, context }: Party, messageBytes: number, probe: Engine['probe']) {
     this.user = user
+    this.session = session
+    this.context = context
     this.#messageBytes = messageBytes
     this.#probe = probe
   }

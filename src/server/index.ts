@@ -10,6 +10,7 @@ export { Rejected } from './rejected.ts'
 export { memoryEngine, type MemoryEngineOptions } from './engines/memory.ts'
 export type {
   Authenticated,
+  ContextOf,
   IncomingMessage,
   LiveServerOptions,
   MessageContext,
@@ -17,7 +18,19 @@ export type {
   ServerLimits,
   SessionOptions,
 } from './options.ts'
-export type { Admittance, Admitted, Awaitable, Commit, Engine, EngineCounts, EngineHost, Publication } from './engine.ts'
+export type {
+  Admittance,
+  Admitted,
+  Awaitable,
+  Commit,
+  DisconnectReason,
+  Ending,
+  Engine,
+  EngineCounts,
+  EngineHost,
+  Publication,
+  Revoked,
+} from './engine.ts'
 export type { ChannelLog } from './channel-log.ts'
 export type { ClientRecord, Fate } from './client-record.ts'
 export type { Metrics } from './live-core.ts'

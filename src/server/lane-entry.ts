@@ -1,11 +1,13 @@
 import type { Fate } from './client-record.ts'
 import { byteLength } from './encode-data.ts'
+import { incomingMessage } from './incoming-message.ts'
 import type { IncomingMessage } from './options.ts'
+import type { Party } from './party.ts'
 import type { Id, NumberedMessage } from '../protocol/index.ts'
 
 /** The connection a number came on; it is told what becomes of it. */
 export interface LaneSource {
-  readonly user: string | null
+  readonly party: Party
   /**
    * After `conflict` or `unknown_client`, and when a newer connection replaced it, nothing of it is applied any more.
    */
@@ -50,7 +52,8 @@ export function mostUnconfirmed(sendWindow: number): number {
  */
 export function laneEntry(source: LaneSource, client: Id, message: NumberedMessage, messageBytes: number = Infinity): LaneEntry {
   const { n, id, channel, data, mayRepeat = false } = message
-  const entry: LaneEntry = { source, n, id, message: { id, n, client, channel, data, durable: true, mayRepeat } }
+  const incoming = incomingMessage(source.party, { id, n, client, channel, data, durable: true, mayRepeat })
+  const entry: LaneEntry = { source, n, id, message: incoming }
   if (messageBytes === Infinity || byteLength(JSON.stringify(data)) <= messageBytes) return entry
   return { ...entry, fate: { kind: 'rejected', reason: 'too-large', message: 'the message is larger than the server takes' } }
 }

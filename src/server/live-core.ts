@@ -1,4 +1,3 @@
-import { askPermission } from './ask-permission.ts'
 import { Channels } from './channels.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionHost, HostedConnection } from './connection-host.ts'
@@ -12,9 +11,10 @@ import { publicationKey, userKey } from './handler-run.ts'
 import { KeyedRate } from './keyed-rate.ts'
 import { Lanes } from './lanes.ts'
 import { MessageHandler } from './message-handler.ts'
-import type { Permission, Settings } from './options.ts'
+import type { Settings } from './options.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from './ports.ts'
 import { refusedChannel } from './refused-channel.ts'
+import { Rights } from './rights.ts'
 import { SendOnlyDesk } from './send-only-desk.ts'
 import { Snapshots } from './snapshots.ts'
 import { WatchedEngine } from './watched-engine.ts'
@@ -64,6 +64,7 @@ export class LiveCore implements ConnectionHost {
   readonly gate: Gate
   readonly resumes: KeyedRate
   readonly sendOnly: SendOnlyDesk
+  readonly rights: Rights
   readonly started: Awaitable<void>
   readonly #counters = new Counters()
   readonly #connections = new Set<HostedConnection>()
@@ -86,7 +87,7 @@ export class LiveCore implements ConnectionHost {
       hook: hooks.onMessage,
       clock,
       messageBytes: limits.messageBytes,
-      maySend: (user, channel) => this.#ask({ user, channel, action: 'send' }),
+      maySend: (party, channel) => this.rights.maySend(party, channel),
       probe: (key, others) => engine.probe(key, others),
       log: logSafely,
       count,
@@ -95,6 +96,7 @@ export class LiveCore implements ConnectionHost {
     this.gate = new Gate(settings, this)
     this.resumes = new KeyedRate(limits.resumesPerMinute, count)
     this.sendOnly = new SendOnlyDesk(this)
+    this.rights = new Rights(this)
     this.started = engine.start({
       clock,
       random,
@@ -108,9 +110,9 @@ export class LiveCore implements ConnectionHost {
       fenced: (session, connection) => {
         this.#fence(session, connection)
         const older = this.#bySession.get(session)
-        if (older !== undefined && older.number < connection) older.replace()
+        if (older !== undefined && older.number < connection) older.end('replaced')
       },
-      revoked: (client) => this.sendOnly.revoked(client),
+      ended: (ending) => this.rights.ended(ending),
       count,
     })
     if (isPromise(this.started)) this.started.then(undefined, (error: unknown) => this.failed(error))
@@ -180,15 +182,11 @@ export class LiveCore implements ConnectionHost {
     }
   }
 
-  mayRead(user: string | null, channel: string): Awaitable<boolean> {
-    return this.#ask({ user, channel, action: 'subscribe' })
-  }
-
   entered(connection: HostedConnection): boolean {
     if (connection.session === undefined) return false
     // A newer one may have come, and gone again, while the engine made this one wait.
     if (!this.#fence(connection.session, connection.number)) return false
-    this.#bySession.get(connection.session)?.replace()
+    this.#bySession.get(connection.session)?.end('replaced')
     this.#bySession.set(connection.session, connection)
     return true
   }
@@ -209,16 +207,6 @@ export class LiveCore implements ConnectionHost {
   failed(error: unknown, connection?: HostedConnection): void {
     if (!this.engine.hasTold(error)) this.#failed('failed', error)
     connection?.close('internal')
-  }
-
-  #ask(permission: Permission): Awaitable<boolean> {
-    const { authorize } = this.settings.hooks
-    if (authorize === undefined) return true
-    return askPermission(
-      this.settings.clock,
-      () => authorize(permission),
-      (error) => this.log({ level: 'error', event: 'authorize_failed', channel: permission.channel, error: kindOf(error) }),
-    )
   }
 
   async #publish(key: () => string, data: unknown): Promise<Cursor> {

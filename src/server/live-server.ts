@@ -1,8 +1,9 @@
 import { Server as TcpServer } from 'node:net'
 import { acceptSocket } from './accept-socket.ts'
+import type { DisconnectReason } from './engine.ts'
 import type { HttpServer } from './http-paths.ts'
 import { LiveCore, type Metrics } from './live-core.ts'
-import type { LiveServerOptions } from './options.ts'
+import type { Authenticated, LiveServerOptions } from './options.ts'
 import { resolveOptions } from './resolve-options.ts'
 import { webSocketOf, type AcceptedRequest, type AcceptedSocket } from './websocket-like.ts'
 import { WsAdapter } from './ws-adapter.ts'
@@ -41,6 +42,24 @@ export interface LiveServer {
    */
   sendToUser(user: string, data: unknown): Promise<Cursor>
   /**
+   * Closes every connection of a user, or the one of a session, on every node; what of it was not begun is not applied.
+   * `'unauthenticated'` (4401, the default) has the client come back with a fresh credential, which `authenticate` is
+   * asked about; `'forbidden'` (4403) has it stay away until the app acts. Its outbox tokens stay good: see `revoke`.
+   * Change first what your hooks say, then call this. Rejects with `invalid-data` and `closed`; with any other error
+   * the engine has failed, and it is to be called again.
+   */
+  disconnect(of: string | { readonly session: string }, reason?: DisconnectReason): Promise<void>
+  /**
+   * Ends what a user reads of a channel, on every node: nothing more of it is sent, and the tabs are told `forbidden`.
+   * Who asks for it again is judged by `authorize`. Rejects as `disconnect` does.
+   */
+  unsubscribe(user: string, channel: string): Promise<void>
+  /**
+   * Ends what a user was given so far, on every node: every outbox token, and as `disconnect` does every connection.
+   * Whoever `authenticate` lets in again gets a token that is good. Rejects as `disconnect` does.
+   */
+  revoke(user: string): Promise<void>
+  /**
    * Takes no more connections (503), tells every client when to come back, closes their sockets with 1012 and waits up
    * to `drainMs` (default 5,000)
    * for handlers under way to commit. A second call gives the same promise. The HTTP servers stay the app's own, and the
@@ -60,7 +79,7 @@ const DEFAULT_DRAIN_MS = 5_000
  *
  * @throws HoldfastError `invalid-option`; and what the engine's `start` throws
  */
-export function createLiveServer(options: LiveServerOptions = {}): LiveServer {
+export function createLiveServer<A extends Authenticated = Authenticated>(options: LiveServerOptions<A> = {}): LiveServer {
   const core = new LiveCore(resolveOptions(options))
   const adapter = new WsAdapter(core)
   return {
@@ -85,6 +104,9 @@ export function createLiveServer(options: LiveServerOptions = {}): LiveServer {
     },
     publish: (channel, data) => core.publish(channel, data),
     sendToUser: (user, data) => core.sendToUser(user, data),
+    disconnect: (of, reason = 'unauthenticated') => core.rights.disconnect(of, reason),
+    unsubscribe: (user, channel) => core.rights.unsubscribe(user, channel),
+    revoke: (user) => core.rights.revoke(user),
     async close(given = {}) {
       const { drainMs = DEFAULT_DRAIN_MS } = readOptions(given, { drainMs: 0 })
       if (!Number.isInteger(drainMs) || drainMs < 0) invalidOption('drainMs', `must be a whole number from 0, not ${drainMs}`)

@@ -3,7 +3,8 @@ import { HOOK_MS, isPromise, kindOf, within } from './deadline.ts'
 import { encodeData } from './encode-data.ts'
 import type { Awaitable, Engine, Publication } from './engine.ts'
 import { HandlerRun } from './handler-run.ts'
-import type { IncomingMessage, LiveServerOptions } from './options.ts'
+import type { IncomingMessage, Settings } from './options.ts'
+import type { Party } from './party.ts'
 import type { Clock } from './ports.ts'
 import { Rejected } from './rejected.ts'
 import { HoldfastError } from '../protocol/index.ts'
@@ -22,11 +23,11 @@ export interface Handled {
 
 /** What handling needs of the server. */
 export interface HandlerHost {
-  readonly hook: LiveServerOptions['onMessage']
+  readonly hook: Settings['hooks']['onMessage']
   readonly clock: Clock
   readonly messageBytes: number
-  /** Whether the app lets the user send to the channel. Never rejects. */
-  maySend(user: string | null, channel: string): Awaitable<boolean>
+  /** Whether the app lets somebody send to the channel. Never rejects. */
+  maySend(party: Party, channel: string): Awaitable<boolean>
   /** Whether a channel can be published to, before the handler goes on believing so. */
   probe: Engine['probe']
   log(entry: LogEntry): void
@@ -44,13 +45,13 @@ export class MessageHandler {
   }
 
   /** Handles a message to its end; `undefined` when the server stopped first. Never rejects. */
-  handle(message: IncomingMessage, user: string | null): Awaitable<Handled | undefined> {
+  handle(message: IncomingMessage, party: Party): Awaitable<Handled | undefined> {
     const { hook } = this.#host
     if (hook === undefined || message.channel.startsWith('@')) return rejected('forbidden', 'not allowed')
-    const allowed = this.#host.maySend(user, message.channel)
+    const allowed = this.#host.maySend(party, message.channel)
     if (isPromise(allowed))
-      return allowed.then((isAllowed) => (isAllowed ? this.#tryAll(hook, message, user) : rejected('forbidden', 'not allowed')))
-    return allowed ? this.#tryAll(hook, message, user) : rejected('forbidden', 'not allowed')
+      return allowed.then((isAllowed) => (isAllowed ? this.#tryAll(hook, message, party) : rejected('forbidden', 'not allowed')))
+    return allowed ? this.#tryAll(hook, message, party) : rejected('forbidden', 'not allowed')
   }
 
   /** Handlers under way are told to stop, and nothing is repeated any more. */
@@ -59,26 +60,18 @@ export class MessageHandler {
     for (const run of this.#running) run.end(new HoldfastError('closed', 'The server closes.'))
   }
 
-  #tryAll(
-    hook: NonNullable<LiveServerOptions['onMessage']>,
-    message: IncomingMessage,
-    user: string | null,
-  ): Awaitable<Handled | undefined> {
-    const first = this.#try(hook, message, user)
-    if (isPromise(first)) return first.then((handled) => handled ?? this.#repeat(hook, message, user))
-    return first ?? this.#repeat(hook, message, user)
+  #tryAll(hook: NonNullable<Settings['hooks']['onMessage']>, message: IncomingMessage, party: Party): Awaitable<Handled | undefined> {
+    const first = this.#try(hook, message, party)
+    if (isPromise(first)) return first.then((handled) => handled ?? this.#repeat(hook, message, party))
+    return first ?? this.#repeat(hook, message, party)
   }
 
-  async #repeat(
-    hook: NonNullable<LiveServerOptions['onMessage']>,
-    message: IncomingMessage,
-    user: string | null,
-  ): Promise<Handled | undefined> {
+  async #repeat(hook: NonNullable<Settings['hooks']['onMessage']>, message: IncomingMessage, party: Party): Promise<Handled | undefined> {
     let pauseMs = FIRST_PAUSE_MS
     for (let tries = 2; tries <= TRIES && message.durable; tries++) {
       await this.#pause(pauseMs)
       if (this.#isStopped) return undefined
-      const handled = await this.#try(hook, message, user)
+      const handled = await this.#try(hook, message, party)
       if (handled !== undefined) return handled
       pauseMs *= PAUSE_FACTOR
     }
@@ -88,9 +81,9 @@ export class MessageHandler {
   }
 
   /** One try; `undefined` when it failed. */
-  #try(hook: NonNullable<LiveServerOptions['onMessage']>, message: IncomingMessage, user: string | null): Awaitable<Handled | undefined> {
+  #try(hook: NonNullable<Settings['hooks']['onMessage']>, message: IncomingMessage, party: Party): Awaitable<Handled | undefined> {
     const { messageBytes, clock, probe } = this.#host
-    const run = new HandlerRun(user, messageBytes, probe)
+    const run = new HandlerRun(party, messageBytes, probe)
     try {
       const result = hook(message, run)
       if (!isPromise(result)) return this.#succeed(run, result)

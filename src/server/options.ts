@@ -3,24 +3,45 @@ import type { AnnouncedLimits, Heartbeat, HistoryLimits, Id, Cursor } from '../p
 import type { Awaitable, Engine } from './engine.ts'
 import type { Clock, Random, UpgradeRequest } from './ports.ts'
 
-/** Who a connection belongs to. */
+/**
+ * Who a connection belongs to. What else `authenticate` gives (roles, a tenant) reaches the other hooks as their
+ * `context`.
+ */
 export interface Authenticated {
-  /** The user's id, 1 to 256 characters. */
-  readonly user: string
+  /** The user's id, 1 to 256 characters; `null` for somebody who is nobody in particular. */
+  readonly user: string | null
   /** When the credential ends, in milliseconds since 1970. A minute before, the client is asked for a fresh one. */
   readonly expiresAtMs?: number
 }
 
+/** What `authenticate` gave besides who it is and until when. */
+export type ContextOf<A extends Authenticated> = A extends unknown ? Omit<A, keyof Authenticated> : never
+
 /** What a connection may be asked about. */
-export interface Permission {
+export interface Permission<A extends Authenticated = Authenticated> {
   readonly user: string | null
+  /** Names the session, for `disconnect`. `null` where the connection only sends. */
+  readonly session: Id | null
+  /**
+   * As of the last credential; `{}` without `authenticate`. `null` where the connection only sends, unless
+   * `authorizeOutbox` gave one.
+   */
+  readonly context: ContextOf<A> | null
   readonly channel: string
   readonly action: 'subscribe' | 'send'
 }
 
 /** What the app's `onMessage` gets. */
 export interface IncomingMessage {
-  /** The message's id, the same in every repetition: deduplicate side effects of your own by it. */
+  /**
+   * Deduplicate side effects of your own by it: the same in every repetition, whatever client id it comes under and
+   * whatever has restarted meanwhile, and nobody else can send a message with it. 43 characters of base64url.
+   */
+  readonly key: string
+  /**
+   * The message's id, as its sender chose it and everybody hears it who reads what was published. Somebody else may
+   * send a message with the same one.
+   */
   readonly id: Id
   /** The message's number; absent in a message that is not durable. */
   readonly n?: number
@@ -35,8 +56,12 @@ export interface IncomingMessage {
 }
 
 /** What `onMessage` may do besides returning its reply. Nothing of it works after the handler has ended. */
-export interface MessageContext {
+export interface MessageContext<A extends Authenticated = Authenticated> {
   readonly user: string | null
+  /** As in {@link Permission}. */
+  readonly session: Id | null
+  /** As in {@link Permission}. */
+  readonly context: ContextOf<A> | null
   /** Aborted when the handler has taken too long or the server closes. */
   readonly signal: AbortSignal
   /**
@@ -101,17 +126,17 @@ export interface SessionOptions {
   readonly max: number
 }
 
-/** Options of `createLiveServer`. All are optional. */
-export interface LiveServerOptions {
+/**
+ * Options of `createLiveServer`. All are optional, but `authorize` where `authenticate` is given.
+ * @typeParam A what `authenticate` gives
+ */
+export interface LiveServerOptions<A extends Authenticated = Authenticated> {
   /**
-   * Says whose the credential is. `null`, or throwing, refuses the connection (4401); throwing a `HoldfastError` with
+   * Says whose the credential is; `{ user: null }` lets somebody in who is nobody in particular. `null`, or throwing, refuses the connection (4401); throwing a `HoldfastError` with
    * `forbidden` says that this
    * user may not connect (4403). Without this hook everybody is anonymous.
    */
-  readonly authenticate?: (hello: {
-    readonly credential: string | null
-    readonly request: UpgradeRequest
-  }) => Awaitable<Authenticated | null>
+  readonly authenticate?: (hello: { readonly credential: string | null; readonly request: UpgradeRequest }) => Awaitable<A | null>
   /**
    * The address a request comes from, for the limits per address; `undefined` when it cannot be told, and then none
    * applies. Without this hook there are
@@ -120,28 +145,42 @@ export interface LiveServerOptions {
    */
   readonly addressOf?: (request: UpgradeRequest) => string | undefined
   /**
-   * Says what a user may do. Asked at each subscription and for each message sent. Throwing refuses. Default:
-   * everything.
+   * Says what a user may do. Asked at each subscription, for each message sent, and of every channel that is read when
+   * a credential was renewed. Throwing refuses; at a renewal it refuses the second time in a row: until then the right
+   * holds, and the log says so. Must be given where `authenticate` is: `() => true` allows everything. Without both,
+   * everything is allowed.
    */
-  readonly authorize?: (permission: Permission) => Awaitable<boolean>
+  readonly authorize?: (permission: Permission<NoInfer<A>>) => Awaitable<boolean>
   /**
    * Whether a client may send what is left in its outbox when no tab is open, on the strength of a token it is given
-   * with every session. `authorize` is asked for each
-   * message as ever. Default true.
+   * with every session. The token lives as long as messages may wait for it (`sessions.clientTtlMs`), and with
+   * `'until-credential-ends'` no longer than the credential that the session was opened with. `authorize` is asked for
+   * each message as ever. Default true.
    */
-  readonly sendOnly?: boolean
+  readonly sendOnly?: boolean | 'until-credential-ends'
+  /**
+   * Whether this user may still send what is left in this client's outbox: asked when a client comes with a token,
+   * before it is heard. Gives `true`, or the `context` for the other hooks. `false` and `null` refuse it (4403) and
+   * leave the messages where they are; throwing puts it off (1011). Default: whose token was not revoked may.
+   */
+  readonly authorizeOutbox?: (outbox: {
+    readonly user: string | null
+    readonly client: Id
+  }) => Awaitable<ContextOf<NoInfer<A>> | boolean | null>
   /**
    * The full value of a channel, at `head` or later; `undefined` when the channel has none. Callers share one value, so
-   * it must not
-   * depend on who asks: `user` is given for the channel `@user` alone. Arrives as what `JSON.stringify` makes of it: a
-   * `Map` as `{}`.
+   * it must not depend on who asks: `user` and `context` are given for the channel `@user` alone. Arrives as what
+   * `JSON.stringify` makes of it: a `Map` as `{}`.
    */
-  readonly snapshot?: (channel: string, at: { readonly head: Cursor; readonly user: string | null }) => unknown
+  readonly snapshot?: (
+    channel: string,
+    at: { readonly head: Cursor; readonly user: string | null; readonly context: ContextOf<NoInfer<A>> | null },
+  ) => unknown
   /**
    * Applies a message. What it returns is the reply; it arrives as what `JSON.stringify` makes of it. Without this hook
    * every message is rejected as `forbidden`.
    */
-  readonly onMessage?: (message: IncomingMessage, context: MessageContext) => unknown
+  readonly onMessage?: (message: IncomingMessage, context: MessageContext<NoInfer<A>>) => unknown
   /**
    * Origins that may connect, or `'*'`. Default: the host that the request itself names. Extensions and app shells have
    * origins, too, such as `capacitor://localhost`. Programs that are no browser send none and may connect.
@@ -168,10 +207,15 @@ export interface LiveServerOptions {
   readonly random?: Random
 }
 
+/** What `authenticate` gives, for who only passes it on. */
+export interface Loose extends Authenticated {
+  readonly [more: string]: unknown
+}
+
 /** The options with every default filled in. */
 export interface Settings {
-  readonly hooks: Pick<LiveServerOptions, 'authenticate' | 'addressOf' | 'authorize' | 'snapshot' | 'onMessage'>
-  readonly sendOnly: boolean
+  readonly hooks: Pick<LiveServerOptions<Loose>, 'authenticate' | 'addressOf' | 'authorize' | 'authorizeOutbox' | 'snapshot' | 'onMessage'>
+  readonly sendOnly: boolean | 'until-credential-ends'
   readonly allowedOrigins: readonly string[] | '*' | undefined
   readonly history: (channel: string) => HistoryLimits
   readonly announced: AnnouncedLimits

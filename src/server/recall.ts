@@ -34,7 +34,7 @@ export async function answerRecall(
   await lanes.whenIdle(client)
   let record = await engine.loadClient(client)
   if (isEarlier && record?.user === user) {
-    await engine.revoke(client)
+    await engine.end({ type: 'revoke', client })
     await lanes.whenIdle(client)
     record = await engine.loadClient(client)
   }

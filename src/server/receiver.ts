@@ -27,6 +27,8 @@ export class Receiver implements Reader {
   place: Cursor = { epoch: '', offset: 0, id: '' }
   /** The head that was announced with the verdict. */
   target = 0
+  /** Whether the app could not say, when it was asked last, that the right to read still holds. */
+  isHeld = false
   /** The lowest head of a snapshot that was asked for and not answered yet. */
   requestedFrom: number | undefined
   /** Whether such a request is being answered. */

@@ -3,7 +3,7 @@ import { DEFAULT_HEARTBEAT, DEFAULT_HISTORY, DEFAULT_LIMITS, type HistoryLimits 
 import { invalidOption, readOptions } from '../protocol/read-options.ts'
 import { memoryEngine } from './engines/memory.ts'
 import { nodeClock, nodeLog, nodeRandom } from './node-platform.ts'
-import type { LiveServerOptions, ServerLimits, SessionOptions, Settings } from './options.ts'
+import type { Authenticated, LiveServerOptions, ServerLimits, SessionOptions, Settings } from './options.ts'
 import { readOrigin } from './origin.ts'
 
 type Range = readonly [min: number, max: number]
@@ -71,7 +71,8 @@ const OPTIONS: { readonly [Name in keyof Required<LiveServerOptions>]: unknown }
   authenticate: hook,
   addressOf: hook,
   authorize: hook,
-  sendOnly: true,
+  sendOnly: undefined,
+  authorizeOutbox: hook,
   snapshot: hook,
   onMessage: hook,
   allowedOrigins: undefined,
@@ -90,11 +91,17 @@ const OPTIONS: { readonly [Name in keyof Required<LiveServerOptions>]: unknown }
  *
  * @throws HoldfastError `invalid-option`
  */
-export function resolveOptions(options: LiveServerOptions): Settings {
+export function resolveOptions<A extends Authenticated>(options: LiveServerOptions<A>): Settings {
   readOptions(options, OPTIONS)
   for (const key of ['engine', 'clock', 'random'] as const) {
     if (options[key] !== undefined && (typeof options[key] !== 'object' || options[key] === null)) invalidOption(key, 'must be an object')
   }
+  // Who tells users apart and forgets to say what each may do has given everybody everything.
+  if (options.authenticate !== undefined && options.authorize === undefined)
+    invalidOption('authorize', 'must be given with authenticate: it says who may do what; () => true allows everything to everybody')
+  const sendOnly = options.sendOnly ?? true
+  if (typeof sendOnly !== 'boolean' && sendOnly !== 'until-credential-ends')
+    invalidOption('sendOnly', "must be true, false or 'until-credential-ends'")
   const limits = numbers('limits', options.limits, LIMITS, LIMIT_RANGES)
   // A message must fit into a frame with its envelope, or it could be accepted and never delivered.
   if (limits.frameBytes < limits.messageBytes + 1_024) invalidOption('limits.frameBytes', 'must be at least limits.messageBytes + 1,024')
@@ -102,8 +109,9 @@ export function resolveOptions(options: LiveServerOptions): Settings {
   const history = historyOf(options.history)
   const { frameBytes, messageBytes, framesPerSecond, sendWindow, channels } = limits
   return {
-    hooks: options,
-    sendOnly: options.sendOnly ?? true,
+    // What the app gives is only handed from one of its hooks to another.
+    hooks: options as object,
+    sendOnly,
     allowedOrigins: origins(options.allowedOrigins),
     history,
     announced: { frameBytes, messageBytes, framesPerSecond, sendWindow, channels, history: announcedHistory(options.history) },

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
 import { memoryEngine } from './engines/memory.ts'
-import { fakeServer, freshId } from './testing/fake-peer.ts'
+import { fakeServer, freshId, type FakeServer } from './testing/fake-peer.ts'
 import { upgrade } from './testing/raw-request.ts'
 import { startWireServer, type WireServer } from './testing/wire-server.ts'
 import { openWireClient } from '../testing/wire-client.ts'
@@ -25,6 +25,7 @@ const hello = (fields: Partial<Hello> = {}): Hello => ({
   type: 'hello',
   protocol: 1,
   client: freshId(),
+  sender: freshId(),
   confirmed: 0,
   user: null,
   session: null,
@@ -89,10 +90,11 @@ describe('who somebody is', () => {
 
   it('(SEC8) [P32] a connection whose credential has ended is closed, and what it sends then is not applied', async () => {
     const applied: unknown[] = []
-    const { open, clock } = fakeServer({
-      authenticate: () => ({ user: 'ada', expiresAtMs: clock.wallMs() + 30_000 }),
+    const server: FakeServer = fakeServer({
+      authenticate: () => ({ user: 'ada', expiresAtMs: server.clock.wallMs() + 30_000 }),
       onMessage: ({ data }) => void applied.push(data),
     })
+    const { open, clock } = server
     const peer = await open({ user: 'ada' })
     await clock.pass(31_000)
     expect(peer.closedWith?.code).toBe(4401)

@@ -170,7 +170,17 @@ describe('a connection that only sends', () => {
       { type: 'recall', client: scene.hub.client, ids: [freshId()] },
       { type: 'authenticate', credential: 'ada' },
       { type: 'sign_out' },
-      { type: 'hello', protocol: 1, client: scene.hub.client, confirmed: 0, user: 'ada', session, credential: 'ada', subscriptions: [] },
+      {
+        type: 'hello',
+        protocol: 1,
+        client: scene.hub.client,
+        sender: scene.hub.sender,
+        confirmed: 0,
+        user: 'ada',
+        session,
+        credential: 'ada',
+        subscriptions: [],
+      },
     ] as const
     for (const message of others) {
       const worker = await scene.worker()
@@ -242,7 +252,7 @@ describe('an outbox token', () => {
     const outboxToken = makeOutboxToken(without.core.engine.secret, {
       client,
       user: null,
-      issuedAtMs: without.clock.wallMs(),
+      endsAtMs: without.clock.wallMs() + 1_000,
       revocations: 0,
     })
     expect((await without.open({ client, outboxToken })).closedWith?.code).toBe(4401)
@@ -276,7 +286,7 @@ describe('an outbox token', () => {
   it('(X1) (SEC19) [P37] that was changed, or made with another secret, is none', async () => {
     const scene = await start()
     const { client } = scene.hub
-    const grant = { client, user: 'ada', issuedAtMs: scene.clock.wallMs(), revocations: 0 }
+    const grant = { client, user: 'ada', endsAtMs: scene.clock.wallMs() + 1_000, revocations: 0 }
     const [said = '', signed = ''] = scene.token.split('.')
     const forged = Buffer.from(JSON.stringify([client, 'eve', scene.clock.wallMs(), 0])).toString('base64url')
     for (const outboxToken of [
@@ -304,7 +314,7 @@ describe('an outbox token', () => {
     worker.drop()
     await scene.clock.pass(1_000)
     expect((await scene.worker()).closedWith?.code).toBe(4401)
-    const later = { client: freshId(), user: null, issuedAtMs: scene.clock.wallMs() + 86_400_000, revocations: 0 }
+    const later = { client: freshId(), user: null, endsAtMs: scene.clock.wallMs() + 86_400_000, revocations: 0 }
     const outboxToken = makeOutboxToken(scene.core.engine.secret, later)
     expect((await scene.open({ client: later.client, outboxToken })).closedWith).toBeUndefined()
   })
@@ -312,7 +322,7 @@ describe('an outbox token', () => {
   it('(X1) (SEC19) [P42] [I35] ends when it is revoked, whatever the clock says, and the next hello gives a good one', async () => {
     const scene = await start()
     // Not a moment passes: what was made in the same millisecond before and after are told apart.
-    await scene.core.engine.revoke(scene.hub.client)
+    await scene.core.engine.end({ type: 'revoke', client: scene.hub.client })
     expect((await scene.worker()).closedWith?.code).toBe(4401)
     const next = await scene.open({ user: 'ada', credential: 'ada', client: scene.hub.client })
     expect((await scene.worker()).closedWith?.code).toBe(4401)
@@ -327,7 +337,7 @@ describe('an outbox token', () => {
     const scene = await start({ onMessage: ({ data }) => new Promise<void>((resolve) => (begun.push(data), (finish = resolve))) })
     const worker = await scene.worker()
     await send(scene, worker, numberedMessages(1, 3))
-    await scene.core.engine.revoke(scene.hub.client)
+    await scene.core.engine.end({ type: 'revoke', client: scene.hub.client })
     expect(worker.closedWith?.code).toBe(4401)
     finish()
     await scene.clock.settle()
@@ -381,8 +391,8 @@ describe('an outbox token', () => {
         const value: unknown = Reflect.get(target, key, target)
         if (typeof value !== 'function') return value
         if (key !== 'revokedAt') return value.bind(target) as unknown
-        return async (client: string) => {
-          const at = inner.revokedAt(client)
+        return async (client: string, user: string) => {
+          const at = inner.revokedAt(client, user)
           await new Promise<void>((resolve) => answers.push(resolve))
           return at
         }
@@ -390,7 +400,7 @@ describe('an outbox token', () => {
     })
     const scene = await start({ engine })
     const worker = await scene.worker()
-    await engine.revoke(scene.hub.client)
+    await engine.end({ type: 'revoke', client: scene.hub.client })
     for (const answer of answers) answer()
     await scene.clock.settle()
     expect([worker.closedWith?.code, worker.received]).toEqual([4401, []])
@@ -414,7 +424,7 @@ describe('an outbox token', () => {
 describe('what connections that only send may cost', () => {
   const strangers = ({ core, clock, open }: Scene) => {
     const client = freshId()
-    const grant = { client, user: null, issuedAtMs: clock.wallMs(), revocations: 0 }
+    const grant = { client, user: null, endsAtMs: clock.wallMs() + 86_400_000, revocations: 0 }
     return open({ client, outboxToken: makeOutboxToken(core.engine.secret, grant) })
   }
 

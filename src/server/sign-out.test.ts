@@ -89,8 +89,8 @@ describe('sign_out', () => {
     const [phone, laptop] = [await open(ada), await open(ada)]
     phone.say({ type: 'sign_out' })
     await clock.settle()
-    expect(engine.revokedAt(phone.client)).toBeGreaterThan(0)
-    expect(engine.revokedAt(laptop.client)).toBe(0)
+    expect(engine.revokedAt(phone.client, 'ada')).toBeGreaterThan(0)
+    expect(engine.revokedAt(laptop.client, 'ada')).toBe(0)
   })
 
   it('[SO1] [P4] before hello it is no message, and twice it does no harm', async () => {

@@ -1,6 +1,7 @@
 import { HOOK_MS, isPromise, kindOf, within } from './deadline.ts'
 import { encodeData } from './encode-data.ts'
-import type { LiveServerOptions } from './options.ts'
+import type { Settings } from './options.ts'
+import type { Party } from './party.ts'
 import type { Clock } from './ports.ts'
 import type { SharedChannel } from './shared-channel.ts'
 import type { Cursor } from '../protocol/index.ts'
@@ -12,11 +13,15 @@ export interface Flight {
   readonly head: Cursor
   /** The value as JSON text; `undefined` when the channel has none. Rejects when the hook fails. */
   readonly value: Promise<string | undefined>
+  /** Who asked, where the value is theirs alone. */
+  readonly asker: Asker | null
 }
+
+type Asker = Pick<Party, 'user' | 'context'>
 
 /** What snapshots need of the server. */
 export interface SnapshotsHost {
-  readonly hook: LiveServerOptions['snapshot']
+  readonly hook: Settings['hooks']['snapshot']
   readonly clock: Clock
   readonly maxBytes: number
   log(entry: LogEntry): void
@@ -41,11 +46,14 @@ export class Snapshots {
   }
 
   /** The call that is under way when its head is at `from` or later and still in the log; otherwise a new one. */
-  fly(shared: SharedChannel, channel: string, user: string | null, from: number): Flight {
+  fly(shared: SharedChannel, channel: string, party: Asker, from: number): Flight {
+    const asker = channel === '@user' ? party : null
     const running = this.#flights.get(shared.key)
-    if (running !== undefined && running.head.offset >= from && shared.log.judge(running.head) === null) return running
+    // Two connections of one user may be allowed different things.
+    const isShared = running !== undefined && running.asker?.context === asker?.context
+    if (isShared && running.head.offset >= from && shared.log.judge(running.head) === null) return running
     const head = shared.log.headCursor()
-    const flight = { head, value: this.#call(channel, head, channel === '@user' ? user : null) }
+    const flight = { head, asker, value: this.#call(channel, head, asker) }
     this.#flights.set(shared.key, flight)
     const land = (): void => {
       if (this.#flights.get(shared.key) === flight) this.#flights.delete(shared.key)
@@ -54,13 +62,13 @@ export class Snapshots {
     return flight
   }
 
-  async #call(channel: string, head: Cursor, user: string | null): Promise<string | undefined> {
+  async #call(channel: string, head: Cursor, asker: Asker | null): Promise<string | undefined> {
     const { hook, clock, maxBytes } = this.#host
     this.#host.count('snapshots')
     try {
       // The hook runs on a stack of its own: it may publish, and must not do so in the middle of somebody's flush.
       await Promise.resolve()
-      const value = hook?.(channel, { head, user })
+      const value = hook?.(channel, { head, user: asker?.user ?? null, context: asker?.context ?? null })
       const settled = isPromise(value) ? await within(clock, HOOK_MS, value) : value
       return settled === undefined ? undefined : encodeData(settled, maxBytes)
     } catch (error) {

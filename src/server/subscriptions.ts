@@ -1,9 +1,11 @@
 import type { LostPlace } from './channel-log.ts'
 import type { Channels } from './channels.ts'
 import { isPromise } from './deadline.ts'
-import { userChannelKey, type Awaitable, type Refusal } from './engine.ts'
+import { userChannelKey, type Refusal } from './engine.ts'
 import type { Outbound } from './outbound.ts'
+import type { Party } from './party.ts'
 import { Receiver } from './receiver.ts'
+import type { Rights } from './rights.ts'
 import type { SharedChannel } from './shared-channel.ts'
 import type { Clock } from './ports.ts'
 import type { Snapshots } from './snapshots.ts'
@@ -31,13 +33,13 @@ const REFUSALS: { readonly [Why in Refusal]: string } = {
 /** What the subscriptions of a connection need of it. */
 export interface SubscriptionsHost {
   readonly clock: Clock
-  readonly user: string | null
+  readonly party: Party
   readonly outbound: Outbound
   readonly channels: Channels
   readonly snapshots: Snapshots
   readonly maxChannels: number
-  /** Whether the app lets the user read the channel. Never rejects. */
-  mayRead(channel: string): Awaitable<boolean>
+  /** Who may read what. */
+  readonly rights: Pick<Rights, 'mayRead' | 'mayStillRead'>
   count(name: string): void
   /** Ends the connection when the work fails. */
   guard(work: Promise<void>): void
@@ -83,6 +85,17 @@ export class Subscriptions {
     }
   }
 
+  /** The right to read a channel has ended. */
+  endRight(channel: string): void {
+    const receiver = this.#byChannel.get(channel)
+    if (receiver !== undefined) this.#refuseReceiver(receiver, 'forbidden', 'not allowed any more')
+  }
+
+  /** The credential was renewed: the app is asked anew of every channel but the user's own. */
+  renew(): void {
+    for (const receiver of this.#bySub.values()) if (!receiver.channel.startsWith('@')) this.#host.guard(this.#askAgain(receiver))
+  }
+
   /** Asks for a value at `from` or later; an unknown number is ignored. */
   request(sub: number, from: number): void {
     const receiver = this.#bySub.get(sub)
@@ -107,10 +120,11 @@ export class Subscriptions {
   }
 
   async #enter(receiver: Receiver, cursor: Cursor | null): Promise<void> {
-    const { user, channels } = this.#host
+    const { party, rights, channels } = this.#host
+    const { user } = party
     const { channel } = receiver
     const isOwn = channel === '@user' && user !== null
-    const allowed = isOwn || (!channel.startsWith('@') && this.#host.mayRead(channel))
+    const allowed = isOwn || (!channel.startsWith('@') && rights.mayRead(party, channel))
     const isAllowed = isPromise(allowed) ? await allowed : allowed
     if (receiver.hasEnded()) return
     if (!isAllowed) return this.#refuseReceiver(receiver, 'forbidden', 'not allowed')
@@ -125,6 +139,19 @@ export class Subscriptions {
     if (lost !== null) return this.lost(receiver, lost)
     this.#recover(receiver, shared, cursor)
     await this.#answer(receiver)
+  }
+
+  /** Where the app fails, the right holds until it is asked again; that is to be the last time. */
+  async #askAgain(receiver: Receiver): Promise<void> {
+    const { party, rights } = this.#host
+    const wasHeld = receiver.isHeld
+    let hasFailed = false
+    const isAllowed = await rights.mayStillRead(party, receiver.channel, () => {
+      hasFailed = true
+      return !wasHeld
+    })
+    receiver.isHeld = hasFailed
+    if (!isAllowed) this.#refuseReceiver(receiver, 'forbidden', 'not allowed any more')
   }
 
   #recover(receiver: Receiver, shared: SharedChannel, cursor: Cursor): void {
@@ -194,7 +221,7 @@ export class Subscriptions {
     from: number,
   ): Promise<{ head: Cursor; value: string | undefined } | 'hook-failed' | 'too-slow'> {
     for (let tries = 0; tries < 2; tries++) {
-      const flight = this.#host.snapshots.fly(shared, receiver.channel, this.#host.user, from)
+      const flight = this.#host.snapshots.fly(shared, receiver.channel, this.#host.party, from)
       let value: string | undefined
       try {
         value = await flight.value

@@ -6,12 +6,13 @@ import type { Engine } from './engine.ts'
 import type { Flushable, Flusher } from './flusher.ts'
 import { laneEntry, mostUnconfirmed, type LaneEntry, type LaneSource } from './lane-entry.ts'
 import type { Outbound } from './outbound.ts'
+import type { Party } from './party.ts'
 import { RateBucket } from './rate-bucket.ts'
 import type { Answer, CloseName, Id, Send, Skip } from '../protocol/index.ts'
 
 /** What a client that was admitted sends, and over which socket it is told about it. */
 export interface UpwardAdmission {
-  readonly user: string | null
+  readonly party: Party
   readonly lane: ClientLane
   readonly outbound: Outbound
   /** Highest number whose stable ack the client has stored. */
@@ -37,7 +38,7 @@ export interface UpstreamHost extends Omit<UpwardAdmission, 'lane' | 'confirmed'
 const ENVELOPE_BYTES = 512
 
 /** The upward side of a connection that was admitted. */
-export function openUpstream(host: ConnectionHost, { user, lane, outbound, confirmed, close }: UpwardAdmission): Upstream {
+export function openUpstream(host: ConnectionHost, { party, lane, outbound, confirmed, close }: UpwardAdmission): Upstream {
   const { settings, engine, flusher } = host
   const { clock, limits } = settings
   const { frameBytes, messageBytes, sendWindow, replyBytes } = limits
@@ -45,12 +46,12 @@ export function openUpstream(host: ConnectionHost, { user, lane, outbound, confi
   const mayCome = (many: number): boolean => messages.take(many, clock.nowMs())
   const count = (name: string, times?: number): void => host.count(name, times)
   const bounds = { frameBytes, messageBytes, sendWindow, replyBytes, mayCome }
-  return new Upstream({ user, outbound, flusher, engine, ...bounds, count, close }, lane, confirmed)
+  return new Upstream({ party, outbound, flusher, engine, ...bounds, count, close }, lane, confirmed)
 }
 
 /** What one connection sends under its client id, and what it is told about it. */
 export class Upstream implements LaneSource, Flushable {
-  readonly user: string | null
+  readonly party: Party
   isRefusing = false
   isGone = false
   readonly #host: UpstreamHost
@@ -64,7 +65,7 @@ export class Upstream implements LaneSource, Flushable {
 
   /** What is owed from before, above `confirmed`, is told with the first flush. */
   constructor(host: UpstreamHost, lane: ClientLane, confirmed: number) {
-    this.user = host.user
+    this.party = host.party
     this.#host = host
     this.#lane = lane
     const hi = this.known()?.hi ?? 0
@@ -76,13 +77,13 @@ export class Upstream implements LaneSource, Flushable {
   /** What the answer to `hello` says of the client; `null` when nothing is known of it, or not to this user. */
   known(): { hi: number; id: Id } | null {
     const { record } = this.#lane
-    return record === null || record.user !== this.user ? null : { hi: record.hi, id: record.idAt(record.hi) ?? '' }
+    return record === null || record.user !== this.party.user ? null : { hi: record.hi, id: record.idAt(record.hi) ?? '' }
   }
 
   /** The same with what came by other connections and may still commit. */
   said(): Pick<Answer, 'client' | 'begun'> {
     const client = this.known()
-    const begun = this.#lane.begunBy(this.user)
+    const begun = this.#lane.begunBy(this.party.user)
     return { client, ...(begun > (client?.hi ?? 0) ? { begun } : {}) }
   }
 

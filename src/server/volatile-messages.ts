@@ -1,11 +1,13 @@
 import { isPromise } from './deadline.ts'
 import type { Engine, Refusal } from './engine.ts'
+import { incomingMessage } from './incoming-message.ts'
 import type { Handled, MessageHandler } from './message-handler.ts'
+import type { Party } from './party.ts'
 import type { Cursor, Id, VolatileMessage } from '../protocol/index.ts'
 
 /** What volatile messages need of their connection. */
 export interface VolatileHost {
-  readonly user: string | null
+  readonly party: Party
   readonly client: Id
   readonly handler: MessageHandler
   readonly engine: Engine
@@ -34,8 +36,9 @@ export class VolatileMessages {
   }
 
   #handle({ id, channel, data }: VolatileMessage): void {
-    const { handler, client, user } = this.#host
-    const handled = handler.handle({ id, client, channel, data, durable: false, mayRepeat: false }, user)
+    const { handler, client, party } = this.#host
+    const message = incomingMessage(party, { id, client, channel, data, durable: false, mayRepeat: false })
+    const handled = handler.handle(message, party)
     if (!isPromise(handled)) {
       this.#publish(handled)
       return

@@ -1,7 +1,7 @@
 import type { ChannelLog } from './channel-log.ts'
 import type { ClientRecord } from './client-record.ts'
 import { isPromise, within } from './deadline.ts'
-import type { Admittance, Admitted, Awaitable, Commit, Engine, EngineCounts, EngineHost, Publication, Refusal } from './engine.ts'
+import type { Admittance, Admitted, Awaitable, Commit, Ending, Engine, EngineCounts, EngineHost, Publication, Refusal } from './engine.ts'
 import type { Clock } from './ports.ts'
 import type { Cursor, Id, Reach } from '../protocol/index.ts'
 
@@ -92,12 +92,12 @@ export class WatchedEngine implements Engine {
     this.#run('confirm', () => this.#engine.confirm(client, n))
   }
 
-  revoke(client: Id): Awaitable<void> {
-    return this.#ask('revoke', () => this.#engine.revoke(client))
+  end(ending: Ending): Awaitable<void> {
+    return this.#ask('end', () => this.#engine.end(ending))
   }
 
-  revokedAt(client: Id): Awaitable<number> {
-    return this.#ask('revokedAt', () => this.#engine.revokedAt(client), isNumber)
+  revokedAt(client: Id, user: string | null): Awaitable<number> {
+    return this.#ask('revokedAt', () => this.#engine.revokedAt(client, user), isNumber)
   }
 
   admit(admittance: Admittance): Awaitable<Admitted | null> {

@@ -12,13 +12,16 @@ export type Work = (tx: WriteTransaction) => Promise<Writes>
 /** Throws when a transaction must not commit. */
 export type Guard = (tx: WriteTransaction) => Promise<void>
 
+/** Whether a commit is told when the browser has it, or when the disk has. */
+export type Durability = 'relaxed' | 'strict'
+
 /** What a {@link Connection} needs. */
 export interface ConnectionOptions {
   readonly name: string
   /** One per version of the database; the last one's is opened. */
   readonly steps: readonly SchemaStep[]
   readonly clock: Clock
-  readonly durability: 'relaxed' | 'strict'
+  readonly durability: Durability
   /** How long opening may take, e.g. while another version of the app holds the database. */
   readonly openDeadlineMs: number
   /** Called when the browser drops the connection: it may have deleted the database. */
@@ -33,9 +36,9 @@ export interface Connection {
   open(mustExist: boolean): Promise<void>
   /**
    * Runs `work` in one transaction over `stores` and resolves after its `complete` event. `guard` reads before `work` and is waited for before the commit, so that a check
-   * costs no round trip of its own. After an error that {@link isConnectionFailure} knows there is no connection until `open` is called again.
+   * costs no round trip of its own. After an error that {@link isConnectionFailure} knows there is no connection until `open` is called again. @param how where it is not the durability of the others
    */
-  transact(stores: readonly StoreName[], work: Work, guard?: Guard): Promise<void>
+  transact(stores: readonly StoreName[], work: Work, guard?: Guard, how?: Durability): Promise<void>
   /** Gives the database up: it was deleted, or another version of the app wants it. */
   lose(why: string): void
   close(): void
@@ -114,9 +117,9 @@ export function createConnection({ name, steps, clock, durability, openDeadlineM
     })
   }
 
-  async function transact(stores: readonly StoreName[], work: Work, guard: Guard = passAll): Promise<void> {
+  async function transact(stores: readonly StoreName[], work: Work, guard: Guard = passAll, how: Durability = durability): Promise<void> {
     try {
-      await transactOnce(stores, work, guard)
+      await transactOnce(stores, work, guard, how)
     } catch (error) {
       // Whether a transaction committed is not known when its connection failed. Without a connection nobody goes on as if it were.
       if (isConnectionFailure(error)) drop()
@@ -124,10 +127,10 @@ export function createConnection({ name, steps, clock, durability, openDeadlineM
     }
   }
 
-  async function transactOnce(stores: readonly StoreName[], work: Work, guard: Guard): Promise<void> {
+  async function transactOnce(stores: readonly StoreName[], work: Work, guard: Guard, how: Durability): Promise<void> {
     if (ended !== null) throw new HoldfastError('storage-failed', ended)
     if (!database) throw new DOMException('The connection was lost.', 'InvalidStateError')
-    const tx = database.transaction([...stores], 'readwrite', { durability })
+    const tx = database.transaction([...stores], 'readwrite', { durability: how })
     const done = observed(tx.done)
     try {
       const passed = observed(guard(tx))

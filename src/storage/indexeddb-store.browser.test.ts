@@ -497,6 +497,14 @@ describe('an IndexedDB store', () => {
     })
   })
 
+  it('[SO5] a sign-out is on the disk when it is told, whatever the durability of the rest', async () => {
+    const store = await opened(newProfile())
+    const begun = vi.spyOn(IDBDatabase.prototype, 'transaction')
+    await store.append(newMessages('a'), false)
+    await store.signOut(idOf('next'), false)
+    expect(begun.mock.calls.map(([, , how]) => how?.durability)).toEqual(['relaxed', 'strict'])
+  })
+
   describe('when a newer version wrote the data', () => {
     it('(W2) [ST14] [I36] refuses a database of a newer version', async () => {
       const profile = newProfile()

@@ -2,7 +2,7 @@ import type { CachedChannel, OutboxLimits, Random, SteadyClock, Store, StoredSta
 import { HoldfastError } from '../protocol/errors.ts'
 import type { Id } from '../protocol/messages.ts'
 import { CACHE_STORES, deleteCachedChannels, readCache, writeCacheChanges } from './cache-transactions.ts'
-import { asStorageError, createConnection, isConnectionFailure, type Work } from './connection.ts'
+import { asStorageError, createConnection, isConnectionFailure, type Durability, type Work } from './connection.ts'
 import { reaches, takenBy } from './fate-memory.ts'
 import { createDropWatch } from './drop-watch.ts'
 import { outboxMethods, type Commit } from './outbox-methods.ts'
@@ -28,7 +28,7 @@ export interface IndexedDbStoreOptions {
   readonly random: Random
   readonly limits: OutboxLimits
   /** `relaxed` survives crashes of tab and browser, `strict` power loss too. */
-  readonly durability: 'relaxed' | 'strict'
+  readonly durability: Durability
   /**
    * How long opening the database may take before `open` throws `storage-failed`.
    * @defaultValue 5_000
@@ -113,10 +113,10 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
     held.stored = reread
   }
 
-  async function transact(stores: readonly StoreName[], work: Work): Promise<void> {
+  async function transact(stores: readonly StoreName[], work: Work, how?: Durability): Promise<void> {
     const { own } = whileOpen()
     await connection
-      .transact(stores, work, async (tx) => refuseStranger(own, await tx.objectStore('run').get('run')))
+      .transact(stores, work, async (tx) => refuseStranger(own, await tx.objectStore('run').get('run')), how)
       .catch((error) => {
         time.notStored()
         throw error
@@ -184,13 +184,15 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
       withReconnection(async () => {
         const { own, stored } = whileOpen()
         const { left, forgotten } = (planned ??= {
-          left: signedOut(stored, newClient, park, clock.nowMs()),
+          left: signedOut(stored, { client: newClient, sender: random.id() }, park, clock.nowMs()),
           forgotten: park ? 0 : countWaiting(stored),
         })
-        await transact([...OUTBOX_STORES, ...CACHE_STORES], async (tx) => [
+        const forgetting: Work = async (tx) => [
           ...writeSignedOut(tx, own, left, time),
           ...CACHE_STORES.map((store) => tx.objectStore(store).clear()),
-        ])
+        ]
+        // Whoever is told that nothing is left must not find it again after a power loss.
+        await transact([...OUTBOX_STORES, ...CACHE_STORES], forgetting, 'strict')
         // Before whatever was asked meanwhile: nothing of the user may come after.
         end()
         return forgotten

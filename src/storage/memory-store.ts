@@ -54,7 +54,7 @@ export function createMemoryStore({ clock, random, limits, contents = emptyMemor
   }
 
   function known(): StoredOutbox {
-    return (contents.stored ??= emptyStoredOutbox(random.id()))
+    return (contents.stored ??= emptyStoredOutbox(random.id(), random.id()))
   }
 
   const commit: Commit = async (plan) => {
@@ -100,7 +100,7 @@ export function createMemoryStore({ clock, random, limits, contents = emptyMemor
     },
     async signOut(newClient, park) {
       const stored = held()
-      contents.stored = signedOut(stored, newClient, park, clock.nowMs())
+      contents.stored = signedOut(stored, { client: newClient, sender: random.id() }, park, clock.nowMs())
       contents.channels.clear()
       contents.signOuts++
       lease = null

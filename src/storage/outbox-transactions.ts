@@ -186,12 +186,13 @@ export function putRun(
   head: MemoryHead,
   time: StoreTime,
 ): Promise<unknown> {
-  const { client, ledger, since, next, acked, ackedId, sentThrough } = outbox
+  const { client, sender, ledger, since, next, acked, ackedId, sentThrough } = outbox
   const row = {
     schema: SCHEMA_VERSION,
     store,
     lease,
     client,
+    sender,
     ledger,
     since,
     next,

@@ -11,6 +11,7 @@ const run = {
   store: id('store'),
   lease: 1,
   client: id('client'),
+  sender: id('sender'),
   ledger: id('ledger'),
   since: 0,
   next: 1,
@@ -81,6 +82,13 @@ describe('what was left of an outbox', () => {
     const marked = stored.outbox.entries.filter(({ mayRepeat }) => mayRepeat).map((entry) => entry.id)
     const event = { atMs: NOW_MS, reason: 'storage-corrupt', mayRepeat: marked, mayBeLost: [], older: 0 }
     expect(stored.notices).toEqual([{ id: id('fresh'), kind: 'outbox-restarted', event }])
+  })
+
+  it('[OB31] [RT7] sends as who it did before, as far as that can be read', () => {
+    const senders = [left.run, { ...left.run, lease: 'x' }, { ...left.run, sender: 'x' }, undefined].map(
+      (row) => readOutbox({ ...left, run: row }, random, NOW_MS).stored.outbox.sender,
+    )
+    expect(senders).toEqual([id('sender'), id('sender'), id('fresh'), id('fresh')])
   })
 
   it.each([

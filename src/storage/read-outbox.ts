@@ -14,6 +14,7 @@ import {
   isRunRow,
   isSessionKey,
   isStoredSendOnly,
+  senderIn,
 } from './stored-rows.ts'
 
 /** What the database holds of the outbox, as it was found. */
@@ -45,7 +46,8 @@ export function readOutbox(found: FoundRows, random: Random, wallMs: number): { 
   const session = isSessionKey(found.session) ? found.session : null
 
   const fresh = random.id()
-  const stored = emptyStoredOutbox(fresh)
+  // What is sent again is to be known again, whatever else of the row cannot be read.
+  const stored = emptyStoredOutbox(fresh, senderIn(found.run) ?? random.id())
   // A record may outlive some of its messages: it is deleted when all of them are settled.
   const entries = readable.filter((entry) => entry.n > (run?.acked ?? 0))
   const others = [records, found.fates, found.ended, found.parked, noticed]
@@ -64,7 +66,7 @@ export function readOutbox(found: FoundRows, random: Random, wallMs: number): { 
   // would be of an earlier client id.
   const sendOnly = !corrupt && isStoredSendOnly(found.sendOnly) ? found.sendOnly : null
   stored.memory = readMemory(run, corrupt, fateRows, endedRows, fresh)
-  const outbox = corrupt ? salvage(run, entries, stored.memory, fresh) : run ? outboxOf(run, entries) : stored.outbox
+  const outbox = corrupt ? salvage(run, entries, stored, fresh) : run ? outboxOf(run, entries) : stored.outbox
   const told = corrupt
     ? noteRestart(
         notices,
@@ -100,19 +102,22 @@ function isGapless(run: RunRow, entries: readonly OutboxEntry[]): boolean {
   return entries.every((entry, at) => entry.n === run.acked + 1 + at) && new Set(entries.map((entry) => entry.id)).size === entries.length
 }
 
-function outboxOf({ client, ledger, since, next, acked, ackedId, sentThrough }: RunRow, entries: readonly OutboxEntry[]): OutboxState {
-  return { client, ledger, since, next, acked, ackedId, sentThrough, entries }
+function outboxOf(
+  { client, sender, ledger, since, next, acked, ackedId, sentThrough }: RunRow,
+  entries: readonly OutboxEntry[],
+): OutboxState {
+  return { client, sender, ledger, since, next, acked, ackedId, sentThrough, entries }
 }
 
 /**
  * A restarted outbox of the entries that have no fate. Without the old client id nobody can be asked, and they are
  * announced as possible repeats.
  */
-function salvage(run: RunRow | null, entries: readonly OutboxEntry[], memory: FateMemory, newClient: Id): OutboxState {
+function salvage(run: RunRow | null, entries: readonly OutboxEntry[], { memory, outbox }: StoredOutbox, newClient: Id): OutboxState {
   const ids = entries.map(({ id }) => id)
   const seen = new Set<Id>(rememberedFates(memory, ids).keys())
   const left = entries.toSorted((a, b) => a.n - b.n).filter(({ id }) => !seen.has(id) && seen.add(id))
   if (run) return restartOutbox(outboxOf(run, left), newClient, 'all')
   const marked = left.filter((entry) => !entry.skip).map((entry, at): OutboxEntry => ({ ...entry, n: at + 1, mayRepeat: true }))
-  return { ...emptyOutbox(newClient), next: marked.length + 1, entries: marked }
+  return { ...emptyOutbox(newClient, outbox.sender), next: marked.length + 1, entries: marked }
 }

@@ -678,6 +678,7 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       expect(after).toMatchObject({ session: null, sendOnly: null, parked: [], channels: [], signOuts: 1, corrupt: false })
       expect(after.outbox).toEqual({
         client: idOf('next'),
+        sender: expect.stringMatching(/^[\w-]{22}$/) as unknown,
         ledger: null,
         since: 0,
         next: 1,
@@ -735,6 +736,19 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       }
       await store.append(newMessages('a'), false)
       expect((await left()).signOuts).toBe(3)
+    })
+
+    it('[OB31] [RT7] who sends is the same under every client id and for every hub; after a sign-out that parks nothing it is another', async () => {
+      const { sender } = (await left()).outbox
+      expect(sender).toMatch(/^[\w-]{22}$/)
+      await store.append(newMessages('a'), true)
+      expect((await store.restart(idOf('next1'), 'cloned')).outbox.sender).toBe(sender)
+      await store.signOut(idOf('next2'), true)
+      expect((await left()).outbox).toMatchObject({ client: idOf('next2'), sender })
+      await store.signOut(idOf('next3'), false)
+      const other = (await left()).outbox.sender
+      expect(other).toMatch(/^[\w-]{22}$/)
+      expect(other).not.toBe(sender)
     })
 
     it('[SO5] [ST5] a store whose lease was taken over signs nobody out', async () => {

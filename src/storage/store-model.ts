@@ -78,7 +78,7 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
 
 /** What the pure rules say the store must hold. */
 class Model {
-  outbox: OutboxState = emptyOutbox('')
+  outbox: OutboxState = emptyOutbox('', '')
   readonly fates = new Map<Id, Fate>()
   readonly parked = new Map<Id, ParkedMessage>()
   notices: readonly AppNotice[] = []

@@ -41,11 +41,11 @@ export interface OutboxChange<T> {
 }
 
 /** A stored outbox with nothing in it, and a memory that knows nothing of what was taken before. */
-export function emptyStoredOutbox(client: Id): StoredOutbox {
+export function emptyStoredOutbox(client: Id, sender: Id): StoredOutbox {
   return {
     session: null,
     sendOnly: null,
-    outbox: emptyOutbox(client),
+    outbox: emptyOutbox(client, sender),
     numbers: new Map(),
     memory: emptyMemory(client),
     parked: new Map(),
@@ -57,10 +57,17 @@ export function emptyStoredOutbox(client: Id): StoredOutbox {
 /**
  * What is left when the user has signed out: nothing, or with `park` the messages and what the app was not told yet,
  * under a client id to which no server has given
- * anything. That some of them may repeat is noted, too.
+ * anything. That some of them may repeat is noted, too. Nobody is to know whoever comes next for the same sender, but by
+ * the messages that stay.
  */
-export function signedOut({ outbox, parked, notices }: StoredOutbox, newClient: Id, park: boolean, wallMs: number): StoredOutbox {
-  const left = emptyStoredOutbox(newClient)
+export function signedOut(
+  { outbox, parked, notices }: StoredOutbox,
+  fresh: Pick<OutboxState, 'client' | 'sender'>,
+  park: boolean,
+  wallMs: number,
+): StoredOutbox {
+  const { client: newClient, sender } = fresh
+  const left = emptyStoredOutbox(newClient, sender)
   if (!park) return left
   const after = restartOutbox(outbox, newClient, 'possibly-sent')
   const restart = { id: newClient, atMs: wallMs, reason: 'signed-out', mayRepeat: [], mayBeLost: [] } as const

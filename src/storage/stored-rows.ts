@@ -2,7 +2,7 @@ import type { AppNotice } from '../core/notices.ts'
 import type { CachedMessage, CachedSnapshot, Fate, OutboxEntry, ParkedMessage, StoredSendOnly } from '../core/ports.ts'
 import { isChannelName, isId, isJson as isJsonText, isOutboxToken, isTooDeep } from '../protocol/decode.ts'
 import { MAX_DEPTH, MAX_NUMBER, MAX_USER_LENGTH } from '../protocol/limits.ts'
-import type { Cursor, SessionKey } from '../protocol/messages.ts'
+import type { Cursor, Id, SessionKey } from '../protocol/messages.ts'
 import { END_LETTERS, type EndedRow, type FatesRow } from './fate-memory.ts'
 import { SCHEMA_VERSION, type RunRow } from './schema.ts'
 
@@ -59,6 +59,7 @@ export function isRunRow(value: unknown): value is RunRow {
     store,
     lease,
     client,
+    sender,
     ledger,
     since,
     next,
@@ -78,6 +79,7 @@ export function isRunRow(value: unknown): value is RunRow {
     isId(store) &&
     isWhole(lease, 1) &&
     isId(client) &&
+    isId(sender) &&
     (ledger === null || isId(ledger)) &&
     isWhole(since, 0) &&
     isWhole(next, 1) &&
@@ -94,6 +96,12 @@ export function isRunRow(value: unknown): value is RunRow {
     (namedRow === undefined || isWhole(namedRow, 0)) &&
     isTime(offsetMs)
   )
+}
+
+/** Who sends, where a `run` row says so, whatever else it says. */
+export function senderIn(value: unknown): Id | null {
+  const sender = isRow(value) ? value['sender'] : null
+  return isId(sender) ? sender : null
 }
 
 /** The `session` row. */

@@ -8,6 +8,8 @@ export const id = (name: string | number): string => `${name}`.padEnd(22, '_')
 
 /** The client id of a new store in tests. */
 export const CLIENT: string = id('client')
+/** The sender it names. */
+export const SENDER: string = id('sender')
 
 /** The ledger of a server in tests. */
 export const LEDGER: string = id('ledger')

@@ -6,7 +6,7 @@ import type { OutboxState } from '../ports.ts'
 import { initialState, type CoreState } from '../state.ts'
 import { transition } from '../transition.ts'
 import type { SendOnly, ServerMessage, SessionInit, SessionRestored } from '../../protocol/messages.ts'
-import { CLIENT, entry, settings as defaults, welcome as anyWelcome } from './frames.ts'
+import { CLIENT, SENDER, entry, settings as defaults, welcome as anyWelcome } from './frames.ts'
 
 /** {@link transition} with its state kept, and words for what tests ask of it. */
 export interface Machine {
@@ -36,7 +36,7 @@ export interface Machine {
 /** Makes a machine that rests. */
 export function createMachine(
   settings: HubSettings = defaults(),
-  outbox: OutboxState = emptyOutbox(CLIENT),
+  outbox: OutboxState = emptyOutbox(CLIENT, SENDER),
   sendOnly: string | null = null,
 ): Machine {
   const machine: Machine = {

@@ -12,7 +12,7 @@ import {
   storeWentBack,
 } from '../outbox.ts'
 import type { Fate, OutboxState, ParkedMessage, Store, StoredIdentity, StoredState } from '../ports.ts'
-import { CLIENT } from './frames.ts'
+import { CLIENT, SENDER } from './frames.ts'
 
 /** The calls of a {@link Store} that the core makes. */
 export type StoreCall = Exclude<
@@ -60,7 +60,7 @@ export function createStoreDouble(maxMessages: number = 1_000): StoreDouble {
 
   const store: StoreDouble = {
     durable: false,
-    outbox: emptyOutbox(CLIENT),
+    outbox: emptyOutbox(CLIENT, SENDER),
     identity: null,
     fates: new Map(),
     parked: new Map(),

@@ -102,7 +102,12 @@ const TRIALS: { readonly [name: string]: Trial } = {
     isRepeatable: true,
   },
   // Another revocation of the same client ends nothing more than the first: only the count goes on.
-  revoke: { act: (engine) => engine.revoke(ADA), isRepeatable: false },
+  'end, of what a client was given': { act: (engine) => engine.end({ type: 'revoke', client: ADA }), isRepeatable: false },
+  'end, of what a user was given': { act: (engine) => engine.end({ type: 'revoke', user: 'ada' }), isRepeatable: false },
+  'end, of connections': {
+    act: (engine) => engine.end({ type: 'disconnect', of: { user: 'ada' }, close: 'forbidden' }),
+    isRepeatable: true,
+  },
   release: { before: async ({ engine }) => void (await engine.open('new')), act: (engine) => engine.release('new'), isRepeatable: true },
   forget: { before: (world) => sessions(world, 1), act: (engine) => engine.forget(idOf('s0')), isRepeatable: true },
   touch: {

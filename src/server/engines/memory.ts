@@ -1,6 +1,6 @@
 import type { ChannelLog } from '../channel-log.ts'
 import { ClientRecord } from '../client-record.ts'
-import type { Admittance, Admitted, Commit, Engine, EngineCounts, EngineHost, Publication, Refusal } from '../engine.ts'
+import type { Admittance, Admitted, Commit, Ending, Engine, EngineCounts, EngineHost, Publication, Refusal } from '../engine.ts'
 import { KeptByUse, type Kept } from './kept-by-use.ts'
 import { MemoryChannels, type Prepared } from './memory-channels.ts'
 import { Revocations } from './revocations.ts'
@@ -142,13 +142,13 @@ class MemoryEngine implements Engine {
     return this.#revocations.count
   }
 
-  revoke(client: Id): void {
-    this.#revocations.add(client, this.#nowMs())
-    this.#running.revoked(client)
+  end(ending: Ending): void {
+    if (ending.type === 'revoke') this.#revocations.add(ending, this.#nowMs())
+    this.#running.ended(ending)
   }
 
-  revokedAt(client: Id): number {
-    return this.#revocations.at(client)
+  revokedAt(client: Id, user: string | null): number {
+    return this.#revocations.at(client, user)
   }
 
   admit({ resume, user, fresh }: Admittance): Admitted | null {

@@ -6,28 +6,39 @@ import { fakeServer, freshId } from '../testing/fake-peer.ts'
 describe('Revocations', () => {
   it('[P42] the latest revocation of a client counts, and nobody else notices', () => {
     const revocations = new Revocations(10)
-    revocations.add('a', 5)
-    revocations.add('a', 9)
-    expect([revocations.at('a'), revocations.at('b'), revocations.count]).toEqual([2, 0, 2])
+    revocations.add({ client: 'a' }, 5)
+    revocations.add({ client: 'a' }, 9)
+    expect([revocations.at('a', null), revocations.at('b', null), revocations.count]).toEqual([2, 0, 2])
+  })
+
+  it('[P42] [RT3] that of a user counts for every client of that user, and for nobody who is named like a client', () => {
+    const revocations = new Revocations(10)
+    revocations.add({ user: 'ada' }, 5)
+    revocations.add({ client: 'a' }, 6)
+    expect([revocations.at('a', 'ada'), revocations.at('b', 'ada'), revocations.at('b', 'bob'), revocations.at('ada', null)]).toEqual([
+      2, 1, 0, 0,
+    ])
+    revocations.add({ user: 'a' }, 7)
+    expect([revocations.at('a', null), revocations.at('a', 'a'), revocations.at('x', 'a')]).toEqual([2, 3, 3])
   })
 
   it('[P42] [I30] keeps so many, and giving one up revokes every token of its time rather than none', () => {
     const revocations = new Revocations(2)
-    revocations.add('a', 5)
-    revocations.add('b', 6)
-    revocations.add('a', 7)
-    revocations.add('c', 8)
-    expect(['a', 'b', 'c', 'd'].map((client) => revocations.at(client))).toEqual([3, 2, 4, 2])
+    revocations.add({ client: 'a' }, 5)
+    revocations.add({ client: 'b' }, 6)
+    revocations.add({ client: 'a' }, 7)
+    revocations.add({ client: 'c' }, 8)
+    expect(['a', 'b', 'c', 'd'].map((client) => revocations.at(client, null))).toEqual([3, 2, 4, 2])
   })
 
   it('[P42] [I35] forgets what is old, and revokes with it every token of its time rather than none', () => {
     const revocations = new Revocations(10)
-    revocations.add('a', 5)
-    revocations.add('b', 6)
+    revocations.add({ client: 'a' }, 5)
+    revocations.add({ client: 'b' }, 6)
     revocations.sweep(5)
-    expect(['a', 'b', 'c'].map((client) => revocations.at(client))).toEqual([1, 2, 1])
+    expect(['a', 'b', 'c'].map((client) => revocations.at(client, null))).toEqual([1, 2, 1])
     revocations.sweep(100)
-    expect(['a', 'b', 'c'].map((client) => revocations.at(client))).toEqual([2, 2, 2])
+    expect(['a', 'b', 'c'].map((client) => revocations.at(client, null))).toEqual([2, 2, 2])
     expect(revocations.count).toBe(2)
   })
 
@@ -35,11 +46,11 @@ describe('Revocations', () => {
     const engine = memoryEngine()
     const { clock } = fakeServer({ engine, sessions: { clientTtlMs: 60_000, sweepMs: 1_000 } })
     const [client, other] = [freshId(), freshId()]
-    await engine.revoke(client)
+    await engine.end({ type: 'revoke', client })
     await clock.pass(59_000)
-    expect([engine.revokedAt(client), engine.revokedAt(other)]).toEqual([1, 0])
+    expect([engine.revokedAt(client, null), engine.revokedAt(other, null)]).toEqual([1, 0])
     await clock.pass(2_000)
-    expect([engine.revokedAt(client), engine.revokedAt(other)]).toEqual([1, 1])
+    expect([engine.revokedAt(client, null), engine.revokedAt(other, null)]).toEqual([1, 1])
   })
 
   it('[P37] the secret is another in every instance, and 256 bits long', () => {

@@ -1,13 +1,14 @@
+import { userChannelKey, type Revoked } from '../engine.ts'
 import type { Id } from '../../protocol/index.ts'
 
 /**
- * The revocations of outbox tokens, counted: which one was the last of each client. So many are remembered, and for so long; with one that is given up every token of its time
+ * The revocations of outbox tokens, counted: which one was the last of each client, and of each user. So many are remembered, and for so long; with one that is given up every token of its time
  * ends, whoever it was made for: forgetting must never make a revoked token good again.
  */
 export class Revocations {
   readonly #most: number
   /** In the order of their numbers. */
-  readonly #byClient = new Map<Id, { readonly number: number; readonly atMs: number }>()
+  readonly #byName = new Map<string, { readonly number: number; readonly atMs: number }>()
   #count = 0
   /** Tokens from before this one have ended, all of them. */
   #forgotten = 0
@@ -21,29 +22,35 @@ export class Revocations {
     return this.#count
   }
 
-  /** Tokens of the client made up to now have ended. */
-  add(client: Id, nowMs: number): void {
-    this.#byClient.delete(client)
-    this.#byClient.set(client, { number: ++this.#count, atMs: nowMs })
-    const [oldest] = this.#byClient
-    if (this.#byClient.size > this.#most && oldest !== undefined) this.#forget(...oldest)
+  /** Tokens of the client, or of all clients of the user, made up to now have ended. */
+  add(revoked: Revoked, nowMs: number): void {
+    const name = 'user' in revoked ? userChannelKey(revoked.user) : revoked.client
+    this.#byName.delete(name)
+    this.#byName.set(name, { number: ++this.#count, atMs: nowMs })
+    const [oldest] = this.#byName
+    if (this.#byName.size > this.#most && oldest !== undefined) this.#forget(...oldest)
   }
 
-  /** The number of the revocation before which tokens of the client have ended; 0 when there was none. */
-  at(client: Id): number {
-    return this.#byClient.get(client)?.number ?? this.#forgotten
+  /** The number of the revocation before which the user's tokens for the client have ended; 0 when there was none. */
+  at(client: Id, user: string | null): number {
+    const ofClient = this.#numberOf(client)
+    return user === null ? ofClient : Math.max(ofClient, this.#numberOf(userChannelKey(user)))
   }
 
   /** Forgets the revocations up to a time. */
   sweep(beforeMs: number): void {
-    for (const [client, revocation] of this.#byClient) {
+    for (const [name, revocation] of this.#byName) {
       if (revocation.atMs > beforeMs) return
-      this.#forget(client, revocation)
+      this.#forget(name, revocation)
     }
   }
 
-  #forget(client: Id, { number }: { readonly number: number }): void {
-    this.#byClient.delete(client)
+  #numberOf(name: string): number {
+    return this.#byName.get(name)?.number ?? this.#forgotten
+  }
+
+  #forget(name: string, { number }: { readonly number: number }): void {
+    this.#byName.delete(name)
     this.#forgotten = number
   }
 }

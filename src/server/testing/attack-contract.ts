@@ -14,6 +14,7 @@ export function helloOf(fields: Partial<Hello> = {}): Hello {
     type: 'hello',
     protocol: 1,
     client: freshId(),
+    sender: freshId(),
     confirmed: 0,
     user: null,
     session: null,

@@ -90,7 +90,7 @@ export class EngineWorld {
       logs.push([key, typeof log === 'string' ? log : messagesOf(log)])
     }
     const revoked = []
-    for (const client of clients) revoked.push(await engine.revokedAt(client))
+    for (const client of clients) revoked.push(await engine.revokedAt(client, 'ada'))
     return { counts, reach: engine.reach, records, logs, revoked }
   }
 
@@ -107,7 +107,7 @@ export class EngineWorld {
       isClientUsed: (client) => used.has(client),
       changed: (key) => void told.push(`changed ${key}`),
       fenced: (session, connection) => void told.push(`fenced ${session} ${connection}`),
-      revoked: (client) => void told.push(`revoked ${client}`),
+      ended: (ending) => void told.push(`ended ${JSON.stringify(ending)}`),
       count: (name) => void told.push(name),
     }
   }

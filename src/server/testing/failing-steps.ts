@@ -57,8 +57,8 @@ export class FailingSteps {
         host.fenced(session, connection)
         this.step(() => {})
       },
-      revoked: (client) => {
-        host.revoked(client)
+      ended: (ending) => {
+        host.ended(ending)
         this.step(() => {})
       },
       count: (name) => {

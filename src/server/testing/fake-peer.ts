@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { LiveCore } from '../live-core.ts'
-import type { LiveServerOptions } from '../options.ts'
+import type { Authenticated, LiveServerOptions } from '../options.ts'
 import type { Frame, ServerSocket, SocketEvents } from '../ports.ts'
 import { resolveOptions } from '../resolve-options.ts'
 import { FakeClock } from './fake-clock.ts'
@@ -26,6 +26,7 @@ export class FakePeer implements ServerSocket {
   readonly received: ServerMessage[] = []
   readonly frames: string[] = []
   readonly client: string = freshId()
+  readonly sender: string = freshId()
   closedWith: { readonly name: CloseName; readonly code: number } | undefined
   /** What the socket says of itself. */
   buffered = 0
@@ -94,6 +95,7 @@ export class FakePeer implements ServerSocket {
       type: 'hello',
       protocol: 1,
       client: this.client,
+      sender: this.sender,
       confirmed: 0,
       user: null,
       session: null,
@@ -141,10 +143,10 @@ export interface FakeServer {
 }
 
 /** Starts a {@link FakeServer}. */
-export function fakeServer(options: LiveServerOptions = {}): FakeServer {
+export function fakeServer<A extends Authenticated = Authenticated>(options: LiveServerOptions<A> = {}): FakeServer {
   const clock = new FakeClock()
   const logs: unknown[] = []
-  const core = new LiveCore(resolveOptions({ clock, log: (entry) => logs.push(entry), ...options }))
+  const core = new LiveCore(resolveOptions({ clock, log: (entry) => logs.push(entry), authorize: () => true, ...options }))
   return {
     core,
     clock,

@@ -58,11 +58,11 @@ export function sharedEngine(schedule: (label: string) => Promise<void>): Shared
         get secret() {
           return inner.secret
         },
-        revoke: (client) => later('revoke', () => inner.revoke(client)) as ReturnType<Engine['revoke']>,
+        end: (ending) => later('end', () => inner.end(ending)) as ReturnType<Engine['end']>,
         get revocations() {
           return inner.revocations
         },
-        revokedAt: (client) => later('revokedAt', () => inner.revokedAt(client)) as ReturnType<Engine['revokedAt']>,
+        revokedAt: (client, user) => later('revokedAt', () => inner.revokedAt(client, user)) as ReturnType<Engine['revokedAt']>,
         start(given) {
           const isFirst = host === null
           host = given
@@ -73,7 +73,7 @@ export function sharedEngine(schedule: (label: string) => Promise<void>): Shared
               isSessionUsed: (session) => host?.isSessionUsed(session) === true,
               isClientUsed: (client) => host?.isClientUsed(client) === true,
               fenced: (session, connection) => host?.fenced(session, connection),
-              revoked: (client) => host?.revoked(client),
+              ended: (ending) => host?.ended(ending),
               count: (name) => host?.count(name),
             })
         },

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import { createLiveServer, type LiveServer } from '../live-server.ts'
-import type { LiveServerOptions } from '../options.ts'
+import type { Authenticated, LiveServerOptions } from '../options.ts'
 
 /** A live server on a real port. */
 export interface WireServer {
@@ -13,8 +13,8 @@ export interface WireServer {
 }
 
 /** Starts a live server on a free port of this machine. */
-export async function startWireServer(options: LiveServerOptions = {}): Promise<WireServer> {
-  const live = createLiveServer({ log: () => {}, ...options })
+export async function startWireServer<A extends Authenticated = Authenticated>(options: LiveServerOptions<A> = {}): Promise<WireServer> {
+  const live = createLiveServer({ log: () => {}, authorize: () => true, ...options })
   const http = createServer((_request, response) => response.writeHead(200).end('page'))
   http.listen(0, '127.0.0.1')
   await once(http, 'listening')

@@ -112,7 +112,7 @@ export class OutboxWorld implements RaceWorld {
       const held = new Set(this.contents.stored?.outbox.entries.filter(({ skip }) => !skip).map((entry) => entry.id))
       for (const [mid, one] of this.sent) if (!held.has(mid)) one.isLost = true
       for (const one of this.sent.values()) one.isCancelled = false
-      this.#watch.forget(this.contents.stored?.outbox ?? emptyOutbox(id('nobody')), this.#everLeft)
+      this.#watch.forget(this.contents.stored?.outbox ?? emptyOutbox(id('nobody'), id('nobody')), this.#everLeft)
     }
     this.start()
   }

@@ -52,6 +52,7 @@ function sendOnlyHello(random: SeededRandom, known: Known): Record<string, unkno
   return {
     protocol: 1,
     client: guess() ? pick(random, known.ids) : client,
+    sender: pick(random, known.ids),
     confirmed: pick(random, [0, 0, 1, 2 ** 48]),
     user: guess() ? pick(random, known.users) : user,
     session: guess() ? pick(random, [null, ...known.sessions]) : null,
@@ -78,6 +79,7 @@ function fieldsOf(random: SeededRandom, known: Known, type: string): Record<stri
       return {
         protocol: pick(random, [1, 1, 1, 1, 1, 2]),
         client: random.next() < 0.5 ? randomId(random) : id(),
+        sender: id(),
         confirmed: pick(random, [0, 0, number()]),
         user,
         session: session(),
