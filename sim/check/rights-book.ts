@@ -13,6 +13,7 @@ export interface Answered {
 /** Knows whose right has ended, and holds what the server says afterwards to it (RT1 to RT3). */
 export class RightsBook {
   readonly #world: World
+  readonly #keys = new Map<string, string>()
   readonly #connections = new Set<number>()
   readonly #subscriptions = new Set<string>()
   /** How many revocations there were with the last of a user, by ledger and user. */
@@ -44,6 +45,13 @@ export class RightsBook {
   /** The server says something of a channel. */
   saysOf(wire: number, sub: number): void {
     this.#world.check.holds(!this.#subscriptions.has(`${wire} ${sub}`), 'RT2', () => `wire ${wire} hears of ${sub}, which was ended`)
+  }
+
+  /** A handler is called: a message has one key, however often and by whichever way it comes. */
+  isKeyed({ id, key }: { readonly id: string; readonly key: string }): void {
+    const known = this.#keys.get(id) ?? key
+    this.#keys.set(id, known)
+    this.#world.check.holds(known === key, 'RT7', () => `${id} has the keys ${known} and ${key}`)
   }
 
   /** Whether a token of the user was revoked after it was made. */

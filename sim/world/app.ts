@@ -48,6 +48,7 @@ export function serverOptions(world: World): LiveServerOptions {
       const payload = message.data as Payload
       if (message.durable) world.check.upward.handled(message.id, message.mayRepeat)
       else world.check.passing.applied(message.id)
+      world.check.rights.isKeyed(message)
       const trouble = world.appTrouble
       if (payload.kind === 'slow' || trouble.slowMs > 0) await later(trouble.slowMs + random.next() * 2_000)
       if (trouble.failsMessages || payload.kind === 'poison') throw new Error('the handler failed')

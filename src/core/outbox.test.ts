@@ -112,7 +112,7 @@ describe('outbox', () => {
     ['all, when the store went back', 'all' as const, [[CLIENT], [CLIENT], [CLIENT]]],
   ])('[OB6] [P20] a restart renumbers what is left and keeps the ids; to be asked about are %s', (_, ask, recall) => {
     const restarted = restartOutbox(used, id('next'), ask)
-    expect(restarted).toMatchObject({ client: id('next'), ledger: null, next: 4, acked: 0, ackedId: '', sentThrough: 0 })
+    expect(restarted).toMatchObject({ client: id('next'), sender: SENDER, ledger: null, next: 4, acked: 0, ackedId: '', sentThrough: 0 })
     expect(restarted.entries.map(({ n, id: name }) => [n, name])).toEqual([
       [1, id(3)],
       [2, id(4)],

@@ -5,13 +5,13 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { helloOf } from './testing/attack-contract.ts'
 import { freshId } from './testing/fake-peer.ts'
 import { startWireServer, type WireServer } from './testing/wire-server.ts'
-import type { LiveServerOptions } from './options.ts'
+import type { Authenticated, LiveServerOptions } from './options.ts'
 import { openWireClient, type WireClient } from '../testing/wire-client.ts'
 import type { Cursor, Hello, NumberedMessage } from '../protocol/index.ts'
 
 const servers: WireServer[] = []
 
-async function start(options: LiveServerOptions = {}): Promise<WireServer> {
+async function start<A extends Authenticated = Authenticated>(options: LiveServerOptions<A> = {}): Promise<WireServer> {
   const server = await startWireServer(options)
   servers.push(server)
   return server
@@ -133,6 +133,37 @@ describe('upgrades', () => {
     client.send(helloOf({ user: 'ada', credential: 'key' }))
     await client.next('session_init')
     expect(seen).toEqual([['key', 'yes', undefined, '127.0.0.1']])
+  })
+})
+
+describe('rights on the wire', () => {
+  it('[RT1] [RT2] [RT3] are ended by the methods of the server, and what was given before is worth nothing', async () => {
+    const server = await start({
+      authenticate: ({ credential }) => ({ user: credential, roles: ['reader'] }),
+      authorize: ({ context }) => context?.roles.includes('reader') ?? false,
+    })
+    const hello = helloOf({ user: 'ada', credential: 'ada', subscriptions: [{ sub: 1, channel: 'room', cursor: null }] })
+    const come = async (): Promise<WireClient> => {
+      const client = await openWireClient(server.url)
+      client.send(hello)
+      return client
+    }
+    const first = await come()
+    const { outboxToken = '', session } = await first.next('session_init')
+    await first.next('subscribed')
+    await server.live.unsubscribe('ada', 'room')
+    expect(await first.next('refused')).toMatchObject({ sub: 1, reason: 'forbidden' })
+    await server.live.disconnect({ session: session.id })
+    expect((await first.closed).code).toBe(4401)
+    const second = await come()
+    await second.next('session_init')
+    await server.live.disconnect('ada', 'forbidden')
+    expect((await second.closed).code).toBe(4403)
+    await server.live.revoke('ada')
+    const worker = await openWireClient(server.url)
+    worker.send({ ...hello, credential: null, subscriptions: [], outboxToken })
+    expect((await worker.closed).code).toBe(4401)
+    await expect(server.live.revoke('')).rejects.toMatchObject({ code: 'invalid-data' })
   })
 })
 

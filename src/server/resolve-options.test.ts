@@ -21,11 +21,19 @@ const refused: readonly [string, unknown][] = [
   ['an origin that browsers write otherwise', { allowedOrigins: ['https://A.example'] }],
   ['the null origin', { allowedOrigins: ['null'] }],
   ['an engine that is none', { engine: 'redis' }],
+  ['users who are told apart, of whom nobody says what each may do', { authenticate: () => null }],
+  ['a way to send only that is none', { sendOnly: 'until-credential-end' }],
+  ['a hook for outboxes that is no function', { authorizeOutbox: true }],
 ]
 
 describe('resolveOptions', () => {
   it.each(refused)('refuses %s', (_what, options) => {
     expect(() => resolveOptions(options as never)).toThrow(expect.objectContaining({ code: 'invalid-option' }))
+  })
+
+  it('says how to allow everything to everybody', () => {
+    expect(() => resolveOptions({ authenticate: () => null })).toThrow(/authorize .*\(\) => true/)
+    expect(resolveOptions({ authenticate: () => null, authorize: () => true }).sendOnly).toBe(true)
   })
 
   it('fills in what is left out', () => {
