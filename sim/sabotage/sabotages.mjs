@@ -207,7 +207,13 @@ export const SABOTAGES = [
   {
     name: 'older sockets are not fenced',
     number: 14,
-    edits: [{ file: 'server/connection.ts', find: "    this.#admitted?.refuse()\n    this.close('replaced')\n", put: '' }],
+    edits: [
+      {
+        file: 'server/connection.ts',
+        find: '  end(name: CloseName): void {\n',
+        put: "  end(name: CloseName): void {\n    if (name === 'replaced') return\n",
+      },
+    ],
   },
   {
     name: 'a message is told as queued before it is stored',

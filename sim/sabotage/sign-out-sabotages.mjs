@@ -10,8 +10,8 @@ export const SIGN_OUT_SABOTAGES = [
     edits: [
       {
         file: 'storage/memory-store.ts',
-        find: '      contents.stored = signedOut(stored, newClient, park, clock.nowMs())\n',
-        put: '      contents.stored = signedOut(stored, newClient, true, clock.nowMs())\n',
+        find: 'sender: random.id() }, park, clock.nowMs())\n',
+        put: 'sender: random.id() }, true, clock.nowMs())\n',
       },
     ],
   },
