@@ -55,13 +55,14 @@ describe('the simulator', () => {
     expect(counts['service workers ended: hub']).toBeGreaterThan(60)
   }, 120_000)
 
-  it('[I25] [I26] has people sign out in every way, and others come after them', async () => {
+  it('[I25] [I26] [RT1] [RT2] [RT3] has people sign out in every way, others come after them, and rights end', async () => {
     const { report } = await runBundle(script, 1_000, 60, 'all')
     expect(report.failures).toEqual([])
     const { counts } = report
     expect(Object.keys(counts).filter((name) => name.startsWith('fault V3 signs out'))).toHaveLength(4)
     for (const name of ['signed out', 'signed out, and kept the outbox', 'sign-outs that the server was not told of'])
       expect(counts[name], name).toBeGreaterThan(10)
+    for (const name of ['disconnect', 'unsubscribe', 'revoke']) expect(counts[`rights that ended: ${name}`], name).toBeGreaterThan(5)
   }, 120_000)
 
   it('[EL1] [EL3] [EL4] [EL7] has hubs in tabs, and everything that happens to those tabs', async () => {

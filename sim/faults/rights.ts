@@ -25,9 +25,9 @@ function disconnect(world: World, { user }: Profile): boolean {
 
 /** What the app does when somebody may not do any more what they may do now. */
 export const RIGHTS_FAULTS: readonly Fault[] = [
-  { kind: 'V6 a user is disconnected', inject: disconnect },
+  { kind: 'V4 a user is disconnected', inject: disconnect },
   {
-    kind: 'V6 a user is disconnected as the network breaks',
+    kind: 'V4 a user is disconnected as the network breaks',
     inject: (world, profile) => {
       const isDone = disconnect(world, profile)
       if (isDone) world.schedule.at(world.random.next() * 300, () => profile.link.cut(0, 0))
@@ -35,7 +35,7 @@ export const RIGHTS_FAULTS: readonly Fault[] = [
     },
   },
   {
-    kind: 'V6 what a user reads of a channel is ended',
+    kind: 'V5 what a user reads of a channel is ended',
     inject: (world, { user }) => {
       const channel = world.pick(world.settings.channels) ?? ''
       const giveBack = world.people.ban(user, channel)
@@ -44,14 +44,14 @@ export const RIGHTS_FAULTS: readonly Fault[] = [
     },
   },
   {
-    kind: 'V6 everything that a user was given is revoked',
+    kind: 'V4 everything that a user was given is revoked',
     inject: (world, { user }) => {
       comeBack(world, user)
       return end(world, (rights) => rights.revoke(user))
     },
   },
   {
-    kind: 'V6 everything is revoked, and the server restarts',
+    kind: 'V4 everything is revoked, and the server restarts',
     inject: (world, { user }) => {
       const isDone = end(world, (rights) => rights.revoke(user))
       if (!isDone) return false

@@ -284,6 +284,20 @@ describe('a machine that only sends', () => {
 })
 
 describe('what a hub stores for one that only sends', () => {
+  it('[OB30] [RT6] one that comes later on the connection is stored in its place, and nothing waits for that', () => {
+    const machine = createMachine().identify(welcome({ outboxToken: TOKEN }))
+    machine.take()
+    machine.frame({ type: 'outbox_token', outboxToken: 'a.later_one' })
+    const sendOnly = { url: settings().url, token: 'a.later_one', user: 'ada' }
+    expect(machine.take()).toContainEqual({
+      type: 'save-identity',
+      identity: { ledger: LEDGER, since: expect.any(Number) as unknown, sentThrough: 0, sendOnly },
+      link: 0,
+    })
+    machine.feed({ type: 'identified', link: 0 })
+    expect(machine.take()).toEqual([])
+  })
+
   it('[OB30] is the address without its query, the token and the user, in the step that stores the answer', () => {
     const machine = createMachine({ ...settings(), url: 'wss://app.test/live?key=secret' }).connect(welcome({ outboxToken: TOKEN }))
     expect(machine.take()).toContainEqual(

@@ -12,6 +12,7 @@ import { FRESH_TRIES, type CoreState } from './state.ts'
 import { change, changeLink, liveLink, log, send } from './turn.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
 import type { TimerName } from './events.ts'
+import { keepOutboxToken } from './what-is-given.ts'
 
 /**
  * The session machine: pure, total and deterministic. The same state, event and moment give the same next state and
@@ -160,6 +161,8 @@ function frame(turn: Turn, message: ServerMessage): void {
     case 'authenticate':
       turn.effects.push({ type: 'ask-credential' })
       return
+    case 'outbox_token':
+      return keepOutboxToken(turn, message.outboxToken)
     case 'pong':
       return
     default:

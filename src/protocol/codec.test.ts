@@ -152,6 +152,7 @@ const serverMessages: { readonly [Type in ServerMessage['type']]: readonly Extra
   ],
   authenticate: [{ type: 'authenticate', withinMs: 10_000 }],
   pong: [{ type: 'pong' }],
+  outbox_token: [{ type: 'outbox_token', outboxToken: 'a-b_c.d' }],
   goodbye: [{ type: 'goodbye', retryMinMs: 0, retryMaxMs: 5_000 }],
 }
 

@@ -68,6 +68,8 @@ export function decodeServerMessage(text: string): read.Decoded<ServerMessage> {
         return { type, client: read.id(fields['client'], 'client'), fates: read.array(fields['fates'], 'fates', MAX_ITEMS, recalledFate) }
       case 'authenticate':
         return { type, withinMs: read.integer(fields['withinMs'], 'withinMs') }
+      case 'outbox_token':
+        return { type, outboxToken: read.outboxToken(fields['outboxToken'], 'outboxToken') }
       case 'goodbye': {
         const retryMinMs = read.integer(fields['retryMinMs'], 'retryMinMs', 0, 3_600_000)
         return { type, retryMinMs, retryMaxMs: read.integer(fields['retryMaxMs'], 'retryMaxMs', retryMinMs, 3_600_000) }

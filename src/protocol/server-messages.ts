@@ -198,6 +198,12 @@ export interface AuthenticateRequest {
   readonly withinMs: number
 }
 
+/** A fresh outbox token: the one before ends with a credential that was renewed. A secret. */
+export interface OutboxToken {
+  readonly type: 'outbox_token'
+  readonly outboxToken: string
+}
+
 /** Answers a `ping`. */
 export interface Pong {
   readonly type: 'pong'
@@ -226,5 +232,6 @@ export type ServerMessage =
   | UnknownClient
   | Recalled
   | AuthenticateRequest
+  | OutboxToken
   | Pong
   | Goodbye

@@ -220,5 +220,9 @@ export class AdmittedConnection implements Admitted {
     this.#noticeMs = noticeMs(verdict.endsAtMs, clock.nowMs())
     this.#wasCredentialAskedFor = false
     this.#subscriptions.renew()
+    const { settings, sendOnly } = this.#host
+    if (settings.sendOnly !== 'until-credential-ends') return
+    const outboxToken = sendOnly.tokenFor(this.#admission.client, party.user, verdict.expiresAtMs)
+    if (outboxToken !== null) this.#admission.outbound.send({ type: 'outbox_token', outboxToken })
   }
 }

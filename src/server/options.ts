@@ -154,7 +154,7 @@ export interface LiveServerOptions<A extends Authenticated = Authenticated> {
   /**
    * Whether a client may send what is left in its outbox when no tab is open, on the strength of a token it is given
    * with every session. The token lives as long as messages may wait for it (`sessions.clientTtlMs`), and with
-   * `'until-credential-ends'` no longer than the credential that the session was opened with. `authorize` is asked for
+   * `'until-credential-ends'` no longer than the credential. `authorize` is asked for
    * each message as ever. Default true.
    */
   readonly sendOnly?: boolean | 'until-credential-ends'

@@ -468,6 +468,27 @@ describe('how long an outbox token lives', () => {
   })
 })
 
+describe('an outbox token that ends with the credential', () => {
+  it('[RT6] is followed by another when that is renewed, and no other is', async () => {
+    for (const sendOnly of [true, 'until-credential-ends'] as const) {
+      const server: FakeServer = fakeServer({
+        authenticate: ({ credential }) => ({ user: credential, expiresAtMs: server.clock.wallMs() + 15 * 60_000 }),
+        sendOnly,
+      })
+      const hub = await server.open(as('ada'))
+      server.clock.advance(14 * 60_000)
+      hub.say({ type: 'authenticate', credential: 'ada' })
+      await server.clock.settle()
+      const given = hub.all('outbox_token').map(({ outboxToken }) => outboxToken)
+      expect(given).toHaveLength(sendOnly === true ? 0 : 1)
+      hub.drop()
+      server.clock.advance(14 * 60_000)
+      const worker = await server.open({ client: hub.client, user: 'ada', outboxToken: given[0] ?? hub.answer().outboxToken ?? '' })
+      expect(worker.last('send_only')).toBeDefined()
+    }
+  })
+})
+
 describe('the key of a message', () => {
   const heard = (): { readonly keys: string[]; readonly server: FakeServer } => {
     const keys: string[] = []

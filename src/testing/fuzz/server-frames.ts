@@ -24,6 +24,7 @@ const TYPES = [
   'unknown_client',
   'recalled',
   'authenticate',
+  'outbox_token',
   'pong',
   'goodbye',
 ]
@@ -121,6 +122,8 @@ function fieldsOf(random: SeededRandom, known: Known, type: string): Record<stri
       return { client: id(), fates: some(random, 4, fate) }
     case 'authenticate':
       return { withinMs: number() }
+    case 'outbox_token':
+      return { outboxToken: id() }
     case 'goodbye':
       return { retryMinMs: random.integer(0, 2_000), retryMaxMs: random.integer(2_000, 5_000) }
     default:
