@@ -81,7 +81,7 @@ const hosts: readonly (readonly [string, Host])[] = [
 ]
 
 function start(options: LiveServerOptions = {}): LiveServer {
-  const live = createLiveServer({ log: () => {}, ...options })
+  const live = createLiveServer({ log: () => {}, authorize: () => true, ...options })
   ends.push(() => live.close({ drainMs: 0 }))
   return live
 }
