@@ -37,6 +37,8 @@ export class SimServer {
     this.forgets = false
     this.core = new LiveCore(
       resolveOptions({
+        // Errors are made by the thousand, and the check hears of their effects.
+        log: () => {},
         ...this.#options,
         engine: this.engine,
         random: { id: () => ids.id(), token: () => ids.id() + ids.id().slice(1) },
