@@ -38,7 +38,10 @@ function visit(port: number, endMs: number): Promise<boolean> {
       }),
     )
     socket.on('message', (data: Buffer) => {
-      const { type } = JSON.parse(data.toString()) as ServerMessage
+      const text = data.toString()
+      // What it says is short and comes whole; a report is not for it.
+      if (!text.startsWith('{')) return
+      const { type } = JSON.parse(text) as ServerMessage
       const message = { n: 1, id: randomId(), channel: 'board', data: { key: 'stranger', reject: true, personal: false } }
       if (type === 'session_init') say({ type: 'send', confirmed: 0, messages: [message] })
       if (type !== 'ack') return

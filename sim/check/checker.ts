@@ -9,6 +9,7 @@ import type { Profile } from '../world/profile.ts'
 import type { Payload, SimTab } from '../world/sim-tab.ts'
 import type { World } from '../world/world.ts'
 import { LogBook, type LogEntryFacts } from './log-book.ts'
+import { PaceBook } from './pace-book.ts'
 import { RightsBook } from './rights-book.ts'
 import { SendOnlyBook } from './send-only-book.ts'
 import { StoredOutbox } from './stored-outbox.ts'
@@ -35,6 +36,7 @@ export class Checker {
   readonly rights: RightsBook
   readonly passing: VolatileBook
   readonly told: ToldBook
+  readonly pace: PaceBook
   readonly #world: World
   readonly #logs: LogBook
   readonly #sessions = new Map<string, string | null>()
@@ -51,6 +53,7 @@ export class Checker {
     this.rights = new RightsBook(world)
     this.passing = new VolatileBook(world)
     this.told = new ToldBook(world)
+    this.pace = new PaceBook(world)
     this.#logs = new LogBook(world)
   }
 

@@ -8,6 +8,7 @@ import { TELLING_SABOTAGES } from './telling-sabotages.mjs'
 import { MEMORY_SABOTAGES } from './memory-sabotages.mjs'
 import { SERVER_MEMORY_SABOTAGES } from './server-memory-sabotages.mjs'
 import { SIGN_OUT_SABOTAGES } from './sign-out-sabotages.mjs'
+import { SLOW_LINE_SABOTAGES } from './slow-line-sabotages.mjs'
 
 /**
  * @typedef {object} Sabotage
@@ -126,13 +127,14 @@ export const SABOTAGES = [
     edits: [
       {
         file: 'server/outbound.ts',
-        find: "      } else if (phase === 'missed') {",
-        put: `      } else if (phase === 'missed' && receiver.target < shared.log.head) {
+        find: "      const isMissed = receiver.phase === 'missed'\n",
+        put: `      const isMissed = receiver.phase === 'missed'
+      if (isMissed && receiver.target < shared.log.head) {
         const late = shared.live(receiver.target)
-        this.#socket.send({ text: HEAD + batch(receiver.sub, late) + TAIL })
+        this.line.out.send(receiver.sub, { text: HEAD + batch(receiver.sub, late) + TAIL })
         receiver.target = shared.log.head
-        hasMore = true
-      } else if (phase === 'missed') {`,
+      }
+`,
       },
     ],
   },
@@ -143,8 +145,8 @@ export const SABOTAGES = [
     edits: [
       {
         file: 'server/outbound.ts',
-        find: "    if (chunk.end.offset >= receiver.target) receiver.phase = 'live'\n",
-        put: "    if (chunk.end.offset >= receiver.target) {\n      receiver.phase = 'live'\n      if (receiver.shared !== undefined) receiver.place = receiver.shared.log.headCursor()\n    }\n",
+        find: "      if (isMissed && chunk.end.offset >= receiver.target) receiver.phase = 'live'\n",
+        put: "      if (isMissed && chunk.end.offset >= receiver.target) {\n        receiver.phase = 'live'\n        receiver.place = shared.log.headCursor()\n      }\n",
       },
       { file: 'server/channel-log.ts', find: 'export const CHUNK_MESSAGES = 500', put: 'export const CHUNK_MESSAGES = 2' },
     ],
@@ -430,8 +432,8 @@ export const SABOTAGES = [
       },
       {
         file: 'server/outbound.ts',
-        find: 'receiver.place = chunk.end\n        if',
-        put: 'receiver.place = chunk.end\n        if (chunk.end.offset + 1 === shared.log.head) receiver.place = shared.log.headCursor()\n        if',
+        find: '      receiver.place = chunk.end\n      if (isMissed',
+        put: '      receiver.place = chunk.end\n      if (!isMissed && chunk.end.offset + 1 === shared.log.head) receiver.place = shared.log.headCursor()\n      if (isMissed',
       },
       { file: 'server/channel-log.ts', find: 'export const CHUNK_MESSAGES = 500', put: 'export const CHUNK_MESSAGES = 2' },
     ],
@@ -509,5 +511,6 @@ export const SABOTAGES = [
   ...SERVER_MEMORY_SABOTAGES,
   ...SIGN_OUT_SABOTAGES,
   ...RIGHTS_SABOTAGES,
+  ...SLOW_LINE_SABOTAGES,
   ...TELLING_SABOTAGES,
 ]

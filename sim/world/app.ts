@@ -42,7 +42,8 @@ export function serverOptions(world: World): LiveServerOptions {
       const trouble = world.appTrouble
       if (trouble.failsSnapshots) throw new Error('no value')
       if (trouble.slowMs > 0 || random.next() < 0.3) await later(trouble.slowMs + random.next() * 100)
-      return channel === 'log' || channel === '@user' ? undefined : { epoch: head.epoch, offset: head.offset }
+      const pad = settings.padUnits > 0 ? { pad: 'x'.repeat(settings.padUnits) } : {}
+      return channel === 'log' || channel === '@user' ? undefined : { epoch: head.epoch, offset: head.offset, ...pad }
     },
     onMessage: async (message, context) => {
       const payload = message.data as Payload

@@ -20,7 +20,9 @@ const GOOD: Conditions = { opens: 'normally', holdsUp: false, holdsDown: false, 
 
 /** The network between one browser and the server. */
 export class Link {
-  conditions: Conditions = GOOD
+  conditions: Conditions
+  /** Since when nothing is the matter with it. */
+  goodSinceMs = 0
   readonly wires: Set<Wire> = new Set()
   /** What happens to the next sockets of service workers. */
   readonly meddlings: Meddling[] = []
@@ -30,16 +32,18 @@ export class Link {
   constructor(world: World, name: string) {
     this.#world = world
     this.name = name
+    this.conditions = { ...GOOD, bytesPerMs: world.settings.lineBytesPerMs }
   }
 
   change(changes: Partial<Conditions>): void {
     this.conditions = { ...this.conditions, ...changes }
+    this.goodSinceMs = this.#world.schedule.nowMs
     for (const wire of this.wires) wire.goOn()
   }
 
   /** Everything is well again. */
   heal(): void {
-    this.change(GOOD)
+    this.change({ ...GOOD, bytesPerMs: this.#world.settings.lineBytesPerMs })
   }
 
   latencyMs(): number {

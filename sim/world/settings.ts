@@ -35,6 +35,10 @@ export interface Settings {
   readonly channels: readonly string[]
   /** Life of a credential. */
   readonly credentialMs: number
+  /** What the lines of all browsers carry, in bytes per millisecond, each way. */
+  readonly lineBytesPerMs: number
+  /** Length of what makes the app's values long, in UTF-16 units. */
+  readonly padUnits: number
 }
 
 /** Draws the settings of one simulation. Time to live and depth of the history are short enough to be reached. */
@@ -66,11 +70,20 @@ export function drawSettings(random: SeededRandom): Settings {
     busyMs: random.integer(40, 150) * 1_000,
     channels: ['list', 'log', 'other'],
     credentialMs: oneOf(Infinity, 60_000, 600_000),
+    lineBytesPerMs: Infinity,
+    padUnits: 0,
     absences: [],
     maxChannels: oneOf(100_000, 100_000, 12, 7),
     memory: random.next() < 0.25 ? { maxFates: oneOf(2, 8, 100), maxFateUnits: 10_000, maxEnded: oneOf(0, 4, 20) } : MEMORY_BOUNDS,
   }
-  return random.next() < DAYS_SHARE ? withAbsences(settings, random) : settings
+  const settled = withLine(settings)
+  return random.next() < DAYS_SHARE ? withAbsences(settled, random) : settled
+}
+
+/** One simulation in seven has slow lines, from the floor rate to ten times as much, and long values. Told from what was drawn already, so that the other seeds mean what they meant. */
+function withLine(settings: Settings): Settings {
+  const seconds = settings.busyMs / 1_000
+  return seconds % 7 === 0 ? { ...settings, lineBytesPerMs: 4.5 + (seconds % 45), padUnits: 30_000 } : settings
 }
 
 /** The same, for days: with times to live that some of the absences outlast, and some do not. */

@@ -61,7 +61,9 @@ export abstract class SimWorker {
       clock,
       random: ids,
       locks: lockTable.of(process),
-      log: () => {},
+      log: ({ event }) => {
+        if (event === 'heartbeat-timeout') check.pace.givenUp(profile.link, process)
+      },
       scope,
       generation,
       build,

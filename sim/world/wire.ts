@@ -1,3 +1,4 @@
+import { IncomingFrames } from '../../src/protocol/incoming.ts'
 import type { Socket, SocketListener } from '../../src/core/ports.ts'
 import { afterClose, CLOSE, type CloseName } from '../../src/protocol/index.ts'
 import type { Frame, ServerSocket, SocketEvents } from '../../src/server/ports.ts'
@@ -10,6 +11,7 @@ import type { World } from './world.ts'
 const BROKEN = 1006
 /** What a server's socket takes before it says that the network is behind. */
 const HIGH_WATER_BYTES = 16_384
+const EVERYTHING = { messageBytes: Infinity, bytes: Infinity, lanes: Infinity, partUnits: 1 }
 /** How long a server waits for the other half of a close. */
 const CLOSE_TIMEOUT_MS = 5_000
 
@@ -31,6 +33,8 @@ export class Wire implements ServerSocket {
   #isServerClosing = false
   #isBehind = false
   #bytesDown = 0
+  /** What both sides say, in messages. */
+  readonly #said = { up: new IncomingFrames(EVERYTHING), down: new IncomingFrames(EVERYTHING) }
 
   constructor(world: World, link: Link, hub: Process, listener: SocketListener) {
     this.#world = world
@@ -52,7 +56,8 @@ export class Wire implements ServerSocket {
     return {
       send: (text) => {
         if (this.hasClientEnded || !this.hub.isAlive) return
-        this.#world.check.wires.clientSays(this, text)
+        const said = this.#said.up.take(text)
+        if (said.type === 'message') this.#world.check.wires.clientSays(this, said.text)
         this.#transit.send('up', text.length, () => this.#atServer((events) => events.text(text)))
       },
       bufferedBytes: () => this.#transit.heldBytes('up'),
@@ -62,7 +67,8 @@ export class Wire implements ServerSocket {
 
   send({ text }: Frame): void {
     if (this.#isServerClosing || this.#server?.isAlive !== true) return
-    this.#world.check.wires.serverSays(this, text)
+    const said = this.#said.down.take(text)
+    if (said.type === 'message') this.#world.check.wires.serverSays(this, said.text)
     const bytes = text.length
     this.#bytesDown += bytes
     if (this.#bytesDown > HIGH_WATER_BYTES) this.#isBehind = true
@@ -84,6 +90,7 @@ export class Wire implements ServerSocket {
     if (this.#isServerClosing) return
     this.#isServerClosing = true
     this.#world.trace('close', this.id, name)
+    if (name === 'slowConsumer') this.#world.check.pace.closedAsSlow(this)
     if (name === 'signedOut') this.#world.check.wires.signedOut(this)
     if (name === 'replaced') this.#world.check.wires.replaced(this)
     this.#transit.send('down', 0, () => {

@@ -30,8 +30,9 @@ export function openWorkerSocket(world: World, profile: Profile, process: Proces
       ...socket,
       send(text) {
         if (!process.isAlive) return
-        check.sendOnly.says(profile, process, scope, text)
-        said.push(text)
+        const isMessage = text.startsWith('{')
+        if (isMessage) check.sendOnly.says(profile, process, scope, text)
+        if (isMessage) said.push(text)
         const sent = meddling === 'other-token' ? withToken(text, otherToken(world)) : text
         if (meddling !== 'slow') return socket.send(sent)
         readyMs = Math.max(readyMs, schedule.nowMs + random.next() * SLOW_MS)
@@ -64,6 +65,7 @@ function answerInstead(world: World, profile: Profile, process: Process, listene
   later(() => (how === 'portal' ? listener.closed(1006) : listener.opened()))
   return {
     send(text) {
+      if (!text.startsWith('{')) return
       const hello = JSON.parse(text) as Hello
       if (hello.type === 'hello') for (const frame of world.pick(strangeAnswers(hello)) ?? []) later(() => listener.frame(frame))
     },
@@ -100,8 +102,8 @@ function strangeAnswers({ client, user, confirmed, protocol }: Hello): readonly 
 }
 
 function withToken(text: string, outboxToken: string): string {
-  const message = JSON.parse(text) as Hello
-  return message.type === 'hello' ? JSON.stringify({ ...message, outboxToken }) : text
+  const message = text.startsWith('{') ? (JSON.parse(text) as Hello) : null
+  return message?.type === 'hello' ? JSON.stringify({ ...message, outboxToken }) : text
 }
 
 /** A token of another client, or none at all. */

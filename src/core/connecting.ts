@@ -1,3 +1,4 @@
+import { PART_BYTES } from '../protocol/frames.ts'
 import { afterClose, CLOSE } from '../protocol/close-codes.ts'
 import type { SendOnly, SessionInit, SessionRestored, SubscribeRequest } from '../protocol/messages.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
@@ -5,6 +6,7 @@ import { afterTry, backoffDelayMs, believedPaidByMs, tryDelayMs } from './backof
 import type { TimerName, Turn } from './events.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import type { Disagreement } from './notices.ts'
+import { shortenParts } from './part-bytes.ts'
 import { openedLate, openingMs, waitToOpen } from './opening-time.ts'
 import { compareMemories, sinceOf } from './outbox.ts'
 import type { RefusalReason, WaitReason } from './public-state.ts'
@@ -15,7 +17,7 @@ import { whatIsGiven } from './what-is-given.ts'
 /** The life of the socket: tries, waits, refusals, and the answer to `hello`. Knows nothing of what flows once it is live. */
 
 /** No answer to `hello` within this time of its socket's opening: the next try. */
-const HANDSHAKE_TIMEOUT_MS = 10_000
+export const HANDSHAKE_TIMEOUT_MS = 10_000
 
 /**
  * How often it is looked at what the server owes: longer than a server may take for one message, with five tries of a handler at 30 s each and a
@@ -66,13 +68,13 @@ export function answerAnew(turn: Turn, credential: string | null | undefined): v
 export function open(turn: Turn, credential: string | null): void {
   if (turn.state.phase.name !== 'asking') return
   const untilMs = waitToOpen(turn, openingMs(turn.state, turn.at.nowMs))
-  turn.effects.push({ type: 'open' })
+  turn.effects.push({ type: 'open', partBytes: turn.state.partBytes })
   change(turn, { phase: { name: 'opening', credential, sinceMs: turn.at.nowMs, untilMs }, presented: credential })
 }
 
 /** The socket is open: says hello, with every channel that is wanted under a new number. */
 export function greet(turn: Turn): void {
-  const { phase, settings, session, sendOnly, outbox, confirmed } = turn.state
+  const { phase, settings, session, sendOnly, outbox, confirmed, partBytes } = turn.state
   if (phase.name !== 'opening') return
   if (openedLate(turn)) return giveUp(turn, 'unreachable')
   const channels = new Map<string, ChannelState>()
@@ -95,6 +97,7 @@ export function greet(turn: Turn): void {
       credential: phase.credential,
       subscriptions,
       ...(sendOnly === null ? {} : { outboxToken: sendOnly }),
+      ...(partBytes < PART_BYTES && { partBytes }),
     },
   })
   setTimer(turn, 'handshake', HANDSHAKE_TIMEOUT_MS)
@@ -153,6 +156,9 @@ export function welcome(turn: Turn, answer: SessionInit | SessionRestored | Send
         lastSaidMs: turn.at.nowMs,
         pinging: false,
         looked: null,
+        isBehind: false,
+        ahead: 0,
+        hasMoved: false,
       },
     },
   })
@@ -170,6 +176,7 @@ export function signOut(turn: Turn): void {
 /** The socket was closed by the other side or the network. */
 export function lost(turn: Turn, code: number): void {
   if (!hasSocket(turn.state.phase)) return
+  shortenParts(turn, code)
   if (code === CLOSE.signedOut.code && liveLink(turn)?.leaving) {
     leaveSocket(turn)
     return change(turn, { phase: { name: 'resting' }, session: null })

@@ -35,6 +35,10 @@ export type CoreEvent =
   | { readonly type: 'no-credential' }
   | { readonly type: 'opened' }
   | { readonly type: 'frame'; readonly message: ServerMessage }
+  /** Part of a message came, or a report; `hasMoved` when that is more than a sign of life: something long goes on its way. */
+  | { readonly type: 'progress'; readonly hasMoved: boolean }
+  /** Whether what was sent waits for the line has changed, or what may be handed to it at a time has left. */
+  | { readonly type: 'line'; readonly isBehind: boolean }
   | { readonly type: 'bad-frame' }
   | { readonly type: 'closed'; readonly code: number }
   | { readonly type: 'timer'; readonly timer: TimerName }
@@ -93,10 +97,10 @@ export type Told =
 /** What the machine wants done. */
 export type Effect =
   | { readonly type: 'ask-credential' }
-  | { readonly type: 'open' }
+  | { readonly type: 'open'; readonly partBytes: number }
   | { readonly type: 'close'; readonly code: number; readonly reason: string }
   | { readonly type: 'hello'; readonly hello: Hello }
-  | { readonly type: 'send'; readonly text: string }
+  | { readonly type: 'send'; readonly text: string; readonly lane: number }
   | { readonly type: 'set-timer'; readonly timer: TimerName; readonly delayMs: number }
   | { readonly type: 'clear-timer'; readonly timer: TimerName }
   | { readonly type: 'save-identity'; readonly identity: StoredIdentity; readonly link: number }

@@ -1,5 +1,7 @@
+import { utf8Length } from '../protocol/frames.ts'
+
 /** What the envelope of one message adds to its data, in UTF-16 units, at most. */
-export const ENVELOPE_UNITS = 320
+const ENVELOPE_UNITS = 320
 
 /** Whether a message with this data would not fit a frame of so many bytes. */
 export function exceedsFrame(json: string, frameBytes: number): boolean {
@@ -8,11 +10,5 @@ export function exceedsFrame(json: string, frameBytes: number): boolean {
 
 /** Whether the text has more UTF-8 bytes than `bytes`. Counted only when it could. */
 export function mayExceed(text: string, bytes: number): boolean {
-  if (text.length * 3 <= bytes) return false
-  let count = 0
-  for (const character of text) {
-    const point = character.codePointAt(0) ?? 0
-    count += point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x1_0000 ? 3 : 4
-  }
-  return count > bytes
+  return text.length * 3 > bytes && utf8Length(text) > bytes
 }

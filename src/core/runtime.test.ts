@@ -54,7 +54,7 @@ describe('runtime', () => {
 
   it('[CN3] [CN6] [I34] the tries and failures of the machine before it count', async () => {
     const nowMs = createFakeClock().nowMs()
-    const earlier = { attempt: 3, troubledSinceMs: nowMs, triesPaidByMs: nowMs + 60_000, openingTookMs: null }
+    const earlier = { attempt: 3, troubledSinceMs: nowMs, triesPaidByMs: nowMs + 60_000, openingTookMs: null, partBytes: 16_384 }
     const host = createHost({ earlier })
     host.runtime.dispatch({ type: 'start' })
     await host.settle()

@@ -9,7 +9,7 @@ import { applyRecalled, buriedCopy, buriedFate, hasQuestions, mayRepeatFate, rej
 import type { Disagreement } from './notices.ts'
 import type { Fate, NewMessage, ParkedMessage } from './ports.ts'
 import type { RuntimePorts } from './runtime-ports.ts'
-import { possiblySentThrough, sendsAtOnce } from './sending.ts'
+import { mayGoOn, possiblySentThrough, sendsAtOnce } from './sending.ts'
 import { createSettlements } from './settlements.ts'
 import { initialState, type CoreState } from './state.ts'
 import { STORE_DEADLINE_MS } from './store-deadline.ts'
@@ -39,8 +39,8 @@ export interface Runtime {
 export function createRuntime(ports: RuntimePorts): Runtime {
   const { clock, random, store, stored, notify, log } = ports
   const first = initialState(ports.settings, stored.session, stored.outbox, ports.sendOnly)
-  const { attempt, troubledSinceMs, triesPaidByMs, openingTookMs } = ports.earlier ?? first
-  let state: CoreState = { ...first, attempt, troubledSinceMs, triesPaidByMs, openingTookMs }
+  const { attempt, troubledSinceMs, triesPaidByMs, openingTookMs, partBytes } = ports.earlier ?? first
+  let state: CoreState = { ...first, attempt, troubledSinceMs, triesPaidByMs, openingTookMs, partBytes }
   /** While it is there, memory and store number the outbox differently. */
   let restarting: Promise<unknown> | null = null
   const timers = new Map<TimerName, () => void>()
@@ -50,7 +50,6 @@ export function createRuntime(ports: RuntimePorts): Runtime {
 
   const events: CoreEvent[] = []
   let busy = false
-
   /** An event that comes while another is at work waits its turn, so that effects are done in the order of their events. */
   const dispatch = (event: CoreEvent): void => {
     events.push(event)
@@ -71,10 +70,11 @@ export function createRuntime(ports: RuntimePorts): Runtime {
     if (event.type === 'stop') stopExpiry()
     for (const effect of next.effects) perform(effect, before)
     if (state.outbox !== before.outbox) notices.look()
-    if (state !== before) notify({ type: 'changed' })
+    if (state !== before && event.type !== 'progress') notify({ type: 'changed' })
+    if (mayGoOn(state, socket.isBehind())) dispatch({ type: 'line', isBehind: socket.isBehind() })
   }
 
-  const socket = createCurrentSocket(ports.openSocket, dispatch, log)
+  const socket = createCurrentSocket(ports.openSocket, clock, dispatch, log)
 
   const perform = (effect: Effect, before: CoreState): void => {
     const { client } = state.outbox
@@ -86,13 +86,13 @@ export function createRuntime(ports: RuntimePorts): Runtime {
         )
         return
       case 'open':
-        return socket.open()
+        return socket.open(effect.partBytes)
       case 'close':
         return socket.close(effect.code, effect.reason)
       case 'hello':
         return socket.send(JSON.stringify(effect.hello))
       case 'send':
-        return socket.send(effect.text)
+        return socket.send(effect.text, effect.lane)
       case 'set-timer':
         timers.get(effect.timer)?.()
         timers.set(

@@ -1,14 +1,15 @@
+import { UNCOUNTED_UNITS } from '../protocol/frames.ts'
 import type { Ack, Outcome, Recalled, RecalledFate } from '../protocol/messages.ts'
 import { MAX_RECALL_IDS } from '../protocol/limits.ts'
 import { breakProtocol, restartOutbox } from './connecting.ts'
 import type { ErrorData } from '../protocol/errors.ts'
 import type { Turn } from './events.ts'
-import { ENVELOPE_UNITS, exceedsFrame, mayExceed } from './frame-size.ts'
+import { exceedsFrame, mayExceed } from './frame-size.ts'
 import { entryAt, idAt, nextRecall, settleThrough } from './outbox.ts'
 import type { Fate, OutboxEntry, OutboxState } from './ports.ts'
 import { lastToLeave, lookForEnd } from './send-only.ts'
 import type { CoreState, Link } from './state.ts'
-import { change, changeLink, liveLink, send, sendText, setTimer, tell } from './turn.ts'
+import { change, changeLink, liveLink, sendText, setTimer, tell } from './turn.ts'
 
 /**
  * The upward half: what may be sent now, and what the server says became of it. Nothing leaves that is not marked as
@@ -23,9 +24,28 @@ export function sendsAtOnce({ phase, outbox }: CoreState): boolean {
     link.identified &&
     !link.leaving &&
     link.recalling === null &&
+    !link.isBehind &&
     link.sent === outbox.next - 1 &&
     outbox.next - link.hi < link.limits.sendWindow
   )
+}
+
+/** The lane of what is sent: it keeps its order. */
+const MESSAGES = 1
+
+/** Text that is handed to the line at a time, in UTF-16 units: what has not left is better kept where it can be changed. */
+const AHEAD_UNITS = 65_536
+
+/** Whether the machine is to be told how the line is: it is another, or all of what it got has left. */
+export function mayGoOn({ phase }: CoreState, isBehind: boolean): boolean {
+  if (phase.name !== 'live') return false
+  return phase.link.isBehind !== isBehind || (!isBehind && phase.link.ahead >= AHEAD_UNITS)
+}
+
+/** The line has let go of what it got, or has not. */
+export function lineChanged(turn: Turn, isBehind: boolean): void {
+  changeLink(turn, { isBehind, ...(!isBehind && { ahead: 0 }) })
+  if (!isBehind) pump(turn)
 }
 
 /** Every number up to here may have left, or may be on its way out already. */
@@ -50,7 +70,7 @@ export function pump(turn: Turn): void {
   const { outbox, sendOnly } = turn.state
   const question = sendOnly === null ? nextRecall(outbox, MAX_RECALL_IDS) : null
   if (question) {
-    send(turn, { type: 'recall', ...question })
+    sendText(turn, JSON.stringify({ type: 'recall', ...question }), MESSAGES)
     return changeLink(turn, { recalling: question })
   }
   const last = Math.min(lastToLeave(turn.state, link, turn.at.storeMs), link.hi + link.limits.sendWindow)
@@ -65,12 +85,12 @@ export function pump(turn: Turn): void {
 function sendEntries(turn: Turn, through: number): void {
   const link = liveLink(turn)
   if (!link) return
-  const { outbox, confirmed, burying } = turn.state
-  let { sent } = link
+  const { outbox, confirmed, burying, partBytes } = turn.state
+  let { sent, ahead } = link
   let tokens = refill(link, turn.at.nowMs)
   const ids: string[] = []
-  while (sent < through && tokens >= 1) {
-    const run = nextRun(outbox, burying, sent + 1, through, link.limits.frameBytes / 4)
+  while (sent < through && tokens >= 1 && ahead < AHEAD_UNITS && !link.isBehind) {
+    const run = nextRun(outbox, burying, sent + 1, through, Math.min(link.limits.frameBytes / 4, partBytes - SEND_UNITS))
     const first = run[0]
     if (!first) break
     if (!first.skip && exceedsFrame(first.json, link.limits.frameBytes)) {
@@ -78,21 +98,24 @@ function sendEntries(turn: Turn, through: number): void {
       turn.effects.push({ type: 'reject-too-large', n: first.n })
       break
     }
-    sendText(turn, first.skip ? skipFrame(run) : sendFrame(run, confirmed))
+    const text = first.skip ? skipFrame(run) : sendFrame(run, confirmed)
+    sendText(turn, text, MESSAGES)
     if (!first.skip) for (const entry of run) ids.push(entry.id)
     sent += run.length
-    tokens -= 1
+    ahead += text.length
+    // A long frame is not counted by the server.
+    if (text.length < UNCOUNTED_UNITS) tokens -= 1
   }
   if (sent < through && tokens < 1) setTimer(turn, 'pace', 2_000 / link.limits.framesPerSecond)
   if (ids.length > 0) tell(turn, { type: 'sent', ids })
-  changeLink(turn, { sent, tokens, tokensAtMs: turn.at.nowMs })
+  changeLink(turn, { sent, tokens, tokensAtMs: turn.at.nowMs, ahead })
 }
 
 /** Sends what is sent once or not at all: now, or never. */
 export function volatile(turn: Turn, frame: string): void {
   const link = liveLink(turn)
   if (!link || whyDropped(turn.state, frame, turn.at.nowMs)) return
-  sendText(turn, frame)
+  sendText(turn, frame, MESSAGES)
   changeLink(turn, { tokens: refill(link, turn.at.nowMs) - 1, tokensAtMs: turn.at.nowMs })
 }
 
@@ -102,6 +125,7 @@ export function whyDropped({ phase, outbox }: CoreState, frame: string, nowMs: n
   const { link } = phase
   if (mayExceed(frame, link.limits.frameBytes)) return dropped('the messages do not fit a frame')
   if (refill(link, nowMs) < 1) return dropped('more is sent than the server takes')
+  if (link.isBehind) return dropped('the line is not fast enough')
   const isBehind = link.sent < Math.min(outbox.sentThrough, link.hi + link.limits.sendWindow)
   return isBehind ? dropped('a queued message goes first') : null
 }
@@ -117,6 +141,10 @@ function refill(link: Link, nowMs: number): number {
   return Math.min(Math.max(1, perSecond), link.tokens + (Math.max(0, nowMs - link.tokensAtMs) / 1_000) * perSecond)
 }
 
+/** What a message has beside channel and data, and a `send` beside its messages, in UTF-16 units, at most. */
+const MESSAGE_UNITS = 110
+const SEND_UNITS = 80
+
 /**
  * The longest run of one kind (messages or tombstones) that fits a frame; at least one, unless the first is being
  * buried.
@@ -127,7 +155,7 @@ function nextRun(outbox: OutboxState, burying: ReadonlySet<number>, from: number
   for (let n = from; n <= through; n++) {
     const entry = entryAt(outbox, n)
     if (!entry || burying.has(n) || (run[0] && !run[0].skip !== !entry.skip)) break
-    size += entry.json.length + ENVELOPE_UNITS
+    size += entry.json.length + entry.channel.length + MESSAGE_UNITS
     if (run.length > 0 && size > units) break
     run.push(entry)
   }

@@ -1,3 +1,4 @@
+import { PART_BYTES } from '../protocol/frames.ts'
 import type { AnnouncedLimits, Heartbeat } from '../protocol/limits.ts'
 import type { Cursor, Id, SessionKey } from '../protocol/messages.ts'
 import type { Fate, OutboxState } from './ports.ts'
@@ -83,10 +84,23 @@ export interface Link {
   readonly lastSaidMs: number
   /** A ping waits for its answer. */
   readonly pinging: boolean
+  /** Something that was sent waits for the line. */
+  readonly isBehind: boolean
+  /** Units of messages that were handed to the line since it was last known to have let all go. */
+  readonly ahead: number
+  /** Something that was owed has moved since the last look. */
+  readonly hasMoved: boolean
   /** The server was asked to end the session. */
   readonly leaving?: true
   /** What the server owed when that was looked at last; `null` before the first look. */
   readonly looked: Looked | null
+}
+
+/** How a link ended, and up to which number the server had committed. */
+export interface LinkEnd {
+  readonly code: number
+  readonly client: Id
+  readonly hi: number
 }
 
 /** What can be owed on a link, as it was at one moment. */
@@ -151,6 +165,10 @@ export interface CoreState {
   readonly triesPaidByMs: number
   /** How long the last socket that opened took for it. */
   readonly openingTookMs: number | null
+  /** Longest frame that passes, as far as is known. */
+  readonly partBytes: number
+  /** How the last link ended that had something on its way. */
+  readonly lastEnd: LinkEnd | null
   /** Restarts of the outbox since a connection last held. */
   readonly restarts: number
   /**
@@ -193,6 +211,8 @@ export function initialState(
     ...FRESH_TRIES,
     triesPaidByMs: 0,
     openingTookMs: null,
+    partBytes: PART_BYTES,
+    lastEnd: null,
     restarts: 0,
     lateHellos: 1,
     comeBack: null,

@@ -92,7 +92,7 @@ describe('a server that is always wrong', () => {
       wrong()
       expect(machine.state.channels.get('a')?.stage).toBe('pausing')
       const effects = machine.take()
-      expect(effects).toContainEqual({ type: 'send', text: expect.stringContaining('"unsubscribe"') as unknown })
+      expect(effects).toContainEqual({ type: 'send', lane: 0, text: expect.stringContaining('"unsubscribe"') as unknown })
       pauses.push(...effects.flatMap((effect) => (effect.type === 'set-timer' && effect.timer === 'resubscribe' ? [effect.delayMs] : [])))
       machine.feed({ type: 'timer', timer: 'resubscribe' })
     }

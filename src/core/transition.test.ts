@@ -26,7 +26,10 @@ describe('a try', () => {
     machine.feed({ type: 'subscribe', channel: 'a', cursor: place(3) }, { type: 'start' })
     expect(machine.take().filter(({ type }) => type !== 'clear-timer')).toEqual([{ type: 'ask-credential' }])
     machine.feed(credential)
-    expect(machine.take()).toEqual([{ type: 'set-timer', timer: 'handshake', delayMs: 10_000 }, { type: 'open' }])
+    expect(machine.take()).toEqual([
+      { type: 'set-timer', timer: 'handshake', delayMs: 10_000 },
+      { type: 'open', partBytes: 16_384 },
+    ])
     machine.feed({ type: 'opened' })
     expect(machine.take()).toEqual([
       {

@@ -4,9 +4,9 @@ import { checkSilence, heard, ping } from './heartbeat.ts'
 import { held } from './held.ts'
 import { hurry } from './opening-time.ts'
 import { appendEntries, applyRecalled, buryNumbers, notHeld } from './outbox.ts'
+import { lookForAnswers, progress } from './progress.ts'
 import * as receiving from './receiving.ts'
 import { lookForEnd, mayHear } from './send-only.ts'
-import { lookForAnswers } from './progress.ts'
 import * as sending from './sending.ts'
 import { FRESH_TRIES, type CoreState } from './state.ts'
 import { change, changeLink, liveLink, log, send } from './turn.ts'
@@ -65,6 +65,12 @@ function handle(turn: Turn, event: CoreEvent): void {
       if (!connecting.hasSocket(phase)) return
       heard(turn)
       return frame(turn, event.message)
+    case 'progress':
+      if (!connecting.hasSocket(phase)) return
+      heard(turn)
+      return progress(turn, event.hasMoved)
+    case 'line':
+      return sending.lineChanged(turn, event.isBehind)
     case 'bad-frame':
       if (connecting.hasSocket(phase)) connecting.breakProtocol(turn)
       return

@@ -1,3 +1,4 @@
+import { CONTROL } from '../protocol/frames.ts'
 import type { TimerName, Told, Turn } from './events.ts'
 import type { LogEntry } from './ports.ts'
 import type { CoreState, Link } from './state.ts'
@@ -35,10 +36,10 @@ export function send(turn: Turn, message: object): void {
   sendText(turn, JSON.stringify(message))
 }
 
-/** Sends a frame that is encoded already. */
-export function sendText(turn: Turn, text: string): void {
+/** Sends a frame that is encoded already, in the order of its lane. */
+export function sendText(turn: Turn, text: string, lane: number = CONTROL): void {
   changeLink(turn, { lastSaidMs: turn.at.nowMs })
-  turn.effects.push({ type: 'send', text })
+  turn.effects.push({ type: 'send', text, lane })
 }
 
 /** Tells the host. */

@@ -1,4 +1,5 @@
 import * as read from './decode.ts'
+import { MIN_PART_BYTES, PART_BYTES } from './frames.ts'
 import { MAX_CREDENTIAL_LENGTH, MAX_RECALL_IDS, MAX_USER_LENGTH } from './limits.ts'
 import type { ClientMessage, Hello, NumberedMessage, SubscribeRequest } from './messages.ts'
 
@@ -54,6 +55,7 @@ const sub = (value: unknown): number => read.integer(value, 'sub', 1)
 const credential = (value: unknown): string => read.string(value, 'credential', 1, MAX_CREDENTIAL_LENGTH)
 
 function hello(fields: read.Fields): Hello {
+  const partBytes = fields['partBytes']
   const said: Hello = {
     type: 'hello',
     protocol: read.integer(fields['protocol'], 'protocol', 1, 1_000_000),
@@ -64,6 +66,7 @@ function hello(fields: read.Fields): Hello {
     session: read.nullable(read.present(fields, 'session'), session),
     credential: read.nullable(read.present(fields, 'credential'), credential),
     subscriptions: read.array(fields['subscriptions'], 'subscriptions', MAX_ITEMS, subscription),
+    ...(partBytes === undefined ? {} : { partBytes: read.integer(partBytes, 'partBytes', MIN_PART_BYTES, PART_BYTES) }),
   }
   if (fields['outboxToken'] === undefined) return said
   if (said.session !== null || said.credential !== null || said.subscriptions.length > 0)

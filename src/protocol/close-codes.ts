@@ -61,7 +61,7 @@ export const CLOSE: { readonly [Name in CloseName]: CloseRule } = {
   signedOut: { code: 4410, after: 'refuse' },
   /** The credential belongs to another user than the one the client acts for. */
   wrongUser: { code: 4411, after: 'refuse' },
-  /** The client did not read what it was sent for too long. */
+  /** Less passed than the floor rate, for too long. */
   slowConsumer: { code: 4413, after: 'retry' },
   /** The client sent more than the announced rate or window. */
   rate: { code: 4429, after: 'retry' },

@@ -154,10 +154,13 @@ class FakeWebSocket {
   bufferedAmount = 0
   isStalled = false
   readonly done: string[] = []
+  #frames = 0
   readonly #listeners = new Map<string, (event: { readonly data: unknown }) => void>()
 
   send(text: string): void {
     this.done.push(text)
+    const report = `=${++this.#frames}`
+    queueMicrotask(() => this.tell('message', report))
     if (this.isStalled) this.bufferedAmount += text.length
   }
   close(code: number): void {
@@ -183,7 +186,7 @@ describe('a WebSocket of an unknown library', () => {
     await clock.pass(0)
     socket.isStalled = true
     for (let at = 0; at < 10; at++) {
-      await core.publish('agents', 'x'.repeat(20_000))
+      await core.publish('agents', 'x'.repeat(10_000))
       await clock.pass(100)
     }
     const sent = socket.done.length

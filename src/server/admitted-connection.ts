@@ -43,8 +43,8 @@ export interface Admitted {
   said(): Pick<Answer, 'client' | 'begun'>
   /** Takes one message of the client; `length` is that of its frame, in UTF-16 units. */
   handle(message: Exclude<ClientMessage, Hello>, length: number): void
-  /** Looks at its time limits. */
-  tick(nowMs: number): void
+  /** Looks at its time limits; `isArriving` while a message comes in parts. */
+  tick(nowMs: number, isArriving: boolean): void
   /** Tells now what is committed. */
   flush(): void
   /** What came on this connection and was not begun is not applied any more. */

@@ -1,4 +1,5 @@
 import { byteLength } from './encode-data.ts'
+import { PART_BYTES } from '../protocol/frames.ts'
 import type { Cursor, HistoryLimits, Id } from '../protocol/index.ts'
 
 /** Why a place cannot be kept, and which offsets are known to be missing. */
@@ -20,8 +21,8 @@ export interface Chunk {
 
 /** Most messages of one chunk, so that no receiver keeps the others waiting. */
 export const CHUNK_MESSAGES = 500
-/** Most bytes of one chunk; a single message may be larger. */
-export const CHUNK_BYTES: number = 256 * 1024
+/** Most bytes of one chunk, so that it travels in one piece; a single message may be larger. */
+export const CHUNK_BYTES: number = PART_BYTES - 256
 
 const OFFSET_AT = '{"offset":'.length
 const ID_AFTER = ',"id":"'.length

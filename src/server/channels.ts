@@ -57,7 +57,7 @@ export class Channels {
     const shared = this.#shared.get(key)
     if (shared === undefined) return
     this.#flusher.changed(shared)
-    if (shared.hasBurst()) this.#flusher.run()
+    if (shared.hasBurst()) this.#flusher.run(true)
   }
 
   /** A receiver of this outbound was let in or goes on. */

@@ -16,8 +16,8 @@ const CLOSES: { readonly [Name in CloseName]?: Omit<Refusal, 'kind' | 'level'> }
     advice: 'Its network is slow, or it is no Holdfast.',
   },
   slowConsumer: {
-    sentence: 'A client reads more slowly than it is sent to.',
-    option: 'limits.outboundBytes, limits.slowConsumerMs',
+    sentence: 'A client reads or sends too slowly, or asks and does not read.',
+    option: 'limits.slowConsumerMs, limits.outboundBytes',
   },
   rate: {
     sentence: 'A client does more at a time than is allowed.',

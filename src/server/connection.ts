@@ -2,11 +2,13 @@ import { AdmittedConnection, type Admitted } from './admitted-connection.ts'
 import type { ClientLane } from './client-lane.ts'
 import { closeRefusal, credentialRefusal, sessionsRefusal, userRefusal, versionRefusal } from './close-refusals.ts'
 import type { ConnectionHost } from './connection-host.ts'
+import { ConnectionWatch } from './connection-watch.ts'
 import { checkCredential } from './credentials.ts'
-import { HOOK_MS } from './deadline.ts'
+import { EarlyMessages } from './early-messages.ts'
 import { hashToken } from './hash-token.ts'
 import { announcesOtherVersion } from './other-version.ts'
 import { Outbound } from './outbound.ts'
+import { limitsBeforeHello, limitsOfConnection } from './incoming-limits.ts'
 import type { Party } from './party.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from './ports.ts'
 import { RateBucket } from './rate-bucket.ts'
@@ -24,13 +26,9 @@ import {
   type Id,
   type ServerMessage,
 } from '../protocol/index.ts'
+import { UNCOUNTED_UNITS } from '../protocol/frames.ts'
 
-/** Frames that may come between `hello` and its answer. */
-const MAX_EARLY_FRAMES = 32
-
-/**
- * One accepted socket, from the upgrade to its end. It knows no network: its host brings text in and takes frames out.
- */
+/** One accepted socket, from the upgrade to its end. It knows no network: its host brings text in and takes frames out. */
 export class Connection implements SocketEvents, Guest, Holder {
   /** Session and connection number, from the moment they are known. */
   session: Id | undefined
@@ -42,44 +40,44 @@ export class Connection implements SocketEvents, Guest, Holder {
   readonly #request: UpgradeRequest
   readonly #outbound: Outbound
   readonly #frames: RateBucket
-  readonly #acceptedAtMs: number
+  readonly #watch: ConnectionWatch
   #phase: 'waiting' | 'opening' | 'open' | 'closed' = 'waiting'
-  #early: string[] = []
-  #earlyLength = 0
+  readonly #early: EarlyMessages
   #lane: ClientLane | undefined
   #admitted: Admitted | undefined
   /** Gives back what a connection that only sends has taken. */
   #leave = (): void => {}
   #isGuest = false
-  #heardAtMs: number
-  #fullSinceMs: number | undefined
 
   constructor(socket: ServerSocket, request: UpgradeRequest, host: ConnectionHost) {
     this.#socket = socket
     this.#request = request
     this.#host = host
     const { clock, limits } = host.settings
-    const nowMs = clock.nowMs()
-    this.#acceptedAtMs = nowMs
-    this.#heardAtMs = nowMs
     // The announced rate is what a client keeps to; twice of it is what closes it.
-    this.#frames = new RateBucket(2 * limits.framesPerSecond, limits.frameBurst, nowMs)
+    this.#frames = new RateBucket(2 * limits.framesPerSecond, limits.frameBurst, clock.nowMs())
+    this.#early = new EarlyMessages(limits.frameBytes)
     this.#outbound = new Outbound(socket, {
       flusher: host.flusher,
+      incoming: limitsBeforeHello(limits),
+      nowMs: () => clock.nowMs(),
       outboundBytes: limits.outboundBytes,
       frameBytes: limits.frameBytes,
       lost: (receiver, lost) => this.#admitted?.lost?.(receiver, lost),
       overflowed: () => this.close('slowConsumer'),
     })
+    this.#watch = new ConnectionWatch(host.settings, this.#outbound)
   }
 
-  text(text: string): void {
-    if (!this.#hear()) return
-    if (this.#phase !== 'opening') return this.#receive(text)
-    // Before the answer there is nothing a client has to say; a little is kept for those that do not wait.
-    this.#earlyLength += text.length
-    if (this.#early.length >= MAX_EARLY_FRAMES || this.#earlyLength > this.#host.settings.limits.frameBytes) this.close('rate')
-    else this.#early.push(text)
+  text(frame: string): void {
+    if (this.#isClosed()) return
+    this.#watch.heard()
+    const heard = this.#outbound.line.receive(frame)
+    if (heard.type === 'bad') return this.close(heard.isTooLarge ? 'tooLarge' : 'badMessage')
+    if (heard.type === 'report' && heard.isNew) return this.#outbound.moved()
+    // What is more than the others pays for itself; parts are paid for with the whole.
+    const mayCome = heard.type === 'part' || (heard.type === 'message' && heard.text.length >= UNCOUNTED_UNITS) || this.#mayCome()
+    if (mayCome && heard.type === 'message') this.#message(heard.text)
   }
 
   binary(): void {
@@ -87,11 +85,12 @@ export class Connection implements SocketEvents, Guest, Holder {
   }
 
   control(): void {
-    this.#hear()
+    if (this.#isClosed()) return
+    this.#watch.heard()
+    this.#mayCome()
   }
 
   drained(): void {
-    this.#fullSinceMs = undefined
     this.#outbound.drained()
   }
 
@@ -101,7 +100,9 @@ export class Connection implements SocketEvents, Guest, Holder {
 
   /** Closes the socket for a reason of the table. Nothing of this connection is read or sent any more. */
   close(name: CloseName): void {
-    if (!this.#end()) return
+    if (this.#isClosed()) return
+    this.#outbound.finish(name)
+    this.#end()
     this.#host.count(`closes.${name}`)
     this.#host.gate.refusals.tell(closeRefusal(name))
     this.#socket.close(name)
@@ -133,27 +134,22 @@ export class Connection implements SocketEvents, Guest, Holder {
 
   /** Looks at every time limit of the connection; called about once a second. */
   tick(nowMs: number): void {
-    const { limits, heartbeat } = this.#host.settings
-    if (this.#phase === 'waiting' && nowMs - this.#acceptedAtMs >= limits.helloMs) this.close('helloTimeout')
-    if (this.#phase === 'opening' && nowMs - this.#acceptedAtMs >= limits.helloMs + 2 * HOOK_MS) this.close('internal')
-    if (this.#phase !== 'open') return
-    if (nowMs - this.#heardAtMs >= 2 * heartbeat.hiddenPingMs + heartbeat.timeoutMs) {
-      this.close('goingAway')
-      return
-    }
-    if (!this.#outbound.isFull()) this.#fullSinceMs = undefined
-    else if (nowMs - (this.#fullSinceMs ??= nowMs) >= limits.slowConsumerMs) this.close('slowConsumer')
-    this.#admitted?.tick(nowMs)
+    if (this.#isClosed()) return
+    const end = this.#watch.overdue(this.#phase, nowMs)
+    if (end !== null) return this.close(end)
+    if (this.#phase === 'open') this.#admitted?.tick(nowMs, this.#outbound.line.in.held > 0)
   }
 
-  /** Counts a frame as heard; false when the connection is over or the frame was one too many. */
-  #hear(): boolean {
-    if (this.#isClosed()) return false
-    const nowMs = this.#host.settings.clock.nowMs()
-    this.#heardAtMs = nowMs
-    if (this.#frames.take(1, nowMs)) return true
+  /** Whether one frame more may come now; the connection is closed when not. */
+  #mayCome(): boolean {
+    if (this.#frames.take(1, this.#host.settings.clock.nowMs())) return true
     this.close('rate')
     return false
+  }
+
+  #message(text: string): void {
+    if (this.#phase !== 'opening') this.#receive(text)
+    else if (!this.#early.keep(text)) this.close('rate')
   }
 
   #receive(text: string): void {
@@ -168,6 +164,7 @@ export class Connection implements SocketEvents, Guest, Holder {
       this.close('badMessage')
     } else if (message.type === 'hello') {
       this.#phase = 'opening'
+      this.#watch.begin()
       this.#host.guard(this.#enter(message), this)
     } else {
       try {
@@ -180,7 +177,8 @@ export class Connection implements SocketEvents, Guest, Holder {
 
   async #enter(hello: Hello): Promise<void> {
     if (hello.protocol !== PROTOCOL_VERSION) return this.#refuse('version', versionRefusal(hello.protocol))
-    const { outboxToken } = hello
+    const { outboxToken, partBytes } = hello
+    if (partBytes !== undefined) this.#outbound.line.out.partBytes = partBytes
     this.#isGuest = outboxToken !== undefined
     this.user = hello.user
     this.claimed = hello.session?.id
@@ -270,12 +268,13 @@ export class Connection implements SocketEvents, Guest, Holder {
     this.#admitted = admitted
     this.#phase = 'open'
     const { announced: limits, heartbeat } = settings
+    this.#outbound.line.in.limits = limitsOfConnection(settings.limits)
     const { ledger, reach } = engine
     this.#outbound.send(say({ protocol: PROTOCOL_VERSION, user, ledger, ...admitted.said(), reach, limits, heartbeat }))
   }
 
   #receiveEarly(): void {
-    for (const text of this.#early.splice(0)) if (!this.#isClosed()) this.#receive(text)
+    for (const text of this.#early.take()) if (!this.#isClosed()) this.#receive(text)
   }
 
   #isClosed(): boolean {
@@ -287,7 +286,7 @@ export class Connection implements SocketEvents, Guest, Holder {
     if (this.#isClosed()) return false
     this.#phase = 'closed'
     this.#outbound.end()
-    this.#early = []
+    this.#early.take()
     this.#admitted?.end()
     this.#leave()
     this.#host.rights.leave(this)

@@ -2,7 +2,8 @@ import type { Clock } from './ports.ts'
 
 /** Something that has gathered what it will send in one go. */
 export interface Flushable {
-  flush(): void
+  /** With `isBurst` more is to come at once: what is not taken now may be lost. */
+  flush(isBurst: boolean): void
 }
 
 /** A channel whose log has changed. */
@@ -46,7 +47,7 @@ export class Flusher {
   }
 
   /** Does now what is due; nothing when it is at it already. */
-  run(): void {
+  run(isBurst: boolean = false): void {
     if (this.#isRunning) return
     this.#isRunning = true
     this.#isScheduled = false
@@ -62,7 +63,7 @@ export class Flusher {
     try {
       for (const flushable of due) {
         begun++
-        flushable.flush()
+        flushable.flush(isBurst)
       }
     } finally {
       // Where one fails, the others have their turn with the next run.

@@ -87,7 +87,7 @@ export interface ServerLimits extends Omit<AnnouncedLimits, 'history'> {
   readonly outboundBytes: number
   /** Time for `hello` after the upgrade. Default 10 s. */
   readonly helloMs: number
-  /** Time a socket may stay over `outboundBytes`. Default 30 s. */
+  /** Time in which less than 1 KiB a second may pass, either way, though there is more. Default 30 s. */
   readonly slowConsumerMs: number
   /** Sockets whose `hello` was not answered yet; a further upgrade is refused with 503. Default 10,000. */
   readonly waitingSockets: number

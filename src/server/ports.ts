@@ -1,4 +1,7 @@
+import type { Frame } from '../protocol/frames.ts'
 import type { CloseName, Id } from '../protocol/index.ts'
+
+export type { Frame }
 
 /** Time, as the server uses it. The real one is in `node-platform.ts`; tests and the simulator bring their own. */
 export interface Clock {
@@ -18,13 +21,6 @@ export interface Random {
   id(): Id
   /** 256 random bits, 43 characters of base64url. */
   token(): string
-}
-
-/** One frame, made once and sent to any number of sockets. */
-export interface Frame {
-  readonly text: string
-  /** The frame as the adapter puts it on the wire; the first socket that sends it fills it in. */
-  wire?: Uint8Array
 }
 
 /** An accepted socket, as a connection sees it. */

@@ -39,8 +39,8 @@ export class SendOnlyConnection implements Admitted {
     }
   }
 
-  tick(nowMs: number): void {
-    if (this.#upstream.isBusy) this.#busyAtMs = nowMs
+  tick(nowMs: number, isArriving: boolean): void {
+    if (this.#upstream.isBusy || isArriving) this.#busyAtMs = nowMs
     else if (nowMs - this.#busyAtMs >= IDLE_MS) this.#admission.close('goingAway')
   }
 

@@ -2,6 +2,9 @@ import { CHUNK_BYTES, CHUNK_MESSAGES, type ChannelLog } from './channel-log.ts'
 import type { DueChannel, Flushable } from './flusher.ts'
 import type { SharedChunk } from './shared-chunk.ts'
 
+/** So much is appended before its readers have their turn; what they share is kept until then. */
+const BURST_BYTES = 256 * 1024
+
 /** Somebody who reads a channel. */
 export interface Reader {
   /** There may be something to read: gives what is to be flushed for it. */
@@ -14,8 +17,9 @@ export class SharedChannel implements DueChannel {
   readonly log: ChannelLog
   readonly readers: Set<Reader> = new Set()
   isDue = false
-  #missed: SharedChunk | undefined
-  #live: SharedChunk | undefined
+  /** Chunks of this flush, by the place they begin after. */
+  readonly #missed = new Map<number, SharedChunk>()
+  readonly #live = new Map<number, SharedChunk>()
   readonly #chunkBytes: number
   #flushedHead: number
   #flushedWritten: number
@@ -31,12 +35,12 @@ export class SharedChannel implements DueChannel {
 
   /** The next chunk for a live receiver at `after`. */
   live(after: number): SharedChunk {
-    return (this.#live = this.#chunk(this.#live, after, this.log.head))
+    return this.#chunk(this.#live, after, this.log.head)
   }
 
   /** The next chunk for a receiver at `after` that is owed what was published up to `upTo`. */
   missed(after: number, upTo: number): SharedChunk {
-    return (this.#missed = this.#chunk(this.#missed, after, upTo))
+    return this.#chunk(this.#missed, after, upTo)
   }
 
   /** Whether as much was appended since the last flush as one chunk holds, or so much that the history may lose it. */
@@ -44,21 +48,24 @@ export class SharedChannel implements DueChannel {
     const { messages, bytes } = this.log.limits
     return (
       this.log.head - this.#flushedHead >= Math.min(CHUNK_MESSAGES, messages / 2) ||
-      this.log.written - this.#flushedWritten >= Math.min(this.#chunkBytes, bytes / 2)
+      this.log.written - this.#flushedWritten >= Math.min(BURST_BYTES, bytes / 2)
     )
   }
 
   /** Those who could share a frame have had their turn: lets go of its text. */
   flushed(): void {
-    this.#missed = undefined
-    this.#live = undefined
+    this.#missed.clear()
+    this.#live.clear()
     this.#flushedHead = this.log.head
     this.#flushedWritten = this.log.written
   }
 
-  #chunk(last: SharedChunk | undefined, after: number, upTo: number): SharedChunk {
-    if (last !== undefined && last.after === after && last.upTo === upTo && last.end.epoch === this.log.epoch) return last
+  #chunk(known: Map<number, SharedChunk>, after: number, upTo: number): SharedChunk {
+    const last = known.get(after)
+    if (last !== undefined && last.upTo === upTo && last.end.epoch === this.log.epoch) return last
     const { body, bytes, count, to, toId } = this.log.read(after, upTo, this.#chunkBytes)
-    return { after, upTo, body, bytes, count, end: { epoch: this.log.epoch, offset: to, id: toId }, frames: new Map() }
+    const chunk = { after, upTo, body, bytes, count, end: { epoch: this.log.epoch, offset: to, id: toId }, frames: new Map() }
+    known.set(after, chunk)
+    return chunk
   }
 }

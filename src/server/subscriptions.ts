@@ -63,7 +63,7 @@ export class Subscriptions {
       if (sub <= this.#lastSub) return false
       this.#lastSub = sub
       const before = this.#byChannel.get(channel)
-      if (before !== undefined) this.#end(before)
+      if (before !== undefined) this.#giveUp(before)
       if (this.#byChannel.size >= this.#host.maxChannels || this.#entering >= ENTERING * this.#host.maxChannels) {
         this.#refuse(sub, 'limit', 'too many channels at a time')
         continue
@@ -81,7 +81,7 @@ export class Subscriptions {
   close(subs: readonly number[]): void {
     for (const sub of subs) {
       const receiver = this.#bySub.get(sub)
-      if (receiver !== undefined) this.#end(receiver)
+      if (receiver !== undefined) this.#giveUp(receiver)
     }
   }
 
@@ -157,7 +157,7 @@ export class Subscriptions {
   #recover(receiver: Receiver, shared: SharedChannel, cursor: Cursor): void {
     const head = shared.log.headCursor()
     const missed = head.offset - cursor.offset
-    this.#host.outbound.send({ type: 'subscribed', sub: receiver.sub, head, verdict: 'recovered', missed })
+    this.#host.outbound.send({ type: 'subscribed', sub: receiver.sub, head, verdict: 'recovered', missed }, receiver.sub)
     this.#host.count('recovered')
     receiver.target = head.offset
     this.#goOn(receiver, cursor, missed > 0 ? 'missed' : 'live')
@@ -174,8 +174,8 @@ export class Subscriptions {
       return this.#end(receiver)
     }
     const { head, value } = result
-    if (value === undefined) outbound.send({ type: 'subscribed', sub, head, verdict: 'start' })
-    else outbound.sendText(snapshotText(sub, head, value, true))
+    if (value === undefined) outbound.send({ type: 'subscribed', sub, head, verdict: 'start' }, sub)
+    else outbound.sendText(snapshotText(sub, head, value, true), sub)
     this.#goOn(receiver, head, 'live')
     await this.#answer(receiver)
   }
@@ -208,8 +208,8 @@ export class Subscriptions {
       if (receiver.requestedFrom > from) continue
       receiver.requestedFrom = undefined
       // There is no value to give: the receiver's own place is said instead, where its log goes on in any case.
-      if (result.value === undefined) outbound.send({ type: 'subscribed', sub, head: receiver.place, verdict: 'start' })
-      else outbound.sendText(snapshotText(sub, result.head, result.value, false))
+      if (result.value === undefined) outbound.send({ type: 'subscribed', sub, head: receiver.place, verdict: 'start' }, sub)
+      else outbound.sendText(snapshotText(sub, result.head, result.value, false), sub)
     }
     receiver.isAnswering = false
   }
@@ -229,7 +229,7 @@ export class Subscriptions {
         return 'hook-failed'
       }
       // The value is not queued for a socket that is behind: it waits, and is checked when its turn comes.
-      if (this.#host.outbound.isFull()) await this.#host.outbound.ready()
+      await this.#host.outbound.ready(value?.length ?? 0)
       if (receiver.hasEnded() || shared.log.judge(flight.head) === null) return { head: flight.head, value }
     }
     return 'too-slow'
@@ -244,7 +244,7 @@ export class Subscriptions {
   }
 
   #reset(receiver: Receiver, lost: { readonly reason: ResetReason; readonly from?: number; readonly to?: number }): void {
-    this.#host.outbound.send({ type: 'reset', sub: receiver.sub, ...lost })
+    this.#host.outbound.send({ type: 'reset', sub: receiver.sub, ...lost }, receiver.sub)
     this.#host.count(`resets.${lost.reason}`)
   }
 
@@ -255,8 +255,14 @@ export class Subscriptions {
   }
 
   #refuse(sub: number, reason: RefusedReason, message: string): void {
-    this.#host.outbound.send({ type: 'refused', sub, reason, message })
+    this.#host.outbound.send({ type: 'refused', sub, reason, message }, sub)
     this.#host.count(`refused.subscription.${reason}`)
+  }
+
+  /** The client does not want it any more: what is on its way to it need not arrive. */
+  #giveUp(receiver: Receiver): void {
+    this.#host.outbound.drop(receiver.sub)
+    this.#end(receiver)
   }
 
   #end(receiver: Receiver): void {

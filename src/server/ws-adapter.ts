@@ -13,9 +13,11 @@ import type { Frame, ServerSocket, UpgradeRequest } from './ports.ts'
 import { textOf, type Refusal } from './refusals.ts'
 import { CLOSE, type CloseName } from '../protocol/index.ts'
 
-/** Fragments and chunks of one message; a browser sends a message in one piece. */
+/** Fragments of one message; a browser sends a message in one piece. */
 const MAX_FRAGMENTS = 64
-const MAX_BUFFERED_CHUNKS = 1_024
+/** Chunks in which one message may come, and how short they may be on average where it is a long one: shorter ones cost more memory than they hold. */
+const MIN_CHUNKS = 1_024
+const CHUNK_BYTES = 64
 /** What an HTTP server of the app should give a request at most: slower headers are an attack, or a network nobody can use. */
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 15_000
@@ -43,7 +45,7 @@ export class WsAdapter {
       perMessageDeflate: false,
       maxPayload: core.settings.limits.frameBytes,
       maxFragments: MAX_FRAGMENTS,
-      maxBufferedChunks: MAX_BUFFERED_CHUNKS,
+      maxBufferedChunks: Math.max(MIN_CHUNKS, Math.ceil(core.settings.limits.frameBytes / CHUNK_BYTES)),
       closeTimeout: CLOSE_TIMEOUT_MS,
     }
     this.#server = new WebSocketServer(options)

@@ -1,4 +1,6 @@
 import { WebSocket, type ClientOptions } from 'ws'
+import { CONTROL } from '../protocol/frames.ts'
+import { Line } from '../protocol/line.ts'
 import { decodeServerMessage, type ClientMessage, type ServerMessage } from '../protocol/index.ts'
 
 /** Options of {@link openWireClient}. */
@@ -15,7 +17,7 @@ export interface WireClient {
   readonly socket: WebSocket
   /** Settles when the socket has closed. */
   readonly closed: Promise<{ readonly code: number; readonly reason: string }>
-  /** Sends a message of the protocol. */
+  /** Sends a message of the protocol, in parts when it is long. */
   send(message: ClientMessage): void
   /** Sends any text as one frame. */
   sendText(text: string): void
@@ -35,6 +37,10 @@ export async function openWireClient(url: string, options: WireClientOptions = {
   const socket = new WebSocket(url, { perMessageDeflate: false, ...clientOptions })
   const received: ServerMessage[] = []
   const listeners = new Set<() => void>()
+  const line = new Line(
+    { nowMs: () => performance.now(), write: ({ text }) => socket.send(text) },
+    { messageBytes: 2 ** 28, bytes: 2 ** 29, lanes: 2 ** 15, partUnits: 1 },
+  )
   let given = 0
   let ended: { code: number; reason: string } | undefined
   let broken: Error | undefined
@@ -43,7 +49,9 @@ export async function openWireClient(url: string, options: WireClientOptions = {
   }
 
   socket.on('message', (data) => {
-    const text = Buffer.isBuffer(data) ? data.toString() : ''
+    const heard = line.receive(Buffer.isBuffer(data) ? data.toString() : '')
+    if (heard.type === 'part' || heard.type === 'report') return
+    const text = heard.type === 'message' ? heard.text : ''
     const decoded = decodeServerMessage(text)
     if (decoded.ok) received.push(decoded.message)
     else broken = new Error(`the server sent a bad message: ${decoded.error}: ${text.slice(0, 200)}`)
@@ -99,8 +107,8 @@ export async function openWireClient(url: string, options: WireClientOptions = {
     get closed() {
       return wait('close', () => ended)
     },
-    send: (message) => socket.send(JSON.stringify(message)),
-    sendText: (text) => socket.send(text),
+    send: (message) => line.out.send(CONTROL, { text: JSON.stringify(message) }),
+    sendText: (text) => line.out.now({ text }),
     next: async <T extends ServerMessage['type']>(type: T) =>
       (await until(type, (message) => message.type === type)) as Extract<ServerMessage, { type: T }>,
     until: (predicate) => until('such message', predicate),

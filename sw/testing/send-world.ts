@@ -2,6 +2,7 @@ import { createTestBroadcasts } from '../../src/bridge/test-broadcasts.ts'
 import { TestLocks } from '../../src/bridge/test-locks.ts'
 import type { OpenBroadcast } from '../../src/bridge/broadcast-port.ts'
 import { createFakeClock, type FakeClock } from '../../src/core/testing/fake-clock.ts'
+import { createFarLine } from '../../src/core/testing/far-line.ts'
 import { ModelServer } from '../../src/core/testing/model-server.ts'
 import type { LogEntry, NewMessage, OutboxLimits, SocketListener, Store, StoredSendOnly } from '../../src/core/ports.ts'
 import type { ClientMessage, Hello, Id, ServerMessage } from '../../src/protocol/messages.ts'
@@ -134,6 +135,14 @@ function open(world: SendWorld, url: string, listener: SocketListener): ReturnTy
     },
     say: (message) => later(() => listener.frame(typeof message === 'string' ? message : JSON.stringify(message))),
   }
+  const line = createFarLine(
+    (frame) => later(() => listener.frame(frame)),
+    (text) => {
+      const message = JSON.parse(text) as ClientMessage
+      far.said.push(message)
+      if (world.between.up?.(far, message) !== false) connection.hear(text)
+    },
+  )
   world.sockets.push(far)
   const connection = world.server.connect({
     send(message) {
@@ -144,11 +153,7 @@ function open(world: SendWorld, url: string, listener: SocketListener): ReturnTy
   if (world.between.opens?.(far) !== false) later(() => listener.opened())
   return {
     send(text) {
-      const message = JSON.parse(text) as ClientMessage
-      later(() => {
-        far.said.push(message)
-        if (world.between.up?.(far, message) !== false) connection.hear(text)
-      })
+      later(() => line.hear(text))
     },
     bufferedBytes: () => 0,
     close: () => void (far.isOver = true),

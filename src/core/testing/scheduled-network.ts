@@ -1,4 +1,5 @@
 import type { ServerMessage } from '../../protocol/messages.ts'
+import { createFarLine } from './far-line.ts'
 import type { OpenSocket, SocketListener } from '../ports.ts'
 
 /** The server's side of one socket. */
@@ -14,7 +15,7 @@ interface ClientSide {
 
 /** The network between clients and one server: in each direction everything arrives in order, at a time of its own, or is lost with the socket. */
 export interface ScheduledNetwork {
-  /** Sockets of one worker. `heard` is told of every frame before it leaves. */
+  /** Sockets of one worker. `heard` is told of every message that is short before it leaves. */
   socketsOf(life: { readonly isAlive: boolean }, heard: (text: string) => void): OpenSocket
   /** Every socket breaks. What was on its way to the server still arrives, or does not. */
   cut(arrives: boolean): void
@@ -62,13 +63,14 @@ export function createScheduledNetwork(
       }
       const deliverUp = (): void => {
         const next = wire.up.shift()
-        if (next !== undefined) server.hear(next)
+        if (next !== undefined) far.hear(next)
       }
       const arrive = (item: string | number): void => {
         if (wire.isCut) return
         down.push(item)
         void schedule('frame down').then(deliverDown)
       }
+      const far = createFarLine(arrive, (text) => server.hear(text))
       const server = connect({ send: (message) => arrive(JSON.stringify(message)), close: (code) => arrive(code) })
       void schedule('socket opens').then(() => {
         if (!wire.isCut) listener.opened()
@@ -76,7 +78,7 @@ export function createScheduledNetwork(
       return {
         send(text) {
           if (!life.isAlive) return
-          heard(text)
+          if (text.startsWith('{')) heard(text)
           if (wire.isCut) return
           wire.up.push(text)
           void schedule('frame up').then(deliverUp)

@@ -1,3 +1,4 @@
+import { createFarLine } from './far-line.ts'
 import type { OpenSocket, SocketListener } from '../ports.ts'
 import type { ServerMessage } from '../../protocol/messages.ts'
 
@@ -31,9 +32,13 @@ export function createSocketDoubles(): SocketDoubles {
         closedWith: null,
         send: (...messages) => messages.forEach((message) => listener.frame(JSON.stringify(message))),
       }
+      const far = createFarLine(
+        (frame) => listener.frame(frame),
+        (text) => void socket.received.push(JSON.parse(text) as SocketDouble['received'][number]),
+      )
       all.push(socket)
       return {
-        send: (text) => void socket.received.push(JSON.parse(text) as SocketDouble['received'][number]),
+        send: (text) => far.hear(text),
         bufferedBytes: () => 0,
         close: (code) => void (socket.closedWith = code),
       }

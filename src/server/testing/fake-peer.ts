@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { LiveCore } from '../live-core.ts'
+import { reportText } from '../../protocol/frames.ts'
+import { IncomingFrames } from '../../protocol/incoming.ts'
 import type { Authenticated, LiveServerOptions } from '../options.ts'
 import type { Frame, ServerSocket, SocketEvents } from '../ports.ts'
 import { resolveOptions } from '../resolve-options.ts'
@@ -34,6 +36,8 @@ export class FakePeer implements ServerSocket {
   /** When set, what is sent piles up until `read`. */
   isStalled = false
   readonly #events: SocketEvents
+  #unread: string[] = []
+  readonly #incoming = new IncomingFrames({ messageBytes: Infinity, bytes: Infinity, lanes: Infinity, partUnits: 1 })
 
   constructor(core: LiveCore) {
     this.#events = core.accept(this, { headers: {}, origin: undefined, remoteAddress: '127.0.0.1' })
@@ -42,12 +46,27 @@ export class FakePeer implements ServerSocket {
   send(frame: Frame): void {
     if (this.closedWith !== undefined) throw new Error('sent after close')
     this.frames.push(frame.text)
-    const decoded = decodeServerMessage(frame.text)
-    if (!decoded.ok) throw new Error(`the server made a bad message: ${decoded.error}: ${frame.text.slice(0, 200)}`)
+    if (this.isStalled) {
+      this.buffered += frame.text.length
+      this.draining = true
+    }
+    if (this.#incoming.arrived(frame.text)) this.#report(reportText(this.#incoming.count))
+    const heard = this.#incoming.take(frame.text)
+    if (heard.type !== 'message' && heard.type !== 'bad') return
+    const text = heard.type === 'message' ? heard.text : frame.text
+    const decoded = decodeServerMessage(text)
+    if (!decoded.ok) throw new Error(`the server made a bad message: ${decoded.error}: ${text.slice(0, 200)}`)
     this.received.push(decoded.message)
-    if (!this.isStalled) return
-    this.buffered += frame.text.length
-    this.draining = true
+    this.heard(decoded.message)
+  }
+
+  /** A whole message came. */
+  protected heard(_message: ServerMessage): void {}
+
+  /** A report waits until what came before it is read. */
+  #report(text: string): void {
+    if (this.isStalled) this.#unread.push(text)
+    else queueMicrotask(() => this.#events.text(text))
   }
 
   close(name: CloseName): void {
@@ -64,9 +83,15 @@ export class FakePeer implements ServerSocket {
 
   /** The network has taken everything. */
   read(): void {
+    this.report()
+    this.#events.drained()
+  }
+
+  /** What came is read and reported; the network had room all the while. */
+  report(): void {
     this.buffered = 0
     this.draining = false
-    this.#events.drained()
+    for (const report of this.#unread.splice(0)) this.#events.text(report)
   }
 
   say(message: ClientMessage): void {

@@ -65,8 +65,9 @@ export class RacePeer extends FakePeer {
   override send(frame: Frame): void {
     if (this.#isServerGone) return
     super.send(frame)
-    const message = this.received.at(-1)
-    if (!message) return
+  }
+
+  protected override heard(message: ServerMessage): void {
     if (!this.isOpen) this.#judge.wrong(`[I21] ${message.type} comes after the end`)
     if (this.#judge.isReplaced(this)) this.#judge.wrong(`[I21] ${message.type} comes to connection ${this.connection}, which was replaced`)
     this.#hear(message)

@@ -1,0 +1,69 @@
+import { HOOK_MS } from './deadline.ts'
+import type { Settings } from './options.ts'
+import type { Outbound } from './outbound.ts'
+import { isBelowFloor, Pace } from './pace.ts'
+import type { CloseName } from '../protocol/index.ts'
+
+/** The time limits of one connection. None of them ends what moves at the floor rate (PROTOCOL.md, P51). */
+export class ConnectionWatch {
+  readonly #settings: Settings
+  readonly #outbound: Outbound
+  readonly #arriving = new Pace()
+  #sinceMs: number
+  #heardAtMs: number
+  #saidAtMs = 0
+
+  constructor(settings: Settings, outbound: Outbound) {
+    this.#settings = settings
+    this.#outbound = outbound
+    this.#sinceMs = this.#heardAtMs = settings.clock.nowMs()
+  }
+
+  /** A frame came. */
+  heard(): void {
+    this.#heardAtMs = this.#settings.clock.nowMs()
+  }
+
+  /** `hello` is here, and is being answered. */
+  begin(): void {
+    this.#sinceMs = this.#saidAtMs = this.#settings.clock.nowMs()
+  }
+
+  /** Why the connection is to be ended now; `null` when it is not. To be asked about once a second. */
+  overdue(phase: 'waiting' | 'opening' | 'open' | 'closed', nowMs: number): CloseName | null {
+    switch (phase) {
+      case 'waiting':
+        return this.#waiting(nowMs - this.#sinceMs)
+      case 'opening':
+        return this.#opening(nowMs)
+      case 'open':
+        return this.#open(nowMs)
+      case 'closed':
+        return null
+    }
+  }
+
+  #waiting(passedMs: number): CloseName | null {
+    const isLate = passedMs >= this.#settings.limits.helloMs && isBelowFloor(this.#outbound.line.in.units, passedMs)
+    return isLate ? 'helloTimeout' : null
+  }
+
+  #opening(nowMs: number): CloseName | null {
+    const { limits, heartbeat } = this.#settings
+    if (nowMs - this.#sinceMs >= limits.helloMs + 2 * HOOK_MS) return 'internal'
+    // The app's hooks take their time: a report says that somebody is there.
+    if (nowMs - this.#saidAtMs >= heartbeat.pingMs) {
+      this.#saidAtMs = nowMs
+      this.#outbound.line.report()
+    }
+    return null
+  }
+
+  #open(nowMs: number): CloseName | null {
+    const { limits, heartbeat } = this.#settings
+    if (nowMs - this.#heardAtMs >= 2 * heartbeat.hiddenPingMs + heartbeat.timeoutMs) return 'goingAway'
+    const { held, units } = this.#outbound.line.in
+    const isDripping = this.#arriving.isTooSlow(nowMs, limits.slowConsumerMs, held > 0, units)
+    return isDripping || this.#outbound.isTooSlow(nowMs, limits.slowConsumerMs) ? 'slowConsumer' : null
+  }
+}
