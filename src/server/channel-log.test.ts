@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ChannelLog, CHUNK_MESSAGES } from './channel-log.ts'
+import { ChannelLog, CHUNK_BYTES, CHUNK_MESSAGES } from './channel-log.ts'
 import { freshId } from './testing/fake-peer.ts'
 
 const HISTORY = { messages: 5, bytes: 10_000, ageMs: 60_000 }
@@ -36,9 +36,12 @@ describe('ChannelLog', () => {
     expect(log.judge(log.headCursor())).toBeNull()
   })
 
-  it('[P25] reads chunks of at most 500 messages or 256 KiB, and always one', () => {
+  it('[P25] reads chunks of at most 500 messages or one frame, and always one', () => {
     const { log } = filled(1_200, { messages: 10_000, bytes: 2 ** 30, ageMs: 60_000 })
-    expect(log.read(0, 1_200).count).toBe(CHUNK_MESSAGES)
+    expect(log.read(0, 1_200, 2 ** 30).count).toBe(CHUNK_MESSAGES)
+    const { body } = log.read(0, 1_200)
+    expect(body.length).toBeGreaterThan(CHUNK_BYTES - 100)
+    expect(body.length).toBeLessThanOrEqual(CHUNK_BYTES)
     expect(log.read(1_100, 1_200)).toMatchObject({ count: 100, to: 1_200 })
     expect(log.read(100, 107)).toMatchObject({ count: 7, to: 107 })
     const large = new ChannelLog(EPOCH, { messages: 10, bytes: 2 ** 30, ageMs: 60_000 })

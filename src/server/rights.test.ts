@@ -156,14 +156,14 @@ describe('unsubscribe', () => {
     const { core, open, clock } = fakeServer(users)
     const first = await open(as('ada', reads('room')))
     const { head } = first.last('subscribed')
-    for (let at = 0; at < 600; at++) await core.publish('room', at)
+    for (let at = 0; at < 600; at++) await core.publish('room', `${at}`.repeat(100))
     const peer = await open(as('ada'))
-    peer.draining = true
+    peer.isStalled = true
     peer.say({ type: 'subscribe', subscriptions: [{ sub: 9, channel: 'room', cursor: head }] })
     await clock.settle()
     await core.rights.unsubscribe('ada', 'room')
     const before = peer.messagesOf(9).length
-    peer.draining = false
+    peer.isStalled = false
     peer.read()
     await clock.settle()
     expect(before).toBeLessThan(600)
