@@ -45,7 +45,7 @@ describe('receiving', () => {
   ])('[CH1] [P26] [I15] %s hands nothing on and subscribes again from the own place', (_, from, to) => {
     const machine = live(7).frame({ type: 'messages', batches: [{ sub: 1, messages: published(from, to) }] })
     expect(machine.take()).toEqual([
-      { type: 'send', text: JSON.stringify({ type: 'subscribe', subscriptions: [{ sub: 2, channel: 'a', cursor: place(7) }] }) },
+      { type: 'send', lane: 0, text: JSON.stringify({ type: 'subscribe', subscriptions: [{ sub: 2, channel: 'a', cursor: place(7) }] }) },
     ])
     machine.frame({ type: 'subscribed', sub: 2, head: place(9), verdict: 'recovered', missed: 2 })
     machine.frame({ type: 'missed_messages', sub: 2, messages: published(8, 9) })

@@ -65,6 +65,7 @@ describe('sending', () => {
     expect(machine.take()).toEqual([
       {
         type: 'send',
+        lane: 1,
         text: `{"type":"send","confirmed":0,"messages":[{"n":1,"id":"${id('x')}","channel":"agents","data":"x"}]}`,
       },
       { type: 'tell', told: { type: 'sent', ids: [id('x')] } },
