@@ -144,7 +144,7 @@ describe('README', () => {
     ['src/page/outbox.ts', 'Outbox'],
     ['src/page/outbox.ts', 'OutboxContents'],
     ['src/server/live-server.ts', 'LiveServer'],
-    ['src/server/live-core.ts', 'Metrics'],
+    ['src/server/metrics.ts', 'Metrics'],
     ['src/server/options.ts', 'IncomingMessage'],
     ['src/server/options.ts', 'MessageContext'],
   ])('mentions every member of %s %s', (path, name) => {

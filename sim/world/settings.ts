@@ -16,6 +16,8 @@ const DAY_MS = 24 * HOUR_MS
 const ABSENCES_MS = [11 * 60_000, 11 * 60_000, HOUR_MS, 30 * HOUR_MS, 3 * DAY_MS, 15 * DAY_MS, 32 * DAY_MS]
 /** One simulation in so many lasts for days. */
 const DAYS_SHARE = 0.2
+/** How many of the simulations have budgets that are soon full. */
+const TIGHT_SHARE = 0.2
 
 /** What differs from simulation to simulation besides the faults. */
 export interface Settings {
@@ -25,6 +27,8 @@ export interface Settings {
   readonly memory: MemoryBounds
   /** Channels that the engine has room for. */
   readonly maxChannels: number
+  /** Bytes of messages that it has room for; left out: more than there will be. */
+  readonly maxHistoryBytes?: number
   /** Whether the engine outlives the server's process. */
   readonly isDurable: boolean
   readonly users: readonly string[]
@@ -76,7 +80,7 @@ export function drawSettings(random: SeededRandom): Settings {
     maxChannels: oneOf(100_000, 100_000, 12, 7),
     memory: random.next() < 0.25 ? { maxFates: oneOf(2, 8, 100), maxFateUnits: 10_000, maxEnded: oneOf(0, 4, 20) } : MEMORY_BOUNDS,
   }
-  const settled = withLine(settings)
+  const settled = withLine(withTightBudgets(settings))
   return random.next() < DAYS_SHARE ? withAbsences(settled, random) : settled
 }
 
@@ -84,6 +88,21 @@ export function drawSettings(random: SeededRandom): Settings {
 function withLine(settings: Settings): Settings {
   const seconds = settings.busyMs / 1_000
   return seconds % 7 === 0 ? { ...settings, lineBytesPerMs: 4.5 + (seconds % 45), padUnits: 30_000 } : settings
+}
+
+/** The same, with budgets that are soon full. */
+function withTightBudgets(settings: Settings): Settings {
+  if (settings.busyMs % 10_000 >= TIGHT_SHARE * 10_000) return settings
+  const { server } = settings
+  return {
+    ...settings,
+    maxHistoryBytes: 2 ** 20,
+    server: {
+      ...server,
+      sessions: { ...server.sessions, recordBytes: 2 ** 20 },
+      limits: { ...server.limits, sharePercent: 1, anonymousPercent: 1, snapshotsPerSecond: 3, waitingBytes: 65_536 },
+    },
+  }
 }
 
 /** The same, for days: with times to live that some of the absences outlast, and some do not. */

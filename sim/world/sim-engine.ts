@@ -11,6 +11,7 @@ import type {
   Publication,
   Refusal,
 } from '../../src/server/engine.ts'
+import type { Holder } from '../../src/server/holder.ts'
 import type { ChannelLog } from '../../src/server/channel-log.ts'
 import type { ClientRecord } from '../../src/server/client-record.ts'
 import type { Cursor, Id, Reach } from '../../src/protocol/index.ts'
@@ -47,7 +48,8 @@ export class SimEngine implements Engine {
   constructor(world: World, isDurable: boolean) {
     this.#world = world
     this.isDurable = isDurable
-    this.#inner = memoryEngine({ maxChannels: world.settings.maxChannels })
+    const { maxChannels, maxHistoryBytes } = world.settings
+    this.#inner = memoryEngine({ maxChannels, ...(maxHistoryBytes === undefined ? {} : { maxHistoryBytes }) })
   }
 
   start(host: EngineHost): void {
@@ -75,7 +77,8 @@ export class SimEngine implements Engine {
         this.#host?.ended(ending)
         this.#world.check.wires.ended(ending)
       },
-      count: (name) => this.#host?.count(name),
+      crowded: (client) => this.#host?.crowded(client),
+      count: (name, times) => this.#host?.count(name, times),
     })
   }
 
@@ -119,23 +122,27 @@ export class SimEngine implements Engine {
     this.#inner.release(key)
   }
 
-  probe(key: string, others: number): 'known' | 'new' | Refusal {
-    return this.#inner.probe(key, others)
+  probe(key: string, others: number, holder?: Holder): 'known' | 'new' | Refusal {
+    return this.#inner.probe(key, others, holder)
   }
 
-  publish(publications: readonly Publication[]): Awaitable<readonly Cursor[] | Refusal> {
-    return this.#ask(() => this.#whole(publications, () => this.#inner.publish(publications) as readonly Cursor[] | Refusal))
+  publish(publications: readonly Publication[], holder?: Holder): Awaitable<readonly Cursor[] | Refusal> {
+    return this.#ask(() => this.#whole(publications, () => this.#inner.publish(publications, holder) as readonly Cursor[] | Refusal))
   }
 
   loadClient(client: Id): Awaitable<ClientRecord | null> {
     return this.#ask(() => this.#inner.loadClient(client) as ClientRecord | null)
   }
 
-  commit(client: Id, user: string | null, commits: readonly Commit[]): Awaitable<ClientRecord | 'behind' | Refusal> {
+  commit(client: Id, user: string | null, commits: readonly Commit[], holder?: Holder): Awaitable<ClientRecord | 'behind' | Refusal> {
     return this.#ask(() => {
       if (this.trap === 'before-commit') return this.#spring()
       const publications = commits.flatMap((one) => one.publications)
-      const record = this.#whole(publications, () => this.#inner.commit(client, user, commits) as ClientRecord | 'behind' | Refusal, client)
+      const record = this.#whole(
+        publications,
+        () => this.#inner.commit(client, user, commits, holder) as ClientRecord | 'behind' | Refusal,
+        client,
+      )
       if (typeof record !== 'string') for (const one of commits) this.#world.check.committed(this.ledger, client, user, one)
       if (this.trap === 'after-commit') return this.#spring()
       return record

@@ -19,6 +19,7 @@ export type CloseName =
   | 'tooLarge'
   | 'internal'
   | 'restart'
+  | 'busy'
   | 'badMessage'
   | 'unauthenticated'
   | 'forbidden'
@@ -47,6 +48,8 @@ export const CLOSE: { readonly [Name in CloseName]: CloseRule } = {
   internal: { code: 1011, after: 'retry' },
   /** The server restarts; `goodbye` before it says when to come back. */
   restart: { code: 1012, after: 'retry' },
+  /** The server has no more room for this user, or for anonymous connections; others may go. */
+  busy: { code: 1013, after: 'retry' },
   /** The text was not a message of this protocol, or came out of order. */
   badMessage: { code: 4400, after: 'retry' },
   /** The credential was missing, wrong or expired; only the app can give another. */

@@ -78,7 +78,7 @@ export class AdmittedConnection implements Admitted {
     this.#credentialEndsAtMs = admission.credentialEndsAtMs
     this.#noticeMs = noticeMs(admission.credentialEndsAtMs, host.settings.clock.nowMs())
     const { settings, engine, handler, channels, snapshots, rights } = host
-    const { party, client, outbound, close, guard } = admission
+    const { party, holder, client, outbound, close, guard } = admission
     const count = (name: string, times?: number): void => host.count(name, times)
     this.#upstream = openUpstream(host, admission)
     this.#subscriptions = new Subscriptions({
@@ -89,11 +89,13 @@ export class AdmittedConnection implements Admitted {
       snapshots,
       rights,
       maxChannels: settings.limits.channels,
+      places: host.budgets.subscriptions.of(holder),
+      turns: host.budgets.turnsOf(holder),
       count,
       guard,
     })
     const most = settings.limits.sendWindow
-    this.#volatile = new VolatileMessages({ party, client, handler, engine, most, count, failed: () => close('internal') })
+    this.#volatile = new VolatileMessages({ party, holder, client, handler, engine, most, count, failed: () => close('internal') })
   }
 
   said(): Pick<Answer, 'client' | 'begun'> {
@@ -104,7 +106,7 @@ export class AdmittedConnection implements Admitted {
   begin(subscriptions: readonly SubscribeRequest[]): void {
     this.#upstream.flush()
     this.tick(this.#host.settings.clock.nowMs())
-    this.#subscribe(subscriptions)
+    if (this.#upstream.mayTake(subscriptions.length)) this.#subscribe(subscriptions)
   }
 
   handle(message: Exclude<ClientMessage, Hello>, length: number): void {

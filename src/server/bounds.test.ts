@@ -164,16 +164,16 @@ describe('what a client may make the server keep', () => {
     expect(waiting(early)).toBe('4429')
   })
 
-  it('(SEC10) [I30] large frames before the answer to hello: closed with 4429', async () => {
-    const { peer, clock } = fakeServer({ authenticate: never, limits: { frameBytes: 65_536, messageBytes: 16_384 } })
+  it('(SEC10) [I30] [BU5] large frames before the answer to hello: closed with 1009', async () => {
+    const { peer, clock } = fakeServer({ authenticate: never })
     const early = peer()
     early.hello()
-    for (let times = 0; times < 2; times++) early.text(' '.repeat(32_768))
+    for (let times = 0; times < 5; times++) early.text(' '.repeat(32_768))
     await clock.settle()
     expect(waiting(early)).toBe('open')
-    early.text(' ')
+    early.text(' '.repeat(32_768))
     await clock.settle()
-    expect(waiting(early)).toBe('4429')
+    expect(waiting(early)).toBe('1009')
   })
 })
 

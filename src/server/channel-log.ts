@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { byteLength } from './encode-data.ts'
 import { PART_BYTES } from '../protocol/frames.ts'
 import type { Cursor, HistoryLimits, Id } from '../protocol/index.ts'
@@ -102,8 +103,8 @@ export class ChannelLog {
   /** Drops what is over the limits. Called with each append, and now and then for the age. */
   trim(nowMs: number): void {
     const { messages, bytes, ageMs } = this.limits
-    while (this.size > 1 && (this.size > messages || this.#bytes > bytes)) this.#dropOldest()
-    while (this.size > 0 && (this.#timesMs[this.#first] ?? nowMs) + ageMs < nowMs) this.#dropOldest()
+    while (this.size > 1 && (this.size > messages || this.#bytes > bytes)) this.dropOldest()
+    while (this.size > 0 && (this.#timesMs[this.#first] ?? nowMs) + ageMs < nowMs) this.dropOldest()
     if (this.#first > 64 && this.#first * 2 > this.#texts.length) {
       this.#texts = this.#texts.slice(this.#first)
       this.#timesMs = this.#timesMs.slice(this.#first)
@@ -149,7 +150,9 @@ export class ChannelLog {
     return { body: this.#texts.slice(begin, at).join(','), bytes, count: at - begin, to, toId: this.#idAt(to) }
   }
 
-  #dropOldest(): void {
+  /** Drops the oldest message that is kept. */
+  dropOldest(): void {
+    if (this.size === 0) return
     const text = this.#texts[this.#first] ?? ''
     this.#beforeId = this.#idAt(this.lo)
     this.#bytes -= byteLength(text)
@@ -160,7 +163,7 @@ export class ChannelLog {
   #idAt(offset: number): Id | '' {
     if (offset === this.lo - 1) return this.#beforeId
     const begin = idBegin(offset)
-    return this.#text(offset).slice(begin, begin + ID_LENGTH)
+    return copy(this.#text(offset).slice(begin, begin + ID_LENGTH))
   }
 
   #isIdAt(offset: number, id: Id | ''): boolean {
@@ -175,6 +178,11 @@ export class ChannelLog {
 
 function idBegin(offset: number): number {
   return OFFSET_AT + String(offset).length + ID_AFTER
+}
+
+/** A slice keeps the whole text it was cut from in memory: whoever holds a place would hold a message that is gone. */
+function copy(slice: string): string {
+  return Buffer.from(slice, 'latin1').toString('latin1')
 }
 
 /** A string built from parts is a tree of them until somebody reads it; reading one character makes it one piece. */

@@ -25,7 +25,6 @@ interface Done {
 const UNPUBLISHED: Fate = { kind: 'rejected', reason: 'failed', message: 'what it published could not be taken in' }
 
 const NONE: readonly LaneEntry[] = []
-
 /** Numbers that commit together when their handlers answer at once. */
 const BATCH = 128
 
@@ -39,6 +38,7 @@ export class ClientLane {
   record: ClientRecord | null = null
   /** Connections that send under this client id now. */
   sources = 0
+  readonly connections: Set<{ crowd(): void }> = new Set()
   readonly #host: LaneHost
   #queue: LaneEntry[] = []
   #next = 0
@@ -51,7 +51,6 @@ export class ClientLane {
   /** What was handed to the engine and not answered yet. */
   #committing: readonly LaneEntry[] = []
   #idle: (() => void)[] = []
-
   constructor(client: Id, host: LaneHost) {
     this.client = client
     this.#host = host
@@ -236,7 +235,8 @@ export class ClientLane {
 
   #commitAll(batch: readonly Done[]): Promise<void> | undefined {
     const commits = batch.map(({ commit }) => commit)
-    const committing = this.#host.engine.commit(this.client, batch[0]?.entry.source.party.user ?? null, commits)
+    const { party, holder } = batch[0]?.entry.source ?? {}
+    const committing = this.#host.engine.commit(this.client, party?.user ?? null, commits, holder)
     if (isPromise(committing)) return committing.then((answer) => this.#committed(batch, answer))
     return this.#committed(batch, committing)
   }

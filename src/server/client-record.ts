@@ -11,6 +11,9 @@ export type Fate =
 /** Numbers whose id and fate are kept though the client has confirmed them. */
 const KEPT_NUMBERS = 32
 const ID_LENGTH = 22
+/** What a record takes, without and per number: measured. */
+const RECORD_BYTES = 512
+const NUMBER_BYTES = 48
 /** What a packed record has instead of an array of its own. Never changed: using the record gives it one again. */
 const NONE: Id[] = []
 
@@ -28,6 +31,8 @@ export class ClientRecord {
   #hi = 0
   #confirmed = 0
   #unconfirmedUnits = 0
+  /** The same of every number that is still known. */
+  #units = 0
 
   constructor(user: string | null) {
     this.user = user
@@ -46,6 +51,11 @@ export class ClientRecord {
   /** JSON text of the replies above what the client confirmed, in UTF-16 units. */
   get unconfirmedUnits(): number {
     return this.#unconfirmedUnits
+  }
+
+  /** About what it takes, whether it is packed or not: other engines count by it, too. */
+  get bytes(): number {
+    return RECORD_BYTES + this.#count * NUMBER_BYTES + this.#units
   }
 
   /** The message id at a number, when it is still known. */
@@ -75,6 +85,7 @@ export class ClientRecord {
     this.#known.push(id)
     if (fate !== undefined) (this.#fates ??= new Map()).set(this.#hi, fate)
     this.#unconfirmedUnits += unitsOf(fate)
+    this.#units += unitsOf(fate)
     // Trimming in bulk keeps a long burst linear; what is kept stays bounded by twice the promise.
     if (this.#ids.length > 4 * KEPT_NUMBERS) this.#forget()
   }
@@ -99,6 +110,10 @@ export class ClientRecord {
     return this.#hi - this.#known.length + 1
   }
 
+  get #count(): number {
+    return this.#packed === undefined ? this.#ids.length : Math.floor((this.#packed.length * 4) / 3 / ID_LENGTH)
+  }
+
   get #known(): Id[] {
     if (this.#packed === undefined) return this.#ids
     const joined = Buffer.from(this.#packed, 'latin1').toString('base64url')
@@ -111,10 +126,18 @@ export class ClientRecord {
     const keepFrom = Math.min(this.#confirmed + 1, this.#hi - KEPT_NUMBERS + 1)
     const oldest = this.oldest
     if (keepFrom <= oldest) return
-    for (let n = oldest; n < keepFrom; n++) this.#fates?.delete(n)
+    for (let n = oldest; n < keepFrom; n++) {
+      this.#units -= unitsOf(this.fateAt(n))
+      this.#fates?.delete(n)
+    }
     this.#ids = this.#known.slice(keepFrom - oldest)
     if (this.#fates?.size === 0) this.#fates = undefined
   }
+}
+
+/** What a number adds to a record. */
+export function bytesOf(fate: Fate): number {
+  return NUMBER_BYTES + unitsOf(fate)
 }
 
 function unitsOf(fate: Fate): number {

@@ -1,3 +1,4 @@
+import type { Budgets } from './budgets.ts'
 import type { Channels } from './channels.ts'
 import type { Awaitable, Engine } from './engine.ts'
 import type { Flusher } from './flusher.ts'
@@ -20,6 +21,8 @@ export interface HostedConnection {
   readonly number: number
   /** Closes it; what came on it and was not begun is not applied any more. */
   end(name: CloseName): void
+  /** There is no more room for what it makes the server keep. */
+  crowd(): void
   close(name: CloseName): void
   /** The server will close: says when to come back. */
   goodbye(retryMinMs: number, retryMaxMs: number): void
@@ -36,6 +39,8 @@ export interface ConnectionHost {
   readonly snapshots: Snapshots
   readonly handler: MessageHandler
   readonly lanes: Lanes
+  /** What the connections share. */
+  readonly budgets: Budgets
   /** How often sessions are resumed, by token hash. */
   readonly resumes: KeyedRate
   /** Where refusals are told. */

@@ -169,7 +169,7 @@ describe('opening', () => {
   it('[I30] gives up the oldest disconnected session when there are too many, and never a connected one', async () => {
     const { open, clock, core } = fakeServer({ sessions: { max: 2, sweepMs: 10_000 } })
     const [one, two] = [await open(), await open()]
-    expect((await open()).closedWith?.code).toBe(1011)
+    expect((await open()).closedWith?.code).toBe(1013)
     two.drop()
     await clock.pass(11_000)
     one.say({ type: 'ping' })

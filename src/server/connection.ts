@@ -77,7 +77,13 @@ export class Connection implements SocketEvents, Guest, Holder {
     if (heard.type === 'report' && heard.isNew) return this.#outbound.moved()
     // What is more than the others pays for itself; parts are paid for with the whole.
     const mayCome = heard.type === 'part' || (heard.type === 'message' && heard.text.length >= UNCOUNTED_UNITS) || this.#mayCome()
-    if (mayCome && heard.type === 'message') this.#message(heard.text)
+    if (!mayCome || heard.type !== 'message') return
+    if (this.#phase !== 'opening') this.#receive(heard.text)
+    else if (!this.#early.keep(heard.text)) this.close('rate')
+  }
+
+  get isOpen(): boolean {
+    return this.#phase === 'open'
   }
 
   binary(): void {
@@ -106,6 +112,11 @@ export class Connection implements SocketEvents, Guest, Holder {
     this.#host.count(`closes.${name}`)
     this.#host.gate.refusals.tell(closeRefusal(name))
     this.#socket.close(name)
+  }
+
+  crowd(): void {
+    this.#admitted?.flush()
+    this.end('busy')
   }
 
   #refuse(name: CloseName, refusal: Refusal): void {
@@ -147,22 +158,12 @@ export class Connection implements SocketEvents, Guest, Holder {
     return false
   }
 
-  #message(text: string): void {
-    if (this.#phase !== 'opening') this.#receive(text)
-    else if (!this.#early.keep(text)) this.close('rate')
-  }
-
   #receive(text: string): void {
     const decoded = decodeClientMessage(text)
-    if (!decoded.ok) {
-      if (announcesOtherVersion(text)) this.#refuse('version', versionRefusal())
-      else this.close('badMessage')
-      return
-    }
+    if (!decoded.ok) return announcesOtherVersion(text) ? this.#refuse('version', versionRefusal()) : this.close('badMessage')
     const { message } = decoded
-    if ((message.type === 'hello') !== (this.#phase === 'waiting')) {
-      this.close('badMessage')
-    } else if (message.type === 'hello') {
+    if ((message.type === 'hello') !== (this.#phase === 'waiting')) return this.close('badMessage')
+    if (message.type === 'hello') {
       this.#phase = 'opening'
       this.#watch.begin()
       this.#host.guard(this.#enter(message), this)
@@ -196,14 +197,14 @@ export class Connection implements SocketEvents, Guest, Holder {
     if (this.#isClosed()) return
     const { user } = verdict
     const resume = hello.session === null ? null : { id: hello.session.id, tokenHash: hashToken(hello.session.token) }
-    // Only who has the token can spend its rate: it is counted before anything is fenced, and forgotten when it resumes
-    // nothing.
+    // Only who has the token can spend its rate: counted before anything is fenced, forgotten when it resumes nothing.
     if (resume !== null && !resumes.take(resume.tokenHash, clock.nowMs())) return this.close('rate')
     const fresh = { id: random.id(), token: random.token() }
-    const admitted = await engine.admit({ resume, user, fresh: { id: fresh.id, tokenHash: hashToken(fresh.token) } })
+    const holder = this.#host.budgets.holderOf(hello, this.#request)
+    const admitted = await engine.admit({ resume, user, holder, fresh: { id: fresh.id, tokenHash: hashToken(fresh.token) } })
     if (admitted === null) {
       this.#host.count('refused.sessions')
-      return this.#refuse('internal', sessionsRefusal(settings.sessions.max))
+      return this.#refuse('busy', sessionsRefusal(settings.sessions.max))
     }
     if (this.#isClosed()) return
     if (resume !== null && !admitted.resumed) {
@@ -255,12 +256,13 @@ export class Connection implements SocketEvents, Guest, Holder {
   }
 
   /** Enters the lane of the client; `null` when the connection has ended meanwhile. */
-  async #upward({ client, confirmed }: Hello, party: Party): Promise<UpwardAdmission | null> {
-    const lane = this.#host.lanes.enter(client)
-    this.#lane = lane
+  async #upward(hello: Hello, party: Party): Promise<UpwardAdmission | null> {
+    const lane = (this.#lane = this.#host.lanes.enter(hello.client))
+    lane.connections.add(this)
     await lane.load()
     if (this.#isClosed()) return null
-    return { party, lane, confirmed, outbound: this.#outbound, close: (name) => this.close(name) }
+    const holder = this.#host.budgets.holderOf(hello, this.#request)
+    return { party, holder, lane, confirmed: hello.confirmed, outbound: this.#outbound, close: (name) => this.close(name) }
   }
 
   #open(admitted: Admitted, user: string | null, say: (answer: Answer) => ServerMessage): void {
@@ -291,6 +293,7 @@ export class Connection implements SocketEvents, Guest, Holder {
     this.#leave()
     this.#host.rights.leave(this)
     this.#host.left(this)
+    this.#lane?.connections.delete(this)
     if (this.#lane !== undefined) this.#host.lanes.leave(this.#lane)
     return true
   }

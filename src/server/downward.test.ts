@@ -90,15 +90,17 @@ describe('subscriptions', () => {
     expect(nobody.last('refused').reason).toBe('forbidden')
   })
 
-  it('[I30] refuses a channel when the engine has no room, and gives up those that nobody needs', async () => {
+  it('[I30] [BU3] [BU2] reading takes no place; publishing is refused when all channels are read, and gives up those that are not', async () => {
     const { memoryEngine } = await import('./engines/memory.ts')
     const server = fakeServer({ engine: memoryEngine({ maxChannels: 2 }) })
     const peer = await server.open({ subscriptions: ['a', 'b', 'c'].map((channel, at) => ({ sub: at + 1, channel, cursor: null })) })
-    expect(peer.last('refused')).toMatchObject({ sub: 3, reason: 'limit' })
+    expect([peer.all('refused'), peer.all('subscribed')]).toMatchObject([[], [{}, {}, {}]])
+    await server.core.publish('a', 1)
+    await server.core.publish('b', 1)
     await expect(server.core.publish('d', 1)).rejects.toMatchObject({ code: 'storage-full' })
     peer.say({ type: 'unsubscribe', subs: [1] })
     await server.core.publish('d', 1)
-    expect(server.core.metrics()).toMatchObject({ channels: 2, totals: { 'refused.channels': 2, 'dropped.channels': 1 } })
+    expect(server.core.metrics()).toMatchObject({ channels: 2, totals: { 'refused.channels': 1, 'dropped.channels': 1 } })
   })
 })
 

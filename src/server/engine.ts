@@ -1,6 +1,8 @@
 import type { ChannelLog } from './channel-log.ts'
 import type { ClientRecord, Fate } from './client-record.ts'
+import type { Holder } from './holder.ts'
 import type { Clock, Random } from './ports.ts'
+import type { Portions } from './shares.ts'
 import type { Cursor, HistoryLimits, Id, Reach } from '../protocol/index.ts'
 
 /** A value, or a promise of it. A memory engine answers at once, and nothing then waits a turn. */
@@ -35,6 +37,8 @@ export interface Admittance {
   readonly user: string | null
   /** What a new session gets, when the named one cannot be resumed. */
   readonly fresh: { readonly id: Id; readonly tokenHash: string }
+  /** Whose share a new session takes. Left out: the user's, or the session's own. */
+  readonly holder?: Holder
 }
 
 /** The session a connection belongs to from now on. */
@@ -77,6 +81,10 @@ export interface EngineHost {
   readonly clientTtlMs: number
   /** Most sessions kept. */
   readonly maxSessions: number
+  /** Most bytes of client records kept, with the replies that nobody has confirmed. */
+  readonly recordBytes: number
+  /** How every budget is shared out. */
+  readonly portions: Portions
   /** Whether a connection of this node belongs to the session: it is in use, and is neither ended nor given up. */
   readonly isSessionUsed: (session: Id) => boolean
   /** The same for the record of a client whose connection, or whose numbers under way, are on this node. */
@@ -93,8 +101,13 @@ export interface EngineHost {
    * reached is told before it serves anybody again; one that cannot be told what it missed closes its connections.
    */
   readonly ended: (ending: Ending) => void
+  /**
+   * The record of this client has to make room, and is in use: its connection is to end. Called when everything has
+   * changed.
+   */
+  readonly crowded: (client: Id) => void
   /** Something was dropped or refused: counted under this name. */
-  readonly count: (name: string) => void
+  readonly count: (name: string, times?: number) => void
 }
 
 /** Gauges of an engine. */
@@ -104,6 +117,8 @@ export interface EngineCounts {
   readonly channels: number
   readonly logMessages: number
   readonly logBytes: number
+  /** What client records take of `recordBytes`. */
+  readonly recordBytes: number
 }
 
 /**
@@ -138,16 +153,17 @@ export interface Engine {
    * What a publication would find, were `others` more channels made with it: the channel, room for it, or a refusal.
    * Changes nothing and promises nothing. Where it fails, the commit finds out.
    */
-  probe(key: string, others: number): 'known' | 'new' | Refusal
-  /** Appends all of them, or none; gives the place of each. */
-  publish(publications: readonly Publication[]): Awaitable<readonly Cursor[] | Refusal>
+  probe(key: string, others: number, holder?: Holder): 'known' | 'new' | Refusal
+  /** Appends all of them, or none; gives the place of each. New channels take the share of `holder`, left out: the app's. */
+  publish(publications: readonly Publication[], holder?: Holder): Awaitable<readonly Cursor[] | Refusal>
   loadClient(client: Id): Awaitable<ClientRecord | null>
   /**
    * Commits the next numbers of a client with what was published, all or none, makes the record when there is none, and
    * returns it. `behind`: the numbers are not the
-   * next ones, because another node has committed meanwhile.
+   * next ones, because another node has committed meanwhile. Record and new channels take the share of `holder`; left
+   * out: the user's, or the client's own.
    */
-  commit(client: Id, user: string | null, commits: readonly Commit[]): Awaitable<ClientRecord | 'behind' | Refusal>
+  commit(client: Id, user: string | null, commits: readonly Commit[], holder?: Holder): Awaitable<ClientRecord | 'behind' | Refusal>
   /** The client has stored the stable acks up to `n`. */
   confirm(client: Id, n: number): void
   /**

@@ -16,15 +16,32 @@ export interface DueChannel {
   flushed(): void
 }
 
+/** What is visited and flushed at a time. */
+interface Round {
+  readonly channels: readonly DueChannel[]
+  /** The readers of all of them, from the next one on. */
+  readonly readers: Iterator<{ wake(): Flushable }>
+  readonly due: Set<Flushable>
+  isAwake: boolean
+}
+
+/** Most readers woken, and most sockets flushed, before the event loop has its turn. */
+const WOKEN = 10_000
+const FLUSHED = 1_000
+/** The same, by time: a flush may be large. Looked at after so many. */
+const SLICE_MS = 10
+const LOOKED_AT = 32
+
 /**
  * Runs what is due once per turn: everything that was published or applied in one turn of the event loop leaves in
- * shared frames, and a
- * message that was published alone leaves in the same turn.
+ * shared frames, and a message that was published alone leaves in the same turn. Where more is due than a turn may take,
+ * the rest has its turn after the event loop.
  */
 export class Flusher {
   readonly #clock: Clock
   #channels: DueChannel[] = []
   #due = new Set<Flushable>()
+  #round: Round | undefined
   #isScheduled = false
   #isRunning = false
 
@@ -46,31 +63,58 @@ export class Flusher {
     this.#schedule()
   }
 
-  /** Does now what is due; nothing when it is at it already. */
+  /**
+   * Does now what is due, or a part of it; nothing when it is at it already.
+   * @param isBurst whether it is done early, since the logs would lose it
+   */
   run(isBurst: boolean = false): void {
     if (this.#isRunning) return
     this.#isRunning = true
     this.#isScheduled = false
-    const channels = this.#channels
-    this.#channels = []
-    for (const channel of channels) {
-      channel.isDue = false
-      for (const reader of channel.readers) this.#due.add(reader.wake())
-    }
-    const due = this.#due
-    this.#due = new Set()
-    let begun = 0
+    const round = (this.#round ??= this.#begin())
     try {
-      for (const flushable of due) {
-        begun++
-        flushable.flush(isBurst)
-      }
+      if (this.#wake(round) && this.#flush(round, isBurst)) this.#end(round)
     } finally {
-      // Where one fails, the others have their turn with the next run.
-      for (const channel of channels) channel.flushed()
       this.#isRunning = false
-      if (begun < due.size) for (const flushable of [...due].slice(begun)) this.mark(flushable)
+      // Where one fails, the others have their turn with the next run.
+      if (this.#round !== undefined && round.due.size === 0 && round.isAwake) this.#end(round)
+      if (this.#round !== undefined) this.#schedule()
     }
+  }
+
+  #begin(): Round {
+    const [channels, due] = [this.#channels, this.#due]
+    this.#channels = []
+    this.#due = new Set()
+    return { channels, readers: readersOf(channels), due, isAwake: false }
+  }
+
+  /** Whether all are awake. */
+  #wake(round: Round): boolean {
+    for (let left = WOKEN; left > 0 && !round.isAwake; left--) {
+      const next = round.readers.next()
+      if (next.done === true) round.isAwake = true
+      else round.due.add(next.value.wake())
+    }
+    return round.isAwake
+  }
+
+  /** Whether all are flushed. */
+  #flush({ due }: Round, isBurst: boolean): boolean {
+    const untilMs = this.#clock.nowMs() + SLICE_MS
+    let left = FLUSHED
+    for (const flushable of due) {
+      if (left-- <= 0 || (left % LOOKED_AT === 0 && this.#clock.nowMs() > untilMs)) return false
+      due.delete(flushable)
+      flushable.flush(isBurst)
+    }
+    return true
+  }
+
+  #end({ channels }: Round): void {
+    this.#round = undefined
+    for (const channel of channels) channel.flushed()
+    if (this.#channels.length > 0 || this.#due.size > 0) this.#schedule()
   }
 
   #schedule(): void {
@@ -79,5 +123,13 @@ export class Flusher {
     this.#clock.soon(() => {
       if (this.#isScheduled) this.run()
     })
+  }
+}
+
+/** A channel is visited when its first reader is: what changes from then on is for the next visit. */
+function* readersOf(channels: readonly DueChannel[]): Generator<{ wake(): Flushable }, void> {
+  for (const channel of channels) {
+    channel.isDue = false
+    yield* channel.readers
   }
 }

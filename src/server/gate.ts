@@ -45,6 +45,7 @@ export class Gate {
   readonly #host: GateHost
   readonly #opened: KeyedRate
   readonly #byAddress = new Map<string, number>()
+  readonly #known = new WeakMap<UpgradeRequest, string>()
   #sockets = 0
 
   constructor(settings: Settings, host: GateHost) {
@@ -84,9 +85,15 @@ export class Gate {
     if (typeof address === 'string') {
       const refused = this.#enterFrom(address)
       if (refused !== undefined) return refused
+      this.#known.set(request, address)
     }
     this.#sockets++
     return { isAllowed: true, leave: () => this.#leave(address) }
+  }
+
+  /** The address of a request that was let in, where the app named one. */
+  addressOf(request: UpgradeRequest): string | undefined {
+    return this.#known.get(request)
   }
 
   /** Forgets addresses that have been away for long enough. */

@@ -84,12 +84,15 @@ describe('room that is gone when the number commits', () => {
     let calls = 0
     const { open, core, clock, logs } = fakeServer({
       engine: memoryEngine({ maxChannels: 100 }),
+      limits: { sharePercent: 100 },
       onMessage: ({ data }, { publish }) => {
         calls++
         publish(`room:${String(data)}`, data)
         return data
       },
     })
+    // What is read is not given up for another one.
+    await open({ subscriptions: Array.from({ length: 100 }, (_, at) => ({ sub: at + 1, channel: `room:${at}`, cursor: null })) })
     const peer = await open()
     peer.say(send(1, ...Array.from({ length: 120 }, (_, at) => at)))
     await clock.settle()

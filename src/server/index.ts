@@ -33,7 +33,7 @@ export type {
 } from './engine.ts'
 export type { ChannelLog } from './channel-log.ts'
 export type { ClientRecord, Fate } from './client-record.ts'
-export type { Metrics } from './live-core.ts'
+export type { Metrics } from './metrics.ts'
 export type { Clock, Random, UpgradeRequest } from './ports.ts'
 export type { LogEntry } from '../core/ports.ts'
 export { HoldfastError, type Cursor, type ErrorCode, type HistoryLimits, type Heartbeat } from '../protocol/index.ts'

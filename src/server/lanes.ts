@@ -20,6 +20,11 @@ export class Lanes {
     return this.#byClient.has(client)
   }
 
+  /** The client's record has no more room: its connections end. */
+  crowd(client: Id): void {
+    for (const connection of this.#byClient.get(client)?.connections ?? []) connection.crowd()
+  }
+
   /** Numbers on their way in all lanes. */
   waiting(): number {
     let waiting = 0

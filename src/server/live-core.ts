@@ -1,9 +1,11 @@
+import { Budgets } from './budgets.ts'
 import { Channels } from './channels.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionHost, HostedConnection } from './connection-host.ts'
 import { Counters } from './counters.ts'
 import { HOOK_MS, isPromise, kindOf, within } from './deadline.ts'
 import { encodeData } from './encode-data.ts'
+import { Fences } from './fences.ts'
 import type { Awaitable } from './engine.ts'
 import { Flusher } from './flusher.ts'
 import { Gate } from './gate.ts'
@@ -11,6 +13,8 @@ import { publicationKey, userKey } from './handler-run.ts'
 import { KeyedRate } from './keyed-rate.ts'
 import { Lanes } from './lanes.ts'
 import { MessageHandler } from './message-handler.ts'
+import { inSlices } from './in-slices.ts'
+import type { Metrics } from './metrics.ts'
 import type { Settings } from './options.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from './ports.ts'
 import { refusedChannel } from './refused-channel.ts'
@@ -19,29 +23,6 @@ import { SendOnlyDesk } from './send-only-desk.ts'
 import { Snapshots } from './snapshots.ts'
 import { WatchedEngine } from './watched-engine.ts'
 import { HoldfastError, type Cursor, type HistoryLimits, type Id } from '../protocol/index.ts'
-
-/** Gauges and totals of a server, as plain data. */
-export interface Metrics {
-  readonly sockets: number
-  /** Sockets whose `hello` was not answered. */
-  readonly waiting: number
-  /** Addresses that the limits per address remember. */
-  readonly addresses: number
-  readonly sessions: number
-  readonly clients: number
-  /** Channels kept by the engine, and those that somebody reads. */
-  readonly channels: number
-  readonly channelsRead: number
-  readonly logMessages: number
-  readonly logBytes: number
-  /** Clients with a lane, and numbers that are on their way in them. */
-  readonly lanes: number
-  readonly queued: number
-  /** Connections that only send. */
-  readonly sendOnly: number
-  /** Totals since the start, such as `applied`, `duplicates`, `resets.trimmed`, `closes.rate`, `refused.origin`, `dropped.volatile`. */
-  readonly totals: Readonly<Record<string, number>>
-}
 
 /** Room for the envelope of a snapshot. */
 const ENVELOPE_BYTES = 1_024
@@ -65,12 +46,12 @@ export class LiveCore implements ConnectionHost {
   readonly resumes: KeyedRate
   readonly sendOnly: SendOnlyDesk
   readonly rights: Rights
+  readonly budgets: Budgets
   readonly started: Awaitable<void>
   readonly #counters = new Counters()
   readonly #connections = new Set<HostedConnection>()
   readonly #bySession = new Map<Id, HostedConnection>()
-  /** The newest connection number of each session, for as long as an older one may still be opening. */
-  readonly #fences = new Map<Id, { readonly connection: number; readonly atMs: number }>()
+  readonly #fences: Fences
   #stopTimers: (() => void)[] = []
   #closing: Promise<void> | undefined
 
@@ -78,6 +59,7 @@ export class LiveCore implements ConnectionHost {
     this.settings = settings
     const { clock, hooks, limits, log, random, sessions } = settings
     const count = (name: string, times?: number): void => this.count(name, times)
+    this.#fences = new Fences(count)
     const logSafely = (entry: Parameters<typeof log>[0]): void => this.log(entry)
     const engine = (this.engine = new WatchedEngine(settings.engine, clock, (name, error) => this.#failed('engine_failed', error, name)))
     this.flusher = new Flusher(clock)
@@ -97,6 +79,7 @@ export class LiveCore implements ConnectionHost {
     this.resumes = new KeyedRate(limits.resumesPerMinute, count)
     this.sendOnly = new SendOnlyDesk(this)
     this.rights = new Rights(this)
+    this.budgets = new Budgets(settings, this.gate, count)
     this.started = engine.start({
       clock,
       random,
@@ -104,6 +87,8 @@ export class LiveCore implements ConnectionHost {
       sessionTtlMs: sessions.ttlMs,
       clientTtlMs: sessions.clientTtlMs,
       maxSessions: sessions.max,
+      recordBytes: sessions.recordBytes,
+      portions: settings.portions,
       isSessionUsed: (session) => this.#bySession.has(session),
       isClientUsed: (client) => this.lanes.has(client),
       changed: (key) => this.channels.changed(key),
@@ -113,6 +98,7 @@ export class LiveCore implements ConnectionHost {
         if (older !== undefined && older.number < connection) older.end('replaced')
       },
       ended: (ending) => this.rights.ended(ending),
+      crowded: (client) => this.lanes.crowd(client),
       count,
     })
     if (isPromise(this.started)) this.started.then(undefined, (error: unknown) => this.failed(error))
@@ -136,7 +122,7 @@ export class LiveCore implements ConnectionHost {
     this.#connections.add(connection)
     this.count('accepted')
     if (this.isClosing) connection.close('restart')
-    return connection
+    return this.budgets.waiting.guard(connection)
   }
 
   /** Appends to a channel's log. */
@@ -241,23 +227,34 @@ export class LiveCore implements ConnectionHost {
   }
 
   #tick(): void {
-    const nowMs = this.settings.clock.nowMs()
-    for (const connection of this.#connections) connection.tick(nowMs)
+    const { clock } = this.settings
+    inSlices(clock, [...this.#connections], (some) => {
+      for (const connection of some) connection.tick(clock.nowMs())
+    })
   }
 
-  /** Notes the connection number of a session; false when a newer one is known. */
   #fence(session: Id, connection: number): boolean {
-    if ((this.#fences.get(session)?.connection ?? 0) > connection) return false
-    this.#fences.set(session, { connection, atMs: this.settings.clock.nowMs() })
-    return true
+    return this.#fences.note(session, connection, this.settings.clock.nowMs())
   }
 
   #sweep(): void {
     const { clock, limits } = this.settings
     const openingSinceMs = clock.nowMs() - limits.helloMs - 2 * HOOK_MS
-    for (const [session, { atMs }] of this.#fences) if (atMs < openingSinceMs) this.#fences.delete(session)
-    this.engine.touch([...this.#bySession.keys()], this.lanes.clients())
-    this.engine.sweep()
+    this.#fences.sweep(openingSinceMs)
+    // What is in use is told before anything is forgotten.
+    inSlices(
+      clock,
+      [...this.#bySession.keys()],
+      (some) => this.engine.touch(some, []),
+      () => {
+        inSlices(
+          clock,
+          this.lanes.clients(),
+          (some) => this.engine.touch([], some),
+          () => this.engine.sweep(),
+        )
+      },
+    )
     this.channels.recheck()
     this.gate.sweep()
     this.resumes.sweep(clock.nowMs())

@@ -2,6 +2,7 @@ import type { LogEntry } from '../core/ports.ts'
 import type { AnnouncedLimits, Heartbeat, HistoryLimits, Id, Cursor } from '../protocol/index.ts'
 import type { Awaitable, Engine } from './engine.ts'
 import type { Clock, Random, UpgradeRequest } from './ports.ts'
+import type { Portions } from './shares.ts'
 
 /**
  * Who a connection belongs to. What else `authenticate` gives (roles, a tenant) reaches the other hooks as their
@@ -91,6 +92,18 @@ export interface ServerLimits extends Omit<AnnouncedLimits, 'history'> {
   readonly slowConsumerMs: number
   /** Sockets whose `hello` was not answered yet; a further upgrade is refused with 503. Default 10,000. */
   readonly waitingSockets: number
+  /**
+   * Bytes that all sockets together may bring before their `hello` is answered; beyond it the one that brought most is
+   * closed. Default 64 MiB.
+   */
+  readonly waitingBytes: number
+  /** Subscriptions of all connections together; a further one is refused. Default 500,000. */
+  readonly subscriptions: number
+  /**
+   * Values a connection may be given per second, averaged, where one `snapshot` call may serve several; what comes too
+   * often waits. All anonymous connections together may have ten times as many, with `authenticate`. Default 100.
+   */
+  readonly snapshotsPerSecond: number
   /** Sockets of one address, where `addressOf` names it; a further upgrade is refused with 429. Default 200. */
   readonly addressSockets: number
   /** New sockets of one address, at once and per minute; a further upgrade is refused with 429. Default 600. */
@@ -102,6 +115,15 @@ export interface ServerLimits extends Omit<AnnouncedLimits, 'history'> {
   readonly resumesPerMinute: number
   /** Replies kept for a client that has not confirmed them, in UTF-16 units of JSON text. Default 16 Mi. */
   readonly replyBytes: number
+  /**
+   * What all anonymous connections together may have of any budget, in percent. Default 25; 100 without `authenticate`.
+   */
+  readonly anonymousPercent: number
+  /**
+   * What one user may have of any budget over all connections, in percent, and what one anonymous address (one client,
+   * where `addressOf` names none). Default 6. A few things, about 16, everybody may have.
+   */
+  readonly sharePercent: number
   /** Connections that only send, at a time, and one of each client; a further one is closed. Default 100. */
   readonly sendOnly: number
   /** Connections of one client that only send, at once and per minute; a further one is closed. Default 60. */
@@ -124,6 +146,11 @@ export interface SessionOptions {
   readonly sweepMs: number
   /** Most sessions kept. Default 100,000. */
   readonly max: number
+  /**
+   * Bytes of what is remembered of clients, with the replies that they have not confirmed. Beyond it records that nobody
+   * uses are given up: such a client's outbox restarts. Default 256 MiB.
+   */
+  readonly recordBytes: number
 }
 
 /**
@@ -220,6 +247,7 @@ export interface Settings {
   readonly history: (channel: string) => HistoryLimits
   readonly announced: AnnouncedLimits
   readonly limits: ServerLimits
+  readonly portions: Portions
   readonly sessions: SessionOptions
   readonly heartbeat: Heartbeat
   readonly engine: Engine

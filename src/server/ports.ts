@@ -37,6 +37,8 @@ export interface ServerSocket {
 
 /** What the host of a connection tells it. */
 export interface SocketEvents {
+  /** So many bytes came, be they a whole frame or a part of one; before what they bring is told. */
+  bytes?(length: number): void
   /** A text frame came. */
   text(text: string): void
   /** A binary frame came. */

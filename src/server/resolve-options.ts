@@ -21,14 +21,19 @@ const LIMITS: ServerLimits = {
   helloMs: 10_000,
   slowConsumerMs: 30_000,
   waitingSockets: 10_000,
+  waitingBytes: 64 * 2 ** 20,
+  subscriptions: 500_000,
+  snapshotsPerSecond: 100,
   addressSockets: 200,
   addressSocketsPerMinute: 600,
   resumesPerMinute: 60,
   replyBytes: 16 * 2 ** 20,
+  anonymousPercent: 25,
+  sharePercent: 6,
   sendOnly: 100,
   sendOnlyPerMinute: 60,
 }
-const SESSIONS: SessionOptions = { ttlMs: DAY_MS, clientTtlMs: 30 * DAY_MS, sweepMs: 60_000, max: 100_000 }
+const SESSIONS: SessionOptions = { ttlMs: DAY_MS, clientTtlMs: 30 * DAY_MS, sweepMs: 60_000, max: 100_000, recordBytes: 256 * 2 ** 20 }
 
 // The announced ones have the floors and ceilings that a client accepts.
 const LIMIT_RANGES: { readonly [Name in keyof ServerLimits]: Range } = {
@@ -44,11 +49,16 @@ const LIMIT_RANGES: { readonly [Name in keyof ServerLimits]: Range } = {
   helloMs: [10, MAX_TIMER_MS],
   slowConsumerMs: [10, MAX_TIMER_MS],
   waitingSockets: [1, 100_000_000],
+  waitingBytes: [65_536, 2 ** 40],
+  subscriptions: [1, 1_000_000_000],
+  snapshotsPerSecond: [1, 1_000_000],
   addressSockets: [1, 100_000_000],
   addressSocketsPerMinute: [1, 10_000_000],
   // A client makes up to 20 tries a minute.
   resumesPerMinute: [20, 10_000_000],
   replyBytes: [1_024, 2 ** 32],
+  anonymousPercent: [1, 100],
+  sharePercent: [1, 100],
   sendOnly: [1, 1_000_000],
   sendOnlyPerMinute: [1, 10_000_000],
 }
@@ -62,6 +72,7 @@ const SESSION_RANGES: { readonly [Name in keyof SessionOptions]: Range } = {
   clientTtlMs: [10, 2 ** 40],
   sweepMs: [5, MAX_TIMER_MS],
   max: [1, 100_000_000],
+  recordBytes: [2 ** 20, 2 ** 40],
 }
 const HEARTBEAT_RANGES = { pingMs: [100, 3_600_000], hiddenPingMs: [100, 3_600_000], timeoutMs: [100, 3_600_000] } as const
 
@@ -108,6 +119,9 @@ export function resolveOptions<A extends Authenticated>(options: LiveServerOptio
   const sessions = numbers('sessions', options.sessions, SESSIONS, SESSION_RANGES)
   const history = historyOf(options.history)
   const { frameBytes, messageBytes, framesPerSecond, sendWindow, channels } = limits
+  // Where everybody is anonymous there is nobody to keep anything for.
+  const areAllAnonymous = options.authenticate === undefined && options.limits?.anonymousPercent === undefined
+  const anonymousPercent = areAllAnonymous ? 100 : limits.anonymousPercent
   return {
     // What the app gives is only handed from one of its hooks to another.
     hooks: options as object,
@@ -116,6 +130,7 @@ export function resolveOptions<A extends Authenticated>(options: LiveServerOptio
     history,
     announced: { frameBytes, messageBytes, framesPerSecond, sendWindow, channels, history: announcedHistory(options.history) },
     limits,
+    portions: { sharePercent: limits.sharePercent, anonymousPercent },
     sessions: { ...sessions, sweepMs: Math.min(sessions.sweepMs, Math.ceil(Math.min(sessions.ttlMs, sessions.clientTtlMs) / 2)) },
     heartbeat: numbers('heartbeat', options.heartbeat, DEFAULT_HEARTBEAT, HEARTBEAT_RANGES),
     engine: options.engine ?? memoryEngine(),

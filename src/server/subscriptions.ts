@@ -3,7 +3,9 @@ import type { Channels } from './channels.ts'
 import { isPromise } from './deadline.ts'
 import { userChannelKey, type Refusal } from './engine.ts'
 import type { Outbound } from './outbound.ts'
+import type { Turns } from './turns.ts'
 import type { Party } from './party.ts'
+import type { Places } from './places.ts'
 import { Receiver } from './receiver.ts'
 import type { Rights } from './rights.ts'
 import type { SharedChannel } from './shared-channel.ts'
@@ -40,6 +42,10 @@ export interface SubscriptionsHost {
   readonly maxChannels: number
   /** Who may read what. */
   readonly rights: Pick<Rights, 'mayRead' | 'mayStillRead'>
+  /** What its subscriptions take of the server's. */
+  readonly places: Places
+  /** How often values may be asked for: each has to let one through. */
+  readonly turns: readonly Turns[]
   count(name: string): void
   /** Ends the connection when the work fails. */
   guard(work: Promise<void>): void
@@ -66,6 +72,10 @@ export class Subscriptions {
       if (before !== undefined) this.#giveUp(before)
       if (this.#byChannel.size >= this.#host.maxChannels || this.#entering >= ENTERING * this.#host.maxChannels) {
         this.#refuse(sub, 'limit', 'too many channels at a time')
+        continue
+      }
+      if (!this.#host.places.take()) {
+        this.#refuse(sub, 'limit', 'the server has no room for another subscription')
         continue
       }
       const receiver = new Receiver(sub, channel, this.#host.outbound)
@@ -117,6 +127,7 @@ export class Subscriptions {
   /** The connection is gone. */
   endAll(): void {
     for (const receiver of this.#bySub.values()) this.#end(receiver)
+    this.#host.places.end()
   }
 
   async #enter(receiver: Receiver, cursor: Cursor | null): Promise<void> {
@@ -221,6 +232,11 @@ export class Subscriptions {
     from: number,
   ): Promise<{ head: Cursor; value: string | undefined } | 'hook-failed' | 'too-slow'> {
     for (let tries = 0; tries < 2; tries++) {
+      for (const turns of this.#host.turns) {
+        const turn = turns.turn(() => !receiver.hasEnded())
+        if (turn !== undefined) await turn
+        if (receiver.hasEnded()) return { head: shared.log.headCursor(), value: undefined }
+      }
       const flight = this.#host.snapshots.fly(shared, receiver.channel, this.#host.party, from)
       let value: string | undefined
       try {
@@ -267,7 +283,7 @@ export class Subscriptions {
 
   #end(receiver: Receiver): void {
     receiver.phase = 'ended'
-    this.#bySub.delete(receiver.sub)
+    if (this.#bySub.delete(receiver.sub)) this.#host.places.give()
     if (this.#byChannel.get(receiver.channel) === receiver) this.#byChannel.delete(receiver.channel)
     if (receiver.shared !== undefined) this.#host.channels.leave(receiver.shared, receiver)
     receiver.shared = undefined

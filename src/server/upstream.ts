@@ -4,6 +4,7 @@ import { outcomeText } from './client-record.ts'
 import { byteLength } from './encode-data.ts'
 import type { Engine } from './engine.ts'
 import type { Flushable, Flusher } from './flusher.ts'
+import type { Holder } from './holder.ts'
 import { laneEntry, mostUnconfirmed, type LaneEntry, type LaneSource } from './lane-entry.ts'
 import type { Outbound } from './outbound.ts'
 import type { Party } from './party.ts'
@@ -13,6 +14,8 @@ import type { Answer, CloseName, Id, Send, Skip } from '../protocol/index.ts'
 /** What a client that was admitted sends, and over which socket it is told about it. */
 export interface UpwardAdmission {
   readonly party: Party
+  /** Whose share what it makes the server keep takes. */
+  readonly holder: Holder
   readonly lane: ClientLane
   readonly outbound: Outbound
   /** Highest number whose stable ack the client has stored. */
@@ -38,7 +41,7 @@ export interface UpstreamHost extends Omit<UpwardAdmission, 'lane' | 'confirmed'
 const ENVELOPE_BYTES = 512
 
 /** The upward side of a connection that was admitted. */
-export function openUpstream(host: ConnectionHost, { party, lane, outbound, confirmed, close }: UpwardAdmission): Upstream {
+export function openUpstream(host: ConnectionHost, { party, holder, lane, outbound, confirmed, close }: UpwardAdmission): Upstream {
   const { settings, engine, flusher } = host
   const { clock, limits } = settings
   const { frameBytes, messageBytes, sendWindow, replyBytes } = limits
@@ -46,12 +49,13 @@ export function openUpstream(host: ConnectionHost, { party, lane, outbound, conf
   const mayCome = (many: number): boolean => messages.take(many, clock.nowMs())
   const count = (name: string, times?: number): void => host.count(name, times)
   const bounds = { frameBytes, messageBytes, sendWindow, replyBytes, mayCome }
-  return new Upstream({ party, outbound, flusher, engine, ...bounds, count, close }, lane, confirmed)
+  return new Upstream({ party, holder, outbound, flusher, engine, ...bounds, count, close }, lane, confirmed)
 }
 
 /** What one connection sends under its client id, and what it is told about it. */
 export class Upstream implements LaneSource, Flushable {
   readonly party: Party
+  readonly holder: Holder
   isRefusing = false
   isGone = false
   readonly #host: UpstreamHost
@@ -66,6 +70,7 @@ export class Upstream implements LaneSource, Flushable {
   /** What is owed from before, above `confirmed`, is told with the first flush. */
   constructor(host: UpstreamHost, lane: ClientLane, confirmed: number) {
     this.party = host.party
+    this.holder = host.holder
     this.#host = host
     this.#lane = lane
     const hi = this.known()?.hi ?? 0

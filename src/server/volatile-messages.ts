@@ -1,5 +1,6 @@
 import { isPromise } from './deadline.ts'
 import type { Engine, Refusal } from './engine.ts'
+import type { Holder } from './holder.ts'
 import { incomingMessage } from './incoming-message.ts'
 import type { Handled, MessageHandler } from './message-handler.ts'
 import type { Party } from './party.ts'
@@ -8,6 +9,7 @@ import type { Cursor, Id, VolatileMessage } from '../protocol/index.ts'
 /** What volatile messages need of their connection. */
 export interface VolatileHost {
   readonly party: Party
+  readonly holder: Holder
   readonly client: Id
   readonly handler: MessageHandler
   readonly engine: Engine
@@ -55,7 +57,7 @@ export class VolatileMessages {
     const publications = handled?.publications ?? []
     if (publications.length === 0) return
     try {
-      const published = this.#host.engine.publish(publications)
+      const published = this.#host.engine.publish(publications, this.#host.holder)
       if (isPromise(published)) published.then(this.#published, this.#host.failed)
       else this.#published(published)
     } catch (error) {

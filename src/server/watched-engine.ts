@@ -3,13 +3,14 @@ import type { ClientRecord } from './client-record.ts'
 import { isPromise, within } from './deadline.ts'
 import type { Admittance, Admitted, Awaitable, Commit, Ending, Engine, EngineCounts, EngineHost, Publication, Refusal } from './engine.ts'
 import type { Clock } from './ports.ts'
+import type { Holder } from './holder.ts'
 import type { Cursor, Id, Reach } from '../protocol/index.ts'
 
 /** Longest wait for an answer. What comes later counts as unknown, as an error does: clients ask again, and numbers decide. */
 const ANSWER_MS = 30_000
 
 /** What a server shows for a gauge that its engine cannot give: not zero, which it may be. */
-const UNKNOWN: EngineCounts = { sessions: NaN, clients: NaN, channels: NaN, logMessages: NaN, logBytes: NaN }
+const UNKNOWN: EngineCounts = { sessions: NaN, clients: NaN, channels: NaN, logMessages: NaN, logBytes: NaN, recordBytes: NaN }
 
 /**
  * The engine as the server calls it. What an engine throws, rejects with, answers that is no answer, or does not answer
@@ -68,24 +69,24 @@ export class WatchedEngine implements Engine {
    * It promises nothing: where it fails, the commit finds out what can be made, and a message is not rejected for the
    * engine's trouble.
    */
-  probe(key: string, others: number): 'known' | 'new' | Refusal {
+  probe(key: string, others: number, holder?: Holder): 'known' | 'new' | Refusal {
     try {
-      return this.#read('probe', () => this.#engine.probe(key, others), isFinding)
+      return this.#read('probe', () => this.#engine.probe(key, others, holder), isFinding)
     } catch {
       return 'known'
     }
   }
 
-  publish(publications: readonly Publication[]): Awaitable<readonly Cursor[] | Refusal> {
-    return this.#ask('publish', () => this.#engine.publish(publications), isCursorsOrRefusal)
+  publish(publications: readonly Publication[], holder?: Holder): Awaitable<readonly Cursor[] | Refusal> {
+    return this.#ask('publish', () => this.#engine.publish(publications, holder), isCursorsOrRefusal)
   }
 
   loadClient(client: Id): Awaitable<ClientRecord | null> {
     return this.#ask('loadClient', () => this.#engine.loadClient(client), isRecordOrNull)
   }
 
-  commit(client: Id, user: string | null, commits: readonly Commit[]): Awaitable<ClientRecord | 'behind' | Refusal> {
-    return this.#ask('commit', () => this.#engine.commit(client, user, commits), isCommitted)
+  commit(client: Id, user: string | null, commits: readonly Commit[], holder?: Holder): Awaitable<ClientRecord | 'behind' | Refusal> {
+    return this.#ask('commit', () => this.#engine.commit(client, user, commits, holder), isCommitted)
   }
 
   confirm(client: Id, n: number): void {

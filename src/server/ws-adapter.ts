@@ -134,6 +134,7 @@ export class WsAdapter {
     webSocket.on('error', (error) => this.#refuse('frame', frameRefusal(error)))
     webSocket.on('close', () => events.closed())
     socket.on('drain', () => events.drained())
+    socket.on('data', (chunk: Buffer) => events.bytes?.(chunk.length))
   }
 }
 

@@ -1,4 +1,4 @@
 import { engineContract } from './engine-contract.ts'
 import { memoryEngine } from './memory.ts'
 
-engineContract('the memory engine', ({ maxChannels }) => memoryEngine({ maxChannels }))
+engineContract('the memory engine', ({ maxChannels, maxHistoryBytes }) => memoryEngine({ maxChannels, maxHistoryBytes }))

@@ -1,8 +1,10 @@
 import type { ChannelLog } from '../channel-log.ts'
-import { ClientRecord } from '../client-record.ts'
+import { bytesOf, ClientRecord } from '../client-record.ts'
 import type { Admittance, Admitted, Commit, Ending, Engine, EngineCounts, EngineHost, Publication, Refusal } from '../engine.ts'
+import { APP, holderOf, type Holder } from '../holder.ts'
+import { shareLimits } from '../shares.ts'
 import { KeptByUse, type Kept } from './kept-by-use.ts'
-import { MemoryChannels, type Prepared } from './memory-channels.ts'
+import { MemoryChannels } from './memory-channels.ts'
 import { Revocations } from './revocations.ts'
 import { HoldfastError, type Cursor, type Id, type Reach } from '../../protocol/index.ts'
 import { invalidOption, readOptions } from '../../protocol/read-options.ts'
@@ -24,8 +26,16 @@ const CLIENTS_PER_SESSION = 4
 
 /** Options of {@link memoryEngine}. */
 export interface MemoryEngineOptions {
-  /** Most channels kept. Where none can be given up, a further one is refused. Default 100,000. */
+  /**
+   * Most channels kept that somebody has published to. Beyond it one that nobody reads is given up; where there is none,
+   * a further one is refused. Default 100,000.
+   */
   readonly maxChannels?: number
+  /**
+   * Most bytes of messages in all channels, in UTF-8 of their encoded text. Beyond it channels that nobody reads are
+   * given up; where there is none, the channel that is published to keeps less. Default 512 MiB.
+   */
+  readonly maxHistoryBytes?: number
 }
 
 /**
@@ -36,38 +46,58 @@ export interface MemoryEngineOptions {
  * @throws HoldfastError `invalid-option`
  */
 export function memoryEngine(options: MemoryEngineOptions = {}): Engine {
-  const { maxChannels = 100_000 } = readOptions(options, { maxChannels: 0 })
+  const { maxChannels = 100_000, maxHistoryBytes = 512 * 2 ** 20 } = readOptions(options, { maxChannels: 0, maxHistoryBytes: 0 })
   if (!Number.isInteger(maxChannels) || maxChannels < 1) invalidOption('maxChannels', `must be a whole number from 1, not ${maxChannels}`)
-  return new MemoryEngine(maxChannels)
+  if (!Number.isInteger(maxHistoryBytes) || maxHistoryBytes < 2 ** 20)
+    invalidOption('maxHistoryBytes', `must be a whole number from 1,048,576, not ${maxHistoryBytes}`)
+  return new MemoryEngine(maxChannels, maxHistoryBytes)
+}
+
+/** What an engine has from its start on. */
+interface Stores {
+  readonly host: EngineHost
+  readonly ledger: Id
+  readonly secret: string
+  readonly channels: MemoryChannels
+  readonly sessions: KeptByUse<Session>
+  readonly clients: KeptByUse<Client>
+  readonly revocations: Revocations
+  /** What the smallest client record takes: so many times it, and there are as many records as there may be. */
+  readonly recordUnit: number
 }
 
 class MemoryEngine implements Engine {
-  readonly #channels: MemoryChannels
-  #host: EngineHost | undefined
-  #ledger: Id = ''
-  #secret = ''
-  #revocations = new Revocations(0)
-  readonly #sessions = new KeptByUse<Session>((session) => this.#running.isSessionUsed(session))
-  readonly #clients = new KeptByUse<Client>((client) => this.#running.isClientUsed(client))
+  readonly #maxChannels: number
+  readonly #maxHistoryBytes: number
+  #stores: Stores | undefined
   /** Client records made, and the last of them that was given up. */
   #made = 0
   #forgotten = 0
 
-  constructor(maxChannels: number) {
-    this.#channels = new MemoryChannels(maxChannels)
+  constructor(maxChannels: number, maxHistoryBytes: number) {
+    this.#maxChannels = maxChannels
+    this.#maxHistoryBytes = maxHistoryBytes
   }
 
   start(host: EngineHost): void {
-    if (this.#host !== undefined) throw new HoldfastError('invalid-option', 'An engine belongs to one server.')
-    const [ledger, secret] = [host.random.id(), host.random.token()]
-    this.#host = host
-    this.#ledger = ledger
-    this.#secret = secret
-    this.#revocations = new Revocations(host.maxSessions * CLIENTS_PER_SESSION)
+    if (this.#stores !== undefined) throw new HoldfastError('invalid-option', 'An engine belongs to one server.')
+    const { maxSessions, recordBytes, portions, random } = host
+    const most = maxSessions * CLIENTS_PER_SESSION
+    const recordUnit = Math.max(1, Math.floor(recordBytes / most))
+    this.#stores = {
+      host,
+      ledger: random.id(),
+      secret: random.token(),
+      channels: new MemoryChannels(this.#maxChannels, this.#maxHistoryBytes, portions),
+      sessions: new KeptByUse((session) => host.isSessionUsed(session), shareLimits(maxSessions, 1, portions)),
+      clients: new KeptByUse((client) => host.isClientUsed(client), shareLimits(recordUnit * most, recordUnit, portions)),
+      revocations: new Revocations(most),
+      recordUnit,
+    }
   }
 
   get ledger(): Id {
-    return this.#ledger
+    return this.#running.ledger
   }
 
   get reach(): Reach {
@@ -75,158 +105,175 @@ class MemoryEngine implements Engine {
   }
 
   get secret(): string {
-    return this.#secret
+    return this.#running.secret
   }
 
   open(key: string): ChannelLog | Refusal {
-    const opened = this.#channels.open(this.#running, key)
-    if (typeof opened === 'string') return this.#refuse(opened)
-    this.#countGivenUp(opened.givenUp)
-    return opened.log
+    const { channels, host } = this.#running
+    return channels.open(host, key)
   }
 
   release(key: string): void {
-    this.#channels.release(key)
+    this.#running.channels.release(key)
   }
 
-  probe(key: string, others: number): 'known' | 'new' | Refusal {
-    return this.#channels.probe(this.#running, key, others)
+  probe(key: string, others: number, holder: Holder = APP): 'known' | 'new' | Refusal {
+    const { channels, host } = this.#running
+    return channels.probe(host, key, others, holder)
   }
 
-  publish(publications: readonly Publication[]): Cursor[] | Refusal {
-    const prepared = this.#channels.prepare(this.#running, publications)
+  publish(publications: readonly Publication[], holder: Holder = APP): Cursor[] | Refusal {
+    const { channels, host } = this.#running
+    const prepared = channels.prepare(host, publications, holder)
     if (typeof prepared === 'string') return this.#refuse(prepared)
-    this.#channels.make(prepared)
-    const cursors = publications.map((publication, at) => this.#channels.append(prepared, at, publication, undefined).headCursor())
-    this.#tell(prepared, publications)
+    const cursors = channels.append(prepared, publications, []).map((log) => log.headCursor())
+    this.#tell(publications)
     return cursors
   }
 
   loadClient(client: Id): ClientRecord | null {
-    return this.#clients.get(client)?.record ?? null
+    return this.#running.clients.get(client)?.record ?? null
   }
 
-  commit(client: Id, user: string | null, commits: readonly Commit[]): ClientRecord | 'behind' | Refusal {
-    const known = this.#clients.get(client)
+  commit(
+    client: Id,
+    user: string | null,
+    commits: readonly Commit[],
+    holder: Holder = holderOf(user, undefined, client),
+  ): ClientRecord | 'behind' | Refusal {
+    const { host, channels, clients, recordUnit } = this.#running
+    const known = clients.get(client)
     const first = commits[0]
     if (first === undefined || (known?.record.hi ?? 0) + 1 !== first.n) return 'behind'
     const publications = commits.length === 1 ? first.publications : commits.flatMap((commit) => commit.publications)
-    const prepared = this.#channels.prepare(this.#running, publications)
+    const prepared = channels.prepare(host, publications, holder)
     if (typeof prepared === 'string') return this.#refuse(prepared)
     const nowMs = Math.floor(prepared.nowMs)
-    const isFull = known === undefined && this.#clients.size >= this.#running.maxSessions * CLIENTS_PER_SESSION
-    const givenUp = isFull ? this.#clients.unused(nowMs) : undefined
-    // From here on nothing can fail.
-    this.#channels.make(prepared)
     const record = known?.record ?? new ClientRecord(user)
-    if (known === undefined) this.#clients.add(client, { record, usedMs: nowMs, made: ++this.#made })
+    const before = known === undefined ? 0 : Math.max(recordUnit, record.bytes)
+    const after = Math.max(
+      recordUnit,
+      commits.reduce((bytes, { fate }) => bytes + bytesOf(fate), record.bytes),
+    )
+    const payers = clients.payers(holder, after - before, client)
+    const isUsed = known === undefined && host.isClientUsed(client)
+    // From here on nothing can fail.
+    if (known === undefined) clients.add(client, { record, usedMs: nowMs, made: ++this.#made }, holder, recordUnit)
     // Not moved to the end of the order, which would cost more than the rest: who commits is in use, and is moved when
     // that ends.
     else known.usedMs = nowMs
-    if (givenUp !== undefined) this.#forget(givenUp)
-    let at = 0
-    for (const { id, fate, publications: published } of commits) {
-      record.commit(id, fate)
-      for (const publication of published) this.#channels.append(prepared, at++, publication, id)
-    }
-    if (givenUp !== undefined) this.#running.count('dropped.clients')
-    this.#tell(prepared, publications)
+    for (const payer of payers.ids) this.#forget(payer)
+    channels.append(
+      prepared,
+      publications,
+      commits.flatMap(({ id, publications: published }) => published.map(() => id)),
+    )
+    for (const { id, fate } of commits) record.commit(id, fate)
+    clients.resize(client, Math.max(recordUnit, record.bytes))
+    if (isUsed) clients.park(client)
+    if (payers.ids.length > 0) host.count('dropped.clients', payers.ids.length)
+    this.#tell(publications)
+    const debtor = clients.debtor(holder)
+    if (debtor !== undefined) host.crowded(debtor)
     return record
   }
 
   confirm(client: Id, n: number): void {
-    this.#clients.get(client)?.record.confirm(n)
+    const { clients, recordUnit } = this.#running
+    const record = clients.get(client)?.record
+    if (record === undefined) return
+    record.confirm(n)
+    clients.resize(client, Math.max(recordUnit, record.bytes))
   }
 
   get revocations(): number {
-    return this.#revocations.count
+    return this.#running.revocations.count
   }
 
   end(ending: Ending): void {
-    if (ending.type === 'revoke') this.#revocations.add(ending, this.#nowMs())
-    this.#running.ended(ending)
+    const { revocations, host } = this.#running
+    if (ending.type === 'revoke') revocations.add(ending, this.#nowMs())
+    host.ended(ending)
   }
 
   revokedAt(client: Id, user: string | null): number {
-    return this.#revocations.at(client, user)
+    return this.#running.revocations.at(client, user)
   }
 
-  admit({ resume, user, fresh }: Admittance): Admitted | null {
-    const { sessionTtlMs, maxSessions, fenced, count } = this.#running
+  admit({ resume, user, fresh, holder = holderOf(user, undefined, fresh.id) }: Admittance): Admitted | null {
+    const { host, sessions } = this.#running
     const nowMs = this.#nowMs()
-    const named = resume === null ? undefined : this.#sessions.get(resume.id)
+    const named = resume === null ? undefined : sessions.get(resume.id)
     if (
       resume !== null &&
       named !== undefined &&
       named.tokenHash === resume.tokenHash &&
       named.user === user &&
-      !this.#sessions.hasExpired(resume.id, named, nowMs, sessionTtlMs)
+      !sessions.hasExpired(resume.id, named, nowMs, host.sessionTtlMs)
     ) {
       named.connection++
-      this.#sessions.use(resume.id, nowMs)
-      fenced(resume.id, named.connection)
+      sessions.use(resume.id, nowMs)
+      host.fenced(resume.id, named.connection)
       return { resumed: true, session: resume.id, connection: named.connection }
     }
-    const givenUp = this.#sessions.size < maxSessions ? undefined : this.#sessions.unused(nowMs)
-    if (this.#sessions.size >= maxSessions && givenUp === undefined) return null
-    if (givenUp !== undefined) this.#sessions.delete(givenUp)
-    this.#sessions.add(fresh.id, { tokenHash: fresh.tokenHash, user, connection: 1, usedMs: nowMs })
-    if (givenUp !== undefined) count('dropped.sessions')
+    const payers = sessions.payers(holder, 1)
+    if (!payers.areEnough) return null
+    for (const payer of payers.ids) sessions.delete(payer)
+    sessions.add(fresh.id, { tokenHash: fresh.tokenHash, user, connection: 1, usedMs: nowMs }, holder, 1)
+    if (payers.ids.length > 0) host.count('dropped.sessions', payers.ids.length)
     return { resumed: false, session: fresh.id, connection: 1 }
   }
 
   forget(session: Id): void {
-    this.#sessions.delete(session)
+    this.#running.sessions.delete(session)
   }
 
   touch(sessions: readonly Id[], clients: readonly Id[]): void {
     const nowMs = this.#nowMs()
-    for (const id of sessions) this.#sessions.use(id, nowMs)
-    for (const id of clients) this.#clients.use(id, nowMs)
+    for (const id of sessions) this.#running.sessions.use(id, nowMs)
+    for (const id of clients) this.#running.clients.use(id, nowMs)
   }
 
   sweep(): void {
-    const { sessionTtlMs, clientTtlMs } = this.#running
+    const { host, sessions, clients, channels, revocations } = this.#running
     const nowMs = this.#nowMs()
-    const sessions = this.#sessions.expired(nowMs, sessionTtlMs)
-    const clients = this.#clients.expired(nowMs, clientTtlMs)
-    for (const id of sessions) this.#sessions.delete(id)
-    for (const id of clients) this.#forget(id)
-    for (const log of this.#channels.logs()) log.trim(nowMs)
-    this.#revocations.sweep(nowMs - clientTtlMs)
+    const [ended, forgotten] = [sessions.expired(nowMs, host.sessionTtlMs), clients.expired(nowMs, host.clientTtlMs)]
+    for (const id of ended) sessions.delete(id)
+    for (const id of forgotten) this.#forget(id)
+    channels.sweep(nowMs)
+    revocations.sweep(nowMs - host.clientTtlMs)
   }
 
   counts(): EngineCounts {
-    let logMessages = 0
-    let logBytes = 0
-    for (const log of this.#channels.logs()) {
-      logMessages += log.size
-      logBytes += log.bytes
-    }
-    return { sessions: this.#sessions.size, clients: this.#clients.size, channels: this.#channels.size, logMessages, logBytes }
+    const { sessions, clients, channels } = this.#running
+    const { size, messages: logMessages, bytes: logBytes } = channels
+    return { sessions: sessions.size, clients: clients.size, channels: size, logMessages, logBytes, recordBytes: clients.taken }
   }
 
   close(): void {
-    this.#channels.clear()
-    this.#sessions.clear()
-    this.#clients.clear()
+    const { sessions, clients, channels } = this.#running
+    channels.clear()
+    sessions.clear()
+    clients.clear()
   }
 
-  get #running(): EngineHost {
-    if (this.#host === undefined) throw new HoldfastError('closed', 'The engine was not started.')
-    return this.#host
+  get #running(): Stores {
+    if (this.#stores === undefined) throw new HoldfastError('closed', 'The engine was not started.')
+    return this.#stores
   }
 
   /** Tells the host what has changed: all of it, even where it fails over one. */
-  #tell({ givenUp }: Prepared, publications: readonly Publication[]): void {
-    this.#countGivenUp(givenUp.length)
+  #tell(publications: readonly Publication[]): void {
+    const { host, channels } = this.#running
+    const givenUp = channels.takeGivenUp()
+    if (givenUp > 0) host.count('dropped.channels', givenUp)
     const [first] = publications
-    if (first !== undefined && publications.length === 1) return this.#running.changed(first.key)
+    if (first !== undefined && publications.length === 1) return host.changed(first.key)
     const keys = new Set(publications.map(({ key }) => key))
     const failures: unknown[] = []
     for (const key of keys) {
       try {
-        this.#running.changed(key)
+        host.changed(key)
       } catch (error) {
         failures.push(error)
       }
@@ -234,22 +281,19 @@ class MemoryEngine implements Engine {
     if (failures.length > 0) throw failures[0]
   }
 
-  #countGivenUp(channels: number): void {
-    for (let at = 0; at < channels; at++) this.#running.count('dropped.channels')
-  }
-
   #refuse(refusal: Refusal): Refusal {
-    if (refusal === 'no-room') this.#running.count('refused.channels')
+    if (refusal === 'no-room') this.#running.host.count('refused.channels')
     return refusal
   }
 
   /** Whoever had a record made up to then may be one of those that were given up. */
   #forget(client: Id): void {
-    this.#forgotten = Math.max(this.#forgotten, this.#clients.get(client)?.made ?? 0)
-    this.#clients.delete(client)
+    const { clients } = this.#running
+    this.#forgotten = Math.max(this.#forgotten, clients.get(client)?.made ?? 0)
+    clients.delete(client)
   }
 
   #nowMs(): number {
-    return Math.floor(this.#running.clock.nowMs())
+    return Math.floor(this.#running.host.clock.nowMs())
   }
 }

@@ -9,12 +9,25 @@ import { FakeClock } from './fake-clock.ts'
  * Makes an engine that keeps so many channels. An engine that does more than call its host puts that through `steps`,
  * too.
  */
-export type MakeEngine = (options: { readonly maxChannels: number; readonly steps: FailingSteps }) => Engine | Promise<Engine>
+export type MakeEngine = (options: {
+  readonly maxChannels: number
+  readonly maxHistoryBytes: number
+  readonly steps: FailingSteps
+}) => Engine | Promise<Engine>
+
+/** What a world has of something, where it is not as in the others. */
+export interface WorldSize {
+  readonly maxSessions?: number
+  readonly maxHistoryBytes?: number
+  readonly history?: HistoryLimits
+}
 
 /** Channels that every engine of a {@link EngineWorld} keeps at most. */
 export const MOST_CHANNELS = 4
 /** Sessions, and four times as many client records. */
 export const MOST_SESSIONS = 2
+/** Bytes of client records. */
+export const RECORD_BYTES: number = 2 ** 20
 /** Time to live of a session, and of a client record. */
 export const SESSION_TTL_MS = 60_000
 /** See {@link SESSION_TTL_MS}. */
@@ -41,6 +54,14 @@ export const hello = (fresh: string, session: string | null = null): Admittance 
   fresh: { id: idOf(fresh), tokenHash: `hash ${fresh}` },
 })
 
+/** Fills the engine with channels: `spare` of them are read by nobody, and may be given up. */
+export async function channels(world: EngineWorld, spare: number): Promise<void> {
+  for (let at = 0; at < MOST_CHANNELS; at++) {
+    await world.engine.publish([to(at < spare ? `spare${at}` : `full${at}`)], { pool: 'anonymous', name: 'somebody' })
+    if (at >= spare) await world.read(`full${at}`)
+  }
+}
+
 /** An engine under a host of which any step can fail, and all that can be seen of it. */
 export class EngineWorld {
   readonly engine: Engine
@@ -53,17 +74,23 @@ export class EngineWorld {
   /** What the app says of channels whose names begin with `odd`. */
   odd: HistoryLimits | null = null
   readonly #read = new Set<string>()
+  readonly #size: WorldSize
   #ids = 0
 
-  private constructor(engine: Engine, steps: FailingSteps) {
+  private constructor(engine: Engine, steps: FailingSteps, size: WorldSize) {
+    this.#size = size
     this.engine = engine
     this.steps = steps
   }
 
   /** An engine that was made and started. */
-  static async start(make: MakeEngine): Promise<EngineWorld> {
+  static async start(make: MakeEngine, size: WorldSize = {}): Promise<EngineWorld> {
     const steps = new FailingSteps()
-    const world = new EngineWorld(await make({ maxChannels: MOST_CHANNELS, steps }), steps)
+    const world = new EngineWorld(
+      await make({ maxChannels: MOST_CHANNELS, maxHistoryBytes: size.maxHistoryBytes ?? 2 ** 24, steps }),
+      steps,
+      size,
+    )
     await world.engine.start(steps.hostOf(world.#host()))
     return world
   }
@@ -99,16 +126,19 @@ export class EngineWorld {
     return {
       clock: this.clock,
       random: { id: () => idOf(`r${++this.#ids}`), token: () => `t${++this.#ids}`.padEnd(43, '_') },
-      history: (channel) => (channel.startsWith('odd') ? this.odd : { messages: 3, bytes: 4_096, ageMs: 2 ** 40 }),
+      history: (channel) => (channel.startsWith('odd') ? this.odd : (this.#size.history ?? { messages: 3, bytes: 4_096, ageMs: 2 ** 40 })),
       sessionTtlMs: SESSION_TTL_MS,
       clientTtlMs: CLIENT_TTL_MS,
-      maxSessions: MOST_SESSIONS,
+      maxSessions: this.#size.maxSessions ?? MOST_SESSIONS,
+      recordBytes: RECORD_BYTES,
+      portions: { anonymousPercent: 100, sharePercent: 6 },
       isSessionUsed: (session) => used.has(session),
       isClientUsed: (client) => used.has(client),
       changed: (key) => void told.push(`changed ${key}`),
       fenced: (session, connection) => void told.push(`fenced ${session} ${connection}`),
       ended: (ending) => void told.push(`ended ${JSON.stringify(ending)}`),
-      count: (name) => void told.push(name),
+      crowded: (client) => void told.push(`crowded ${client}`),
+      count: (name, times = 1) => void told.push(...Array.from({ length: times }, () => name)),
     }
   }
 }

@@ -61,8 +61,12 @@ export class FailingSteps {
         host.ended(ending)
         this.step(() => {})
       },
-      count: (name) => {
-        host.count(name)
+      crowded: (client) => {
+        host.crowded(client)
+        this.step(() => {})
+      },
+      count: (name, times) => {
+        host.count(name, times)
         this.step(() => {})
       },
     }

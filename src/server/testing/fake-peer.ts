@@ -102,6 +102,11 @@ export class FakePeer implements ServerSocket {
     this.#events.text(text)
   }
 
+  /** A part of a frame comes. */
+  bytes(length: number): void {
+    this.#events.bytes?.(length)
+  }
+
   binary(): void {
     this.#events.binary()
   }
