@@ -73,8 +73,8 @@ export const SABOTAGES = [
     edits: [
       {
         file: 'server/engines/memory.ts',
-        find: '      record.commit(id, fate)\n',
-        put: '      if (published.length === 0) record.commit(id, fate)\n      else this.#running.clock.setTimer(2, () => record.commit(id, fate))\n',
+        find: '    for (const { id, fate } of commits) record.commit(id, fate)\n',
+        put: '    for (const { id, fate, publications: published } of commits)\n      if (published.length === 0) record.commit(id, fate)\n      else host.clock.setTimer(2, () => record.commit(id, fate))\n',
       },
     ],
   },
@@ -115,7 +115,7 @@ export const SABOTAGES = [
     edits: [
       {
         file: 'server/engines/memory-channels.ts',
-        find: 'new ChannelLog(host.random.id(), limits)',
+        find: 'new ChannelLog(epoch, limits)',
         put: "new ChannelLog('sameEpochForEverybody0', limits)",
       },
     ],
@@ -195,13 +195,13 @@ export const SABOTAGES = [
     edits: [
       {
         file: 'server/engines/memory.ts',
-        find: '      fenced(resume.id, named.connection)\n',
-        put: '      fenced(resume.id, named.connection)\n      named.usedMs = -Infinity\n',
+        find: '      host.fenced(resume.id, named.connection)\n',
+        put: '      host.fenced(resume.id, named.connection)\n      named.usedMs = -Infinity\n',
       },
-      { file: 'server/engines/memory.ts', find: '      this.#sessions.use(resume.id, nowMs)\n', put: '' },
+      { file: 'server/engines/memory.ts', find: '      sessions.use(resume.id, nowMs)\n', put: '' },
       {
         file: 'server/engines/memory.ts',
-        find: '    for (const id of sessions) this.#sessions.use(id, nowMs)\n',
+        find: '    for (const id of sessions) this.#running.sessions.use(id, nowMs)\n',
         put: '    if (sessions.length < 0) return\n',
       },
     ],
@@ -326,7 +326,7 @@ export const SABOTAGES = [
       },
       {
         file: 'server/engines/memory-channels.ts',
-        find: 'new ChannelLog(host.random.id(), limits)',
+        find: 'new ChannelLog(epoch, limits)',
         put: "new ChannelLog('sameEpochForEverybody0', limits)",
       },
     ],

@@ -12,17 +12,33 @@ export const SERVER_MEMORY_SABOTAGES = [
     ],
   },
   {
+    name: 'an empty channel begins again where one with messages was given up',
+    seeds: 2000,
+    edits: [
+      {
+        file: 'server/engines/memory-channels.ts',
+        find: '    if (this.#nextEpoch !== undefined) this.#emptyEpoch = this.#nextEpoch\n',
+        put: '',
+      },
+      {
+        file: 'server/engines/memory-channels.ts',
+        find: 'make(host, key, host.random.id())',
+        put: 'make(host, key, this.#emptyEpoch ?? never())',
+      },
+    ],
+  },
+  {
     name: 'a number is committed before it is known that everything with it can be',
     edits: [
       {
         file: 'server/engines/memory.ts',
         find: '    const publications = commits.length === 1 ? first.publications : commits.flatMap((commit) => commit.publications)\n',
-        put: '    const publications = commits.length === 1 ? first.publications : commits.flatMap((commit) => commit.publications)\n    known?.commit(first.id, first.fate)\n',
+        put: '    const publications = commits.length === 1 ? first.publications : commits.flatMap((commit) => commit.publications)\n    known?.record.commit(first.id, first.fate)\n',
       },
       {
         file: 'server/engines/memory.ts',
-        find: '      record.commit(id, fate)\n',
-        put: '      if (id !== first.id || known === undefined) record.commit(id, fate)\n',
+        find: '    for (const { id, fate } of commits) record.commit(id, fate)\n',
+        put: '    for (const { id, fate } of commits) if (id !== first.id || known === undefined) record.commit(id, fate)\n',
       },
     ],
   },
