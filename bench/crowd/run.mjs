@@ -21,7 +21,7 @@ const live = createLiveServer({
   authenticate: ({ credential }) => (credential === null ? null : { user: credential }),
   authorize: () => true,
   snapshot: (channel) => ({ channel, text: 'x'.repeat(1_000) }),
-  onMessage: ({ channel, data }, { publish }) => (publish(channel, data), list),
+  onMessage: ({ channel, data }, { user, publish }) => (publish(channel, data), String(user).startsWith('stranger') ? list : null),
   sessions: { recordBytes },
   engine: memoryEngine({ maxHistoryBytes }),
 })
@@ -37,7 +37,7 @@ const pings = []
 const harms = []
 
 /** A user who pings, sends and reads, and obeys. */
-function user(/** @type {string} */ name) {
+function sitDown(/** @type {string} */ name) {
   const socket = new WebSocket(`ws://127.0.0.1:${port}/live`, { perMessageDeflate: false })
   let [n, sentAt] = [1, 0]
   socket.on('error', (error) => harms.push(String(error)))
@@ -48,6 +48,7 @@ function user(/** @type {string} */ name) {
         type: 'hello',
         protocol: 1,
         client: id(),
+        sender: id(),
         confirmed: 0,
         user: name,
         session: null,
@@ -72,7 +73,7 @@ function user(/** @type {string} */ name) {
   })
 }
 
-for (let at = 0; at < USERS; at++) user(`user ${at}`)
+for (let at = 0; at < USERS; at++) sitDown(`user ${at}`)
 await new Promise((resolve) => setTimeout(resolve, 1_000))
 pings.length = 0
 const delay = monitorEventLoopDelay({ resolution: 5 })
@@ -89,6 +90,7 @@ const served = await new Promise((resolve) => {
         type: 'hello',
         protocol: 1,
         client: id(),
+        sender: id(),
         confirmed: 0,
         user: 'late',
         session: null,

@@ -9,7 +9,17 @@ let accounts = 0
 /** One of so many accounts that a stranger has made. */
 const hello = (/** @type {object[]} */ subscriptions = []) => {
   const user = `stranger ${accounts++ % 50}`
-  return JSON.stringify({ type: 'hello', protocol: 1, client: id(), confirmed: 0, user, session: null, credential: user, subscriptions })
+  return JSON.stringify({
+    type: 'hello',
+    protocol: 1,
+    client: id(),
+    sender: id(),
+    confirmed: 0,
+    user,
+    session: null,
+    credential: user,
+    subscriptions,
+  })
 }
 let names = 0
 const channels = (/** @type {number} */ count, from = 1) =>
