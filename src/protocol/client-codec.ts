@@ -60,7 +60,7 @@ function hello(fields: read.Fields): Hello {
     type: 'hello',
     protocol: read.integer(fields['protocol'], 'protocol', 1, 1_000_000),
     client: read.id(fields['client'], 'client'),
-    sender: read.id(fields['sender'], 'sender'),
+    sender: read.id(fields['sender'] ?? fields['client'], 'sender'),
     confirmed: read.integer(fields['confirmed'], 'confirmed'),
     user: read.nullable(read.present(fields, 'user'), (value) => read.string(value, 'user', 1, MAX_USER_LENGTH)),
     session: read.nullable(read.present(fields, 'session'), session),

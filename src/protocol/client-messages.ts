@@ -7,7 +7,7 @@ export interface Hello {
   readonly client: Id
   /**
    * Names this browser to the server and to nobody else. It outlives client ids, so that what is sent again under
-   * another one can be known again. A secret.
+   * another one can be known again. A secret. On the wire the client id stands for it where it is left out.
    */
   readonly sender: Id
   /** Highest number of this client whose stable ack the client has stored; the server may forget up to here. */

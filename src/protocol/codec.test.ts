@@ -182,7 +182,7 @@ describe.each(sides)('messages of a %s', (side) => {
   })
 
   it('[P1] a missing field makes every message bad, unless the field is optional', () => {
-    const optional = new Set(['from', 'follows', 'outboxToken', 'begun'])
+    const optional = new Set(['from', 'follows', 'outboxToken', 'begun', 'sender'])
     for (const message of examples) {
       for (const field of Object.keys(message)) {
         if (optional.has(field) || ('id' in message && message.id === '' && field === 'id')) continue
@@ -190,6 +190,11 @@ describe.each(sides)('messages of a %s', (side) => {
         expect([message.type, field, decode(JSON.stringify(rest)).ok]).toEqual([message.type, field, false])
       }
     }
+  })
+
+  it('[RT7] the client id stands for a sender that is left out', () => {
+    const hello = { type: 'hello', protocol: 1, client: ID, confirmed: 0, user: null, session: null, credential: null, subscriptions: [] }
+    expect(decode(JSON.stringify(hello))).toMatchObject({ ok: true, message: { sender: ID } })
   })
 
   it('[P1] a field of the wrong type makes every message bad', () => {
