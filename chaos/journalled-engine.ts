@@ -22,7 +22,17 @@ export function journalled(engine: Engine, { server, calls, append }: EngineJour
   const about = (): { readonly atMs: number; readonly server: number } => ({ atMs: Date.now(), server })
   const record = (client: string, user: string | null, { n, id, fate, publications }: Commit): void => {
     const published = publications.map(names)
-    append({ type: 'committed', ...about(), client, user, n, id, ...calls.get(id), fate: fate?.kind ?? 'applied', published })
+    append({
+      type: 'committed',
+      ...about(),
+      client,
+      user,
+      n,
+      id,
+      ...calls.get(id),
+      fate: fate === undefined || fate.kind === 'unreplied' ? 'applied' : fate.kind,
+      published,
+    })
     calls.delete(id)
   }
   const hiOf = (client: string): number => (engine.loadClient(client) as { readonly hi: number } | null)?.hi ?? 0

@@ -5,7 +5,7 @@ import type { World } from './world/world.ts'
 
 /** Messages of one simulation, up and down together. */
 const MESSAGES = 200
-const KINDS: readonly Payload['kind'][] = ['refused', 'once-failing', 'slow', 'poison']
+const KINDS: readonly Payload['kind'][] = ['refused', 'once-failing', 'slow', 'poison', 'unanswerable', 'unpublishable']
 
 /** Plans what people and server do while things go wrong: they send, publish, come, go and look away. */
 export function planActivity(world: World): void {

@@ -66,7 +66,7 @@ describe('the simulator', () => {
   }, 120_000)
 
   it('[EL1] [EL3] [EL4] [EL7] has hubs in tabs, and everything that happens to those tabs', async () => {
-    const { report } = await runBundle(script, 2_000, 60, 'all')
+    const { report } = await runBundle(script, 2_100, 60, 'all')
     expect(report.failures).toEqual([])
     const { counts } = report
     const happened = Object.keys(counts).filter((name) => name.startsWith('fault B16'))

@@ -8,6 +8,7 @@ import type { Process } from '../world/process.ts'
 import type { Profile } from '../world/profile.ts'
 import type { Payload, SimTab } from '../world/sim-tab.ts'
 import type { World } from '../world/world.ts'
+import { Farewells } from './farewells.ts'
 import { LogBook, type LogEntryFacts } from './log-book.ts'
 import { PaceBook } from './pace-book.ts'
 import { RightsBook } from './rights-book.ts'
@@ -37,6 +38,7 @@ export class Checker {
   readonly passing: VolatileBook
   readonly told: ToldBook
   readonly pace: PaceBook
+  readonly farewells: Farewells
   readonly #world: World
   readonly #logs: LogBook
   readonly #sessions = new Map<string, string | null>()
@@ -54,6 +56,7 @@ export class Checker {
     this.passing = new VolatileBook(world)
     this.told = new ToldBook(world)
     this.pace = new PaceBook(world)
+    this.farewells = new Farewells(world)
     this.#logs = new LogBook(world)
   }
 
@@ -110,6 +113,7 @@ export class Checker {
 
   committed(ledger: string, client: string, user: string | null, commit: Commit): void {
     this.upward.committed(ledger, client, user, commit)
+    this.farewells.committed(client, commit.n)
   }
 
   sent(tab: SimTab, message: SentMessage, channel: string, payload: Payload, isRetry: boolean = false): void {

@@ -5,6 +5,7 @@ import type { Disk } from '../world/disk.ts'
 import type { Profile } from '../world/profile.ts'
 import type { Payload, SimTab } from '../world/sim-tab.ts'
 import type { World } from '../world/world.ts'
+import { HandlerEnds } from './handler-ends.ts'
 import { MetMemories, storageOf } from './met-memories.ts'
 
 /** Everything known of one message that was sent. */
@@ -53,6 +54,7 @@ export type Excuse = 'emptied' | 'rolled back' | 'copied' | 'memory' | 'never co
 export class UpwardBook {
   readonly all: Map<string, SentFacts> = new Map()
   readonly met: MetMemories
+  readonly ends: HandlerEnds
   readonly #world: World
   /** Committed ids by ledger and client, in the order of their numbers. */
   readonly #numbers = new Map<string, string[]>()
@@ -70,6 +72,7 @@ export class UpwardBook {
   constructor(world: World) {
     this.#world = world
     this.met = new MetMemories(world)
+    this.ends = new HandlerEnds(world)
   }
 
   /** @param isRetry it was parked: it does not wait for what its page has not handed over yet */
@@ -147,9 +150,9 @@ export class UpwardBook {
 
   /** The handler is called with a message. */
   handled(id: string, isMarked: boolean): void {
-    if (!isMarked) return
+    this.ends.begun(id)
     const facts = this.all.get(id)
-    if (facts) facts.isMarked = true
+    if (isMarked && facts) facts.isMarked = true
   }
 
   committed(ledger: string, client: string, user: string | null, { n, id, fate }: Commit): void {
@@ -166,6 +169,7 @@ export class UpwardBook {
     this.#world.trace('commit', client, n, id, fate?.kind ?? 'applied')
     check.holds(facts !== undefined, 'I7', () => `${id} was never sent`)
     if (!facts || fate?.kind === 'skipped') return
+    this.ends.holds(id, fate)
     if (fate?.kind === 'rejected') {
       facts.rejected++
       return

@@ -126,6 +126,7 @@ export class WireTap {
     if (!seen) return
     seen.isAnswered ||= /^\{"type":"(session_|send_only)/.test(text)
     check.rights.says(wire.id, text)
+    if (text.startsWith('{"type":"goodbye"')) check.farewells.said(seen.client)
     if (seen.session !== null)
       check.holds(this.#newest.get(seen.session) === seen.connection, 'I21', () => `wire ${wire.id} hears after a newer one was accepted`)
     if (seen.outboxToken !== undefined && /^\{"type":"(send_only|ack)/.test(text))

@@ -1,6 +1,30 @@
 /** @type {readonly import('./sabotages.mjs').Sabotage[]} */
 export const SERVER_MEMORY_SABOTAGES = [
   {
+    name: 'a reply that cannot be given is taken for a failure',
+    edits: [
+      {
+        file: 'server/message-handler.ts',
+        find: "    return { kind: 'unreplied', why }\n",
+        put: "    return { kind: 'rejected', reason: 'failed', message: why }\n",
+      },
+    ],
+  },
+  {
+    name: 'a server that stops says goodbye before it has finished',
+    edits: [{ file: 'server/shut-down.ts', find: '    await connection.whenIdle().catch(() => {})\n', put: '' }],
+  },
+  {
+    name: 'what a handler can never publish is tried again',
+    edits: [
+      {
+        file: 'server/message-handler.ts',
+        find: "    return isUnpublishable(error) ? rejected('unpublishable', ",
+        put: "    return isUnpublishable(error) && id === '' ? rejected('unpublishable', ",
+      },
+    ],
+  },
+  {
     name: 'a client whose record was given up is taken for a new one',
     seeds: 2000,
     edits: [

@@ -59,13 +59,19 @@ export function serverOptions(world: World): LiveServerOptions {
         if (failed < FAILING_TRIES) throw new Error('the handler failed')
       }
       if (payload.kind === 'refused') throw new Rejected('not this')
+      if (payload.kind === 'unpublishable') {
+        world.check.upward.ends.ended(message.id, 'unpublishable')
+        context.publish(message.channel, 1n)
+      }
       if (!message.durable) return undefined
       context.publish(message.channel, { from: message.id, atMs: schedule.nowMs })
       // All of these, and the number, or none.
       if (random.next() < 0.2)
         for (let at = random.integer(1, 3); at > 0; at--) context.publish(`spare${random.integer(1, 9)}`, { from: message.id })
       if (random.next() < 0.2 && context.user !== null) context.sendToUser(context.user, { from: message.id })
-      return { id: message.id }
+      if (payload.kind !== 'unanswerable') return { id: message.id }
+      world.check.upward.ends.ended(message.id, 'unanswerable')
+      return { id: 1n }
     },
   }
 }

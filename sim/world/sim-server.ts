@@ -81,6 +81,7 @@ export class SimServer {
     this.isListening = false
     this.isRetiring = true
     this.#world.trace('server', 'retires')
+    this.#world.check.farewells.begun(drainMs)
     void this.core.close(drainMs).then(() =>
       process.after(50, () => {
         this.isRetiring = false

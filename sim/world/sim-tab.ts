@@ -17,7 +17,7 @@ import type { World } from './world.ts'
 
 /** What a simulated message says. */
 export interface Payload {
-  readonly kind: 'plain' | 'refused' | 'poison' | 'slow' | 'once-failing'
+  readonly kind: 'plain' | 'refused' | 'poison' | 'slow' | 'once-failing' | 'unanswerable' | 'unpublishable'
   readonly tab: number
   readonly order: number
 }

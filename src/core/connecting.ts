@@ -102,7 +102,7 @@ export function greet(turn: Turn): void {
   })
   setTimer(turn, 'handshake', HANDSHAKE_TIMEOUT_MS)
   change(turn, {
-    phase: { name: 'greeting', asked: subscriptions.map((asked) => asked.sub), sinceMs: phase.sinceMs },
+    phase: { name: 'greeting', asked: subscriptions.map((asked) => asked.sub), sinceMs: phase.sinceMs, greetedMs: turn.at.nowMs },
     channels,
     nextSub: sub,
     openingTookMs: Math.max(0, turn.at.nowMs - phase.sinceMs),

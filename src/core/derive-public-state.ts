@@ -39,7 +39,8 @@ export function publicState(
       for (const channel of state.channels.values()) {
         recovered += channel.recovered
         missed += channel.missed
-        if (channel.stage !== 'live' && channel.stage !== 'refused') open++
+        // One whose value cannot be had says so to its own subscribers, and holds up nothing else.
+        if (channel.stage !== 'live' && channel.stage !== 'refused' && channel.failures === 0) open++
       }
       return open === 0 ? { ...facts, status: 'connected' } : { ...facts, status: 'recovering', recovered, missed }
     }

@@ -1,4 +1,4 @@
-import type { Hello, Id, PublishedMessage, ResetReason, ServerMessage, Cursor, RefusedReason } from '../protocol/messages.ts'
+import type { Hello, Id, PublishedMessage, ResetReason, ServerMessage, Cursor, NoValueReason, RefusedReason } from '../protocol/messages.ts'
 import type { ErrorData } from '../protocol/errors.ts'
 import type { BurialReason, Fate, LogEntry, OutboxEntry, OutboxState, StoredIdentity } from './ports.ts'
 import type { Disagreement } from './notices.ts'
@@ -90,6 +90,8 @@ export type Told =
    */
   | { readonly type: 'recovering'; readonly channel: string; readonly missed: number; readonly upTo: number }
   | { readonly type: 'refused'; readonly channel: string; readonly reason: RefusedReason; readonly message: string }
+  /** There is no value to begin with: not yet, or not at all, as the reason says. Who has a place goes on undisturbed. */
+  | { readonly type: 'no-value'; readonly channel: string; readonly reason: NoValueReason; readonly message: string }
   | { readonly type: 'fates'; readonly fates: readonly Fate[] }
   | { readonly type: 'sent'; readonly ids: readonly Id[] }
   | { readonly type: 'error'; readonly error: ErrorData }

@@ -1,4 +1,4 @@
-import type { Cursor, Id, RejectionReason, SessionKey } from '../protocol/messages.ts'
+import type { Cursor, Id, RejectionReason, ReplyLoss, SessionKey } from '../protocol/messages.ts'
 import type { AppNotice, Disagreement } from './notices.ts'
 
 /** Time, as pages and workers see it. */
@@ -110,8 +110,8 @@ export interface OutboxState {
 
 /** How a message ended. */
 export type Fate =
-  /** `isReplyLost`: there was a reply, and nobody remembers it. */
-  | { readonly id: Id; readonly fate: 'applied'; readonly replyJson?: string; readonly isReplyLost?: true }
+  /** `replyLost`: there was a reply, and why it cannot be given; `forgotten`: nobody remembers it. */
+  | { readonly id: Id; readonly fate: 'applied'; readonly replyJson?: string; readonly replyLost?: ReplyLoss | 'forgotten' }
   | { readonly id: Id; readonly fate: 'rejected'; readonly reason: RejectionReason | 'may-repeat'; readonly message: string }
   | { readonly id: Id; readonly fate: 'expired' | 'cancelled' }
 

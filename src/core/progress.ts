@@ -5,9 +5,16 @@ import { changeLink, liveLink, log, setTimer } from './turn.ts'
 
 /** Deadlines end what makes no progress, never what is slow (PROTOCOL.md, P51). */
 
+/** No answer to `hello`, whatever comes meanwhile, within this time: longer than a server's hooks may take for it. */
+const LONGEST_HANDSHAKE_MS = 90_000
+
 /** Something came that is less than a message, or was reported. What waits for it waits on. */
 export function progress(turn: Turn, hasMoved: boolean): void {
-  if (turn.state.phase.name === 'greeting') setTimer(turn, 'handshake', HANDSHAKE_TIMEOUT_MS)
+  const { phase } = turn.state
+  if (phase.name === 'greeting') {
+    const leftMs = phase.greetedMs + LONGEST_HANDSHAKE_MS - turn.at.nowMs
+    setTimer(turn, 'handshake', Math.max(0, Math.min(HANDSHAKE_TIMEOUT_MS, leftMs)))
+  }
   if (hasMoved) changeLink(turn, { hasMoved })
 }
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { publicState } from './derive-public-state.ts'
 import type { CoreEvent } from './events.ts'
 import { id, place, published, restored, welcome } from './testing/frames.ts'
 import { createMachine, type Machine } from './testing/machine.ts'
@@ -164,15 +165,37 @@ describe('receiving', () => {
       .frame({ type: 'reset', sub: 1, reason: 'hook-failed' })
       .feed({ type: 'timer', timer: 'resubscribe' })
       .frame({ type: 'reset', sub: 2, reason: 'too-slow' })
-    expect(machine.told()).toEqual([{ type: 'reset', channel: 'a', reason: 'epoch' }])
+    expect(machine.told().filter(({ type }) => type === 'reset')).toEqual([{ type: 'reset', channel: 'a', reason: 'epoch' }])
     expect(nextHello(machine)).toEqual([{ sub: 3, channel: 'a', cursor: null }])
     machine.frame({ type: 'subscribed', sub: 3, head: place(1, id('new')), verdict: 'start' })
     expect(machine.told()).toEqual([{ type: 'started', channel: 'a', cursor: place(1, id('new')), continues: false }])
   })
 
-  it('[CH5] a newcomer has nothing to lose', () => {
+  it('[CH5] [EF6] a newcomer has nothing to lose, and hears why there is nothing to begin with', () => {
     const machine = asking(null).frame({ type: 'reset', sub: 1, reason: 'hook-failed' })
-    expect(machine.told()).toEqual([])
+    expect(machine.told()).toEqual([{ type: 'no-value', channel: 'a', reason: 'hook-failed', message: 'tried again' }])
+  })
+
+  it('[EF6] [CN14] a channel without a value holds up no other, however often it is asked for', () => {
+    const status = (of: Machine): string => publicState(of.state, { durable: true, shared: true }).status
+    const machine = asking(null).feed(want(null, 'b'))
+    machine.frame({ type: 'subscribed', sub: 2, head: place(1), verdict: 'start' })
+    expect(status(machine)).toBe('recovering')
+    for (let sub = 1; sub <= 5; sub++) {
+      machine.frame({ type: 'reset', sub: sub === 1 ? 1 : sub + 1, reason: 'hook-failed' })
+      expect(status(machine)).toBe('connected')
+      machine.feed({ type: 'timer', timer: 'resubscribe' })
+      expect(status(machine)).toBe('connected')
+    }
+  })
+
+  it('[EF6] a value that was asked for and cannot be had disturbs nothing', () => {
+    const machine = live(3)
+    const before = channel(machine)
+    machine.frame({ type: 'no_value', sub: 1, reason: 'too-large', message: 'fits no frame' })
+    expect(machine.told()).toEqual([{ type: 'no-value', channel: 'a', reason: 'too-large', message: 'fits no frame' }])
+    machine.frame({ type: 'no_value', sub: 99, reason: 'too-large', message: 'of a number that was given up' })
+    expect([machine.told(), channel(machine)]).toEqual([[], before])
   })
 
   it('[CH6] [P27] a value that could not be had is asked for again with backoff', () => {
@@ -180,7 +203,7 @@ describe('receiving', () => {
     const pauses: unknown[] = []
     for (let sub = 1; sub <= 4; sub++) {
       machine.frame({ type: 'reset', sub, reason: sub % 2 ? 'hook-failed' : 'too-slow' })
-      pauses.push(...machine.take())
+      pauses.push(...machine.take().filter(({ type }) => type !== 'tell'))
       machine.feed({ type: 'timer', timer: 'resubscribe' })
       expect(machine.sent()).toEqual([{ type: 'subscribe', subscriptions: [{ sub: sub + 1, channel: 'a', cursor: null }] }])
     }

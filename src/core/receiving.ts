@@ -51,7 +51,7 @@ export function resubscribePaused(turn: Turn): void {
 /** A frame about channels. */
 export function receive(
   turn: Turn,
-  message: Extract<ServerMessage, { type: 'subscribed' | 'missed_messages' | 'messages' | 'reset' | 'refused' }>,
+  message: Extract<ServerMessage, { type: 'subscribed' | 'missed_messages' | 'messages' | 'reset' | 'refused' | 'no_value' }>,
 ): void {
   switch (message.type) {
     case 'messages':
@@ -63,6 +63,11 @@ export function receive(
       return subscribed(turn, message)
     case 'reset':
       return reset(turn, message)
+    case 'no_value': {
+      const [channel] = bySub(turn, message.sub)
+      if (channel !== '') tell(turn, { type: 'no-value', channel, reason: message.reason, message: message.message })
+      return
+    }
     case 'refused': {
       const [channel, known] = bySub(turn, message.sub)
       if (!known) return
@@ -153,7 +158,9 @@ function reset(turn: Turn, { sub, reason, from, to }: Reset): void {
     tell(turn, { type: 'reset', channel, reason, ...(from === undefined || to === undefined ? {} : { from, to }) })
   }
   const lost: ChannelState = { ...EMPTY_CHANNEL, sub, cursor: null, failures, misplaced: times }
-  if (reason !== 'too-slow' && reason !== 'hook-failed') return put(turn, channel, { ...lost, stage: 'resetting' })
+  const isRetried = reason === 'too-slow' || reason === 'hook-failed'
+  if (isRetried && known.cursor === null) tell(turn, { type: 'no-value', channel, reason, message: 'tried again' })
+  if (!isRetried) return put(turn, channel, { ...lost, stage: 'resetting' })
   pause(turn, channel, { ...lost, failures: failures + 1 }, failures)
 }
 

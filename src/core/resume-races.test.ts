@@ -19,6 +19,8 @@ class ResumeWorld implements RaceWorld {
   readonly #network: ReturnType<typeof createScheduledNetwork>
   #life = { isAlive: true }
   #runtime!: Runtime
+  /** It was told that there is no value to begin with. */
+  #isToldOfNone = false
   /** Where the hub is; `null` before it began and after a reset. */
   #place: Cursor | null = null
   #stored: Cursor | null = null
@@ -104,6 +106,7 @@ class ResumeWorld implements RaceWorld {
           return
         }
         if (place) this.#wrong('[I15] a new beginning comes without a reset')
+        this.#isToldOfNone = false
         this.#place = notice.cursor
         this.#announced = notice.cursor.offset
         return
@@ -113,6 +116,9 @@ class ResumeWorld implements RaceWorld {
         this.#place = null
         this.#announced = null
         this.#outageFrom = null
+        return
+      case 'no-value':
+        this.#isToldOfNone = true
         return
       case 'recovering':
         if (!place || notice.upTo < place.offset) return this.#wrong(`[I17] recovered up to ${notice.upTo} from ${place?.offset}`)
@@ -127,6 +133,8 @@ class ResumeWorld implements RaceWorld {
     const channel = state.channels.get('a')
     if (JSON.stringify(channel?.cursor ?? null) !== JSON.stringify(this.#place)) this.#wrong('[CH1] the place leads what was handed on')
     if (publicState(state, { durable: true, shared: true }).status !== 'connected') return
+    // Whoever has no value to begin with was told so, and the connection is not held up for it.
+    if (!this.#place && this.#isToldOfNone) return
     if (!this.#place || (this.#announced ?? Infinity) > this.#place.offset) this.#wrong('[I17] connected, and not up to date')
     this.#outageFrom = this.#place?.offset ?? null
   }

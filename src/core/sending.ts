@@ -233,6 +233,7 @@ export function fateOf({ id, skip }: OutboxEntry, outcome: Outcome | undefined):
   if (outcome && 'rejected' in outcome) return { id, fate: 'rejected', reason: outcome.rejected, message: outcome.message }
   // Buried by an earlier hub that ended before its store knew.
   if (outcome && 'skipped' in outcome) return { id, fate: 'cancelled' }
+  if (outcome && 'replyLost' in outcome) return { id, fate: 'applied', replyLost: outcome.replyLost }
   return outcome && 'reply' in outcome ? { id, fate: 'applied', replyJson: JSON.stringify(outcome.reply) } : { id, fate: 'applied' }
 }
 
@@ -241,5 +242,6 @@ function fateOfRecalled(answer: RecalledFate): Fate {
   const { id, fate } = answer
   if (fate === 'skipped') return { id, fate: 'cancelled' }
   if (fate === 'rejected') return { id, fate, reason: answer.rejected, message: answer.message }
+  if ('replyLost' in answer) return { id, fate, replyLost: answer.replyLost }
   return 'reply' in answer ? { id, fate, replyJson: JSON.stringify(answer.reply) } : { id, fate }
 }

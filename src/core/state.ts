@@ -28,6 +28,8 @@ export type Phase =
       readonly asked: readonly number[]
       /** When its socket began to open. */
       readonly sinceMs: number
+      /** When `hello` was said. */
+      readonly greetedMs: number
     }
   /** `hello` was answered. */
   | { readonly name: 'live'; readonly link: Link }

@@ -59,6 +59,17 @@ describe('a try', () => {
     expect(machine.state.phase).toMatchObject({ name: 'waiting', reason: 'unreachable', retryAtMs: machine.nowMs + 1_000 })
   })
 
+  it('[HK3] [P51] a server that says that it is at it is waited for, for 90 s at most', () => {
+    const machine = createMachine().feed({ type: 'start' }, credential, { type: 'opened' })
+    for (let saidMs = 3_000; saidMs <= 87_000; saidMs += 3_000) {
+      machine.nowMs += 3_000
+      machine.take()
+      machine.feed({ type: 'progress', hasMoved: false })
+      expect(machine.take()).toEqual([{ type: 'set-timer', timer: 'handshake', delayMs: Math.min(10_000, 90_000 - saidMs) }])
+    }
+    expect(machine.frame(welcome()).state.phase.name).toBe('live')
+  })
+
   it("[CN1] session_init is handled: a new session's data arrives whole and the cursor is kept", () => {
     const machine = createMachine().feed({ type: 'subscribe', channel: 'a', cursor: place(3) })
     machine.identify(welcome({ session: { id: id('first'), token: 'a'.repeat(43) } }))
@@ -328,7 +339,7 @@ describe('ends of a socket', () => {
   })
 
   it('[CN12] a frame before the answer to hello breaks the protocol', () => {
-    const machine = createMachine().feed({ type: 'start' }, credential, { type: 'opened' }).frame({ type: 'pong' })
+    const machine = createMachine().feed({ type: 'start' }, credential, { type: 'opened' }).frame({ type: 'expected', n: 1 })
     expect(machine.state.phase).toMatchObject({ name: 'waiting', reason: 'protocol' })
   })
 

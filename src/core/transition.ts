@@ -153,6 +153,7 @@ function frame(turn: Turn, message: ServerMessage): void {
     case 'subscribed':
     case 'reset':
     case 'refused':
+    case 'no_value':
       return receiving.receive(turn, message)
     case 'ack':
       return sending.acknowledged(turn, message)

@@ -14,6 +14,14 @@ const MAX_IDLE_CHANNELS = 64
 const MAX_CACHE_UNITS = 64 * 2 ** 20
 const MIN_CACHE_UNITS = 2 ** 18
 
+/** The errors that tell a subscriber why there is nothing for it. */
+const REFUSALS = {
+  forbidden: 'forbidden',
+  limit: 'limit',
+  invalid: 'invalid-data',
+  'too-large': 'message-too-large',
+} as const
+
 /** What a hub's channels need of the rest of the hub. */
 export interface ChannelsHost {
   readonly clock: Clock
@@ -120,11 +128,21 @@ export class Channels {
         break
       }
       case 'refused': {
-        const error = { code: told.reason, message: told.message }
+        const error = { code: REFUSALS[told.reason], message: told.message }
         this.#each(told.channel, (channel) => channel.refuse(error))
         // What this user may not read any more must not greet the next tab.
         this.#caches.set(told.channel, new ChannelCache(told.channel, null, null))
         this.#host.dropped([told.channel])
+        break
+      }
+      case 'no-value': {
+        const { reason, message } = told
+        if (reason === 'invalid' || reason === 'too-large') {
+          const error = { code: REFUSALS[reason], message }
+          // Whoever comes later asks again.
+          this.#asked.delete(told.channel)
+          this.#each(told.channel, (channel) => channel.position ?? channel.refuse(error))
+        } else this.#each(told.channel, (channel) => channel.position ?? channel.waitsForValue(reason))
       }
     }
     if (told.type === 'messages' || told.type === 'snapshot' || told.type === 'started') this.#host.changed(cache)

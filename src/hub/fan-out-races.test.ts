@@ -88,6 +88,9 @@ class FanTab {
       })
   }
 
+  /** It was told that there is no value yet. */
+  wasToldOfNone = false
+
   freeze(): void {
     this.isFrozen = true
   }
@@ -98,13 +101,18 @@ class FanTab {
   }
 
   #take({ reset, snapshot, messages, position, recovered }: ChannelDelivery, world: FanWorld): void {
-    if (reset) {
+    // There is no value to begin with, which says nothing of a place.
+    if (reset && !this.place && (reset.reason === 'hook-failed' || reset.reason === 'too-slow')) {
+      if (this.wasToldOfNone) world.wrong(`[EF6] ${this.name} is told twice that there is no value yet`)
+      this.wasToldOfNone = true
+    } else if (reset) {
       if (!this.place) world.wrong(`[HU7] ${this.name} is reset without a place`)
       this.place = null
       this.wasReset = true
     }
     if (snapshot) {
       if (this.place) world.wrong(`[I15] ${this.name} begins anew without a reset`)
+      this.wasToldOfNone = false
       this.place = snapshot.json === undefined ? null : (JSON.parse(snapshot.json) as Cursor)
     }
     for (const { offset, id: mid } of JSON.parse(messages ?? '[]') as PublishedMessage[]) {

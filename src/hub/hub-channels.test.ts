@@ -154,6 +154,61 @@ describe('the channels of a hub', () => {
     expect(two.heard('agents')).toMatchObject([{ at: 1_100, value: '"v1100"' }])
   })
 
+  it('[EF6] tells whoever waits that there is no value yet, once, and those that come later, and then gives it', async () => {
+    const { hub, one, socket } = await liveHub()
+    await one.hub.subscribe([newcomer('broken')])
+    const failed = (): Promise<void> => say(socket, { type: 'reset', sub: subOf(socket, 'broken'), reason: 'hook-failed' })
+    await failed()
+    world.clock.advance(2_000)
+    await settled()
+    await failed()
+    const two = world.tab(hub)
+    await two.attach({ channels: [newcomer('broken')] })
+    world.clock.advance(4_000)
+    await settled()
+    await failed()
+    expect(one.heard('broken')).toEqual([{ reset: { reason: 'hook-failed' } }])
+    expect(two.heard('broken')).toEqual([{ reset: { reason: 'hook-failed' } }])
+    expect(one.status).toBe('connected')
+    world.clock.advance(8_000)
+    await settled()
+    await say(socket, value(subOf(socket, 'broken'), 7))
+    for (const tab of [one, two]) expect(tab.heard('broken')).toEqual([{ at: 7, value: '"v7"', stale: false }])
+  })
+
+  it.each(['invalid', 'too-large'] as const)(
+    '[EF6] [EF3] refuses the tab that needs a value which can never be sent, and no other, and asks again for the next: %s',
+    async (reason) => {
+      const { hub, one, socket } = await liveHub()
+      await say(socket, news(SUB, 4, 900), news(SUB, 901, 1_100))
+      const two = world.tab(hub)
+      await two.attach({ channels: [newcomer('agents')] })
+      await say(socket, { type: 'no_value', sub: SUB, reason, message: 'why' })
+      const code = reason === 'invalid' ? 'invalid-data' : 'message-too-large'
+      expect(two.heard('agents')).toEqual([{ refused: { code, message: 'why' } }])
+      one.heard('agents')
+      await say(socket, news(SUB, 1_101, 1_101))
+      expect([one.heard('agents'), two.heard('agents')]).toEqual([[{ at: 1_101, offsets: [1_101] }], []])
+      const three = world.tab(hub)
+      await three.attach({ channels: [newcomer('agents')] })
+      expect(frames(socket, 'snapshot_request')).toHaveLength(2)
+      await say(socket, value(SUB, 1_101, EPOCH, false))
+      expect(three.heard('agents')).toEqual([{ at: 1_101, value: '"v1101"', stale: false }])
+    },
+  )
+
+  it('[EF6] [EF4] tells the tab that waits for a value of a live channel, and no other, that there is none yet', async () => {
+    const { hub, one, socket } = await liveHub()
+    await say(socket, news(SUB, 4, 900), news(SUB, 901, 1_100))
+    one.heard('agents')
+    const two = world.tab(hub)
+    await two.attach({ channels: [newcomer('agents')] })
+    await say(socket, { type: 'no_value', sub: SUB, reason: 'hook-failed', message: 'tried again' })
+    expect([one.heard('agents'), two.heard('agents')]).toEqual([[], [{ reset: { reason: 'hook-failed' } }]])
+    await say(socket, value(SUB, 1_100, EPOCH, false))
+    expect(two.heard('agents')).toEqual([{ at: 1_100, value: '"v1100"', stale: false }])
+  })
+
   it('[HU2] recovers from a tab’s place where the hub has no cache', async () => {
     const tab = world.tab(world.hub())
     await tab.attach(at('agents', place(7)))

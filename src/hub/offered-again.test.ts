@@ -51,7 +51,7 @@ describe('a message that is handed over again', () => {
     await live(two, socket, 2)
     expect(await one.hub.send([message('draft')], true)).toEqual({
       ok: true,
-      value: [{ ended: { id: id('draft'), fate: 'applied', isReplyLost: true } }],
+      value: [{ ended: { id: id('draft'), fate: 'applied', replyLost: 'forgotten' } }],
     })
     expect(numbersSent(socket).filter((sent) => (sent as unknown[])[1] === id('draft'))).toHaveLength(1)
   })

@@ -31,6 +31,8 @@ export class TabChannel {
   #outdated: { readonly cache: ChannelCache; readonly generation: number } | null = null
   #reset: ResetNotice | null = null
   #refused: ErrorData | null = null
+  /** It was told that there is no value yet. */
+  #isToldOfNone = false
   #verdict: { readonly from: number; readonly upTo: number } | null = null
 
   constructor({ channel, position, round }: TabPosition) {
@@ -66,6 +68,12 @@ export class TabChannel {
   /** The server will not give the channel. */
   refuse(error: ErrorData): void {
     this.#refused = error
+  }
+
+  /** There is no value to begin with yet. That is told once, until there is one. */
+  waitsForValue(reason: 'hook-failed' | 'too-slow'): void {
+    if (!this.#isToldOfNone) this.#reset ??= { reason }
+    this.#isToldOfNone = true
   }
 
   /** Takes what is new for the tab out of the cache and moves its place. The caller delivers it, or the tab states its place anew. */
@@ -114,6 +122,7 @@ export class TabChannel {
 
   #start(cursor: Cursor, snapshot: SnapshotDelivery, rest: Slice): Served {
     this.#position = cursor
+    this.#isToldOfNone = false
     const messages = rest.kind === 'messages' ? rest.json : null
     return this.#deliver({ position: cursor, snapshot, ...(messages === null ? {} : { messages }) })
   }

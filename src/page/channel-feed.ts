@@ -63,6 +63,8 @@ export function createChannelFeed(report: (error: unknown) => void, restart: () 
   let tailMessages = 0
   let tailLength = 0
   let isTailWhole = true
+  /** Why there is no value to begin with yet; late subscribers are told, too. */
+  let waitsFor: ResetNotice | null = null
 
   const tell = (to: Iterable<Subscriber>, name: keyof ChannelHandlers, ...news: readonly unknown[]): void => {
     for (const [handlers] of to) guarded(report, () => (handlers[name] as ((...news: readonly unknown[]) => void) | undefined)?.(...news))
@@ -86,7 +88,7 @@ export function createChannelFeed(report: (error: unknown) => void, restart: () 
     } else if (start) {
       tellValue([subscriber], start)
       for (const [messages] of tail) tellMessages([subscriber], messages)
-    }
+    } else if (waitsFor) tell([subscriber], 'reset', waitsFor)
     live.add(subscriber)
   }
 
@@ -116,8 +118,12 @@ export function createChannelFeed(report: (error: unknown) => void, restart: () 
       }
     },
     deliver({ reset: why, snapshot, messages: json, position: next, recovered, refused }) {
-      if (why) reset(why)
+      if (why) {
+        reset(why)
+        waitsFor = why.reason === 'hook-failed' || why.reason === 'too-slow' ? why : null
+      }
       if (snapshot) {
+        waitsFor = null
         start = snapshot
         tail = []
         tailMessages = tailLength = 0

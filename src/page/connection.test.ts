@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { HubApi, Result, SendAnswer } from '../bridge/contract.ts'
 import type { TakenCount } from '../core/ports.ts'
+import type { ChannelHandlers } from './channel-feed.ts'
 import { connectOn, type Connections } from './connect.ts'
 import type { Connection } from './connection-api.ts'
 import type { ConnectOptions } from './options.ts'
@@ -698,7 +699,7 @@ describe('sending', () => {
     await silent.queued
     await page.hub.deliver({
       fates: [
-        { id: lost.id, fate: 'applied', isReplyLost: true },
+        { id: lost.id, fate: 'applied', replyLost: 'forgotten' },
         { id: silent.id, fate: 'applied' },
       ],
     })
@@ -889,6 +890,47 @@ describe('channels', () => {
       channels: [{ channel: 'a', reset: { reason: 'trimmed' }, snapshot: { json: '[2]', atMs: 9, stale: false }, position: cursor(20) }],
     })
     expect(heard.map((entry) => (entry as string[])[0])).toEqual(['reset', 'snapshot'])
+  })
+
+  it('[EF6] tells who comes later, too, that there is no value to begin with yet', async () => {
+    const connection = await connected()
+    const heard: unknown[] = []
+    const handlers = (name: string): ChannelHandlers => ({
+      reset: ({ reason }) => heard.push(`${name} ${reason}`),
+      snapshot: () => heard.push(`${name} value`),
+    })
+    connection.channel('a').subscribe(handlers('one'))
+    await settled()
+    await page.hub.deliver({ channels: [{ channel: 'a', reset: { reason: 'hook-failed' } }] })
+    connection.channel('a').subscribe(handlers('two'))
+    await settled()
+    await page.hub.deliver({ channels: [{ channel: 'a', snapshot: { json: '[1]', atMs: 9, stale: false }, position: cursor(7) }] })
+    connection.channel('a').subscribe(handlers('three'))
+    await settled()
+    expect(heard).toEqual(['one hook-failed', 'two hook-failed', 'one value', 'two value', 'three value'])
+  })
+
+  it.each([
+    ['invalid', 'JSON'],
+    ['too-large', 'limit'],
+    ['dropped', 'room'],
+    ['forgotten', 'known'],
+  ] as const)('[EF1] [TB24] a message that has taken effect without its reply is applied, and says why: %s', async (why, word) => {
+    const connection = await connected()
+    const sent = connection.channel('a').send(1)
+    await sent.queued
+    await page.hub.deliver({ fates: [{ id: sent.id, fate: 'applied', replyLost: why }] })
+    expect(sent.fate).toBe('applied')
+    await expect(sent.applied).rejects.toMatchObject({ code: 'reply-lost', message: expect.stringContaining(word) as string })
+  })
+
+  it('[EF2] a message whose handler could not publish is rejected', async () => {
+    const connection = await connected()
+    const sent = connection.channel('a').send(1)
+    await sent.queued
+    await page.hub.deliver({ fates: [{ id: sent.id, fate: 'rejected', reason: 'unpublishable', message: 'why' }] })
+    expect(sent.fate).toBe('rejected')
+    await expect(sent.applied).rejects.toMatchObject({ code: 'rejected', message: 'why' })
   })
 
   it('[TB14] ignores what is left of a subscription it has no place in', async () => {

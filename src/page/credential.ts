@@ -10,7 +10,9 @@ export async function askCredential(token: ConnectOptions['token'], fail: (error
     if (value === null || (typeof value === 'string' && value && value.length <= MAX_CREDENTIAL_LENGTH)) return { ok: true, value }
     throw `it must give a string of 1 to ${MAX_CREDENTIAL_LENGTH} characters, or null`
   } catch (cause) {
-    const error = new HoldfastError('unauthenticated', `Option token failed: ${String(cause)}`, { cause })
+    // What was thrown may be anything, and not all of it can be made text.
+    const said = cause instanceof Error || typeof cause === 'string' ? String(cause) : typeof cause
+    const error = new HoldfastError('unauthenticated', `Option token failed: ${said}`, { cause })
     fail(error)
     return { ok: false, error: { code: error.code, message: 'Option token failed in the tab.' } }
   }

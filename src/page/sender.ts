@@ -113,7 +113,8 @@ export function createSender(link: HubLink, { newId, report }: Platform, { maxMe
   function told(fates: readonly FateNews[]): void {
     for (const news of fates) {
       const { id, fate } = news
-      if (fate === 'applied') open.get(id)?.told(fate, news.isReplyLost ? replyLost() : null, news.replyJson && JSON.parse(news.replyJson))
+      if (fate === 'applied')
+        open.get(id)?.told(fate, news.replyLost ? replyLost(news.replyLost) : null, news.replyJson && JSON.parse(news.replyJson))
       else if (fate === 'sent') open.get(id)?.told(fate)
       else endAs(id, fate, fateError(news))
       if (fate !== 'sent') open.delete(id)
@@ -231,8 +232,16 @@ function unitsOf(message: HandedMessage): number {
   return 'json' in message ? message.json.length : 0
 }
 
-function replyLost(): HoldfastError {
-  return new HoldfastError('reply-lost', 'The message has taken effect; its reply is no longer known.')
+/** Why nobody gets the reply. */
+const REPLY_LOSSES = {
+  invalid: 'the handler returned what JSON cannot carry',
+  'too-large': 'it is over the limit of the server',
+  dropped: 'the server had no room for it',
+  forgotten: 'it is no longer known',
+} as const
+
+function replyLost(why: keyof typeof REPLY_LOSSES): HoldfastError {
+  return new HoldfastError('reply-lost', `The message has taken effect; there is no reply: ${REPLY_LOSSES[why]}.`)
 }
 
 /** Of a message that nobody can say of whether it was taken. */
@@ -249,5 +258,6 @@ function isOpenQuestion(error: ErrorData): boolean {
 function fateError(news: Exclude<FateNews, { fate: 'sent' | 'applied' }> | { readonly fate: 'cancelled' }): HoldfastError {
   if (news.fate !== 'rejected') return new HoldfastError(news.fate, `The message ended: ${news.fate}.`)
   const { reason, message } = news
-  return new HoldfastError(reason === 'failed' ? 'rejected' : reason === 'too-large' ? 'message-too-large' : reason, message)
+  const code = reason === 'failed' || reason === 'unpublishable' ? 'rejected' : reason === 'too-large' ? 'message-too-large' : reason
+  return new HoldfastError(code, message)
 }

@@ -120,6 +120,14 @@ const serverMessages: { readonly [Type in ServerMessage['type']]: readonly Extra
   refused: [
     { type: 'refused', sub: 1, reason: 'forbidden', message: '' },
     { type: 'refused', sub: 1, reason: 'limit', message: 'too many channels' },
+    { type: 'refused', sub: 1, reason: 'invalid', message: 'a cycle' },
+    { type: 'refused', sub: 1, reason: 'too-large', message: 'a frame' },
+  ],
+  no_value: [
+    { type: 'no_value', sub: 1, reason: 'hook-failed', message: 'tried again' },
+    { type: 'no_value', sub: 1, reason: 'too-slow', message: '' },
+    { type: 'no_value', sub: 1, reason: 'invalid', message: 'a cycle' },
+    { type: 'no_value', sub: 1, reason: 'too-large', message: 'a frame' },
   ],
   ack: [
     { type: 'ack', hi: 0, stable: 0, id: '', outcomes: [] },
@@ -132,6 +140,8 @@ const serverMessages: { readonly [Type in ServerMessage['type']]: readonly Extra
         { n: 3, reply: { ok: true } },
         { n: 4, rejected: 'failed', message: 'no' },
         { n: 5, skipped: true },
+        { n: 2, replyLost: 'invalid' },
+        { n: 1, rejected: 'unpublishable', message: 'no' },
       ],
     },
   ],
@@ -145,6 +155,8 @@ const serverMessages: { readonly [Type in ServerMessage['type']]: readonly Extra
       fates: [
         { id: ID, fate: 'applied' },
         { id: ID, fate: 'applied', reply: 1 },
+        { id: OTHER, fate: 'applied', replyLost: 'too-large' },
+        { id: OTHER, fate: 'applied', replyLost: 'dropped' },
         { id: ID, fate: 'rejected', rejected: 'forbidden', message: 'no' },
         { id: ID, fate: 'skipped' },
       ],

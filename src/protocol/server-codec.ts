@@ -1,10 +1,22 @@
 import * as read from './decode.ts'
 import type { AnnouncedLimits } from './limits.ts'
-import type { Answer, Outcome, PublishedMessage, RecalledFate, RejectionReason, ServerMessage, SessionAnswer } from './messages.ts'
+import type {
+  Answer,
+  Outcome,
+  PublishedMessage,
+  RecalledFate,
+  RefusedReason,
+  RejectionReason,
+  ReplyLoss,
+  ServerMessage,
+  SessionAnswer,
+} from './messages.ts'
 
 const MAX_ITEMS = 100_000
 const MAX_TEXT = 2_000
-const REJECTIONS: readonly RejectionReason[] = ['rejected', 'failed', 'forbidden', 'too-large']
+const REJECTIONS: readonly RejectionReason[] = ['rejected', 'failed', 'unpublishable', 'forbidden', 'too-large']
+const REFUSALS: readonly RefusedReason[] = ['forbidden', 'limit', 'invalid', 'too-large']
+const REPLY_LOSSES: readonly ReplyLoss[] = ['invalid', 'too-large', 'dropped']
 
 /** Decodes what a server sent. Total: any text gives a {@link ServerMessage} or an error. */
 export function decodeServerMessage(text: string): read.Decoded<ServerMessage> {
@@ -58,7 +70,14 @@ export function decodeServerMessage(text: string): read.Decoded<ServerMessage> {
         return {
           type,
           sub: sub(fields['sub']),
-          reason: read.word(fields['reason'], 'reason', ['forbidden', 'limit']),
+          reason: read.word(fields['reason'], 'reason', REFUSALS),
+          message: read.string(fields['message'], 'message', 0, MAX_TEXT),
+        }
+      case 'no_value':
+        return {
+          type,
+          sub: sub(fields['sub']),
+          reason: read.word(fields['reason'], 'reason', ['too-slow', 'hook-failed', 'invalid', 'too-large']),
           message: read.string(fields['message'], 'message', 0, MAX_TEXT),
         }
       case 'expected':
@@ -110,6 +129,7 @@ function outcome(value: unknown): Outcome {
   const fields = read.object(value, 'outcome')
   const n = read.integer(fields['n'], 'n', 1)
   if (fields['skipped'] === true) return { n, skipped: true }
+  if (fields['replyLost'] !== undefined) return { n, replyLost: replyLoss(fields) }
   if (fields['rejected'] === undefined) return { n, reply: read.present(fields, 'reply') }
   return { n, ...rejection(fields) }
 }
@@ -121,11 +141,16 @@ function rejection(fields: read.Fields): { rejected: RejectionReason; message: s
   }
 }
 
+function replyLoss(fields: read.Fields): ReplyLoss {
+  return read.word(fields['replyLost'], 'replyLost', REPLY_LOSSES)
+}
+
 function recalledFate(value: unknown): RecalledFate {
   const fields = read.object(value, 'fate')
   const id = read.id(fields['id'], 'id')
   const fate = read.word(fields['fate'], 'fate', ['applied', 'rejected', 'skipped'])
   if (fate === 'skipped') return { id, fate }
+  if (fate === 'applied' && fields['replyLost'] !== undefined) return { id, fate, replyLost: replyLoss(fields) }
   if (fate === 'applied') return fields['reply'] === undefined ? { id, fate } : { id, fate, reply: fields['reply'] }
   return { id, fate, ...rejection(fields) }
 }

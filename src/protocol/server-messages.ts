@@ -120,7 +120,15 @@ export interface Reset {
 }
 
 /** Why a single channel was refused. */
-export type RefusedReason = 'forbidden' | 'limit'
+export type RefusedReason =
+  /** This user may not read the channel. */
+  | 'forbidden'
+  /** More channels than the server takes. */
+  | 'limit'
+  /** The `snapshot` hook gives what JSON cannot carry, or what is nested too deep. */
+  | 'invalid'
+  /** The value that the `snapshot` hook gives fits no frame. */
+  | 'too-large'
 
 /** This subscription ends here; the connection goes on. */
 export interface Refused {
@@ -130,20 +138,43 @@ export interface Refused {
   readonly message: string
 }
 
+/** Why a value cannot be had. After `hook-failed` and `too-slow` the server tries again, after the others it does not. */
+export type NoValueReason = Extract<ResetReason, 'too-slow' | 'hook-failed'> | Extract<RefusedReason, 'invalid' | 'too-large'>
+
+/** The value that a `snapshot_request` asked for cannot be had; the subscription goes on undisturbed. */
+export interface NoValue {
+  readonly type: 'no_value'
+  readonly sub: number
+  readonly reason: NoValueReason
+  readonly message: string
+}
+
 /** Why the server will not apply a message, now or later. */
 export type RejectionReason =
   /** The app's handler threw `Rejected`. */
   | 'rejected'
   /** The app's handler failed on every try. */
   | 'failed'
+  /** The app's handler publishes what cannot be published. It was not tried again. */
+  | 'unpublishable'
   /** The user may not send to the channel. */
   | 'forbidden'
   /** The data is over the server's limit. */
   | 'too-large'
 
+/** Why the reply to a message that was applied cannot be given. */
+export type ReplyLoss =
+  /** The handler returned what JSON cannot carry, or what is nested too deep. */
+  | 'invalid'
+  /** The reply is over `limits.messageBytes`. */
+  | 'too-large'
+  /** The server had no room to keep it, or to say it. */
+  | 'dropped'
+
 /** What became of one number. A number without an outcome was applied without a reply. */
 export type Outcome =
   | { readonly n: number; readonly reply: unknown }
+  | { readonly n: number; readonly replyLost: ReplyLoss }
   | { readonly n: number; readonly rejected: RejectionReason; readonly message: string }
   | { readonly n: number; readonly skipped: true }
 
@@ -182,6 +213,7 @@ export interface UnknownClient {
 /** What became of one message that was asked about. */
 export type RecalledFate =
   | { readonly id: Id; readonly fate: 'applied'; readonly reply?: unknown }
+  | { readonly id: Id; readonly fate: 'applied'; readonly replyLost: ReplyLoss }
   | { readonly id: Id; readonly fate: 'rejected'; readonly rejected: RejectionReason; readonly message: string }
   | { readonly id: Id; readonly fate: 'skipped' }
 
@@ -226,6 +258,7 @@ export type ServerMessage =
   | Messages
   | Reset
   | Refused
+  | NoValue
   | Ack
   | Expected
   | Conflict

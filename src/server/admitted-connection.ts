@@ -1,6 +1,6 @@
 import type { ConnectionHost } from './connection-host.ts'
 import { checkCredential } from './credentials.ts'
-import { within } from './deadline.ts'
+import { HOOK_MS, within } from './deadline.ts'
 import type { LostPlace } from './channel-log.ts'
 import type { UpgradeRequest } from './ports.ts'
 import { answerRecall } from './recall.ts'
@@ -49,6 +49,8 @@ export interface Admitted {
   flush(): void
   /** What came on this connection and was not begun is not applied any more. */
   refuse(): void
+  /** Under way once the client has asked to end its session; resolves when it is closed for that. */
+  readonly parting?: Promise<void> | undefined
   /** The connection is gone. */
   end(): void
   /** The right to read a channel has ended. */
@@ -68,9 +70,12 @@ export class AdmittedConnection implements Admitted {
   #noticeMs: number
   #wasCredentialAskedFor = false
   #credentialRound = 0
+  /** Credentials that the app is judging. */
+  #checking = 0
   #hasEnded = false
   #questions = 0
   #hasSignedOut = false
+  parting: Promise<void> | undefined
 
   constructor(host: ConnectionHost, admission: Admission) {
     this.#host = host
@@ -144,14 +149,15 @@ export class AdmittedConnection implements Admitted {
         this.#admission.outbound.sendText(PONG)
         break
       case 'sign_out':
-        this.#admission.guard(this.#signOut())
+        this.#admission.guard((this.parting = this.#signOut()))
     }
   }
 
   /** Asks for a fresh credential when the present one nears its end, and closes the connection at its end. */
   tick(nowMs: number): void {
     const leftMs = this.#credentialEndsAtMs - nowMs
-    if (leftMs <= 0) {
+    // One that was given in time is judged first, for as long as a hook may take.
+    if (leftMs <= 0 && (this.#checking === 0 || leftMs <= -HOOK_MS)) {
       this.#admission.close('unauthenticated')
     } else if (leftMs <= this.#noticeMs && !this.#wasCredentialAskedFor) {
       this.#wasCredentialAskedFor = true
@@ -213,7 +219,9 @@ export class AdmittedConnection implements Admitted {
     const { hooks, clock } = this.#host.settings
     const { request, party, close } = this.#admission
     const round = ++this.#credentialRound
+    this.#checking++
     const verdict = await checkCredential(hooks.authenticate, clock, (entry) => this.#host.log(entry), credential, request)
+    this.#checking--
     // Where several were given, the last one decides.
     if (this.#hasEnded || round !== this.#credentialRound) return
     if (!verdict.isAccepted || verdict.user !== party.user) return close('unauthenticated')

@@ -1,19 +1,10 @@
-import type { ClientRecord, Fate } from './client-record.ts'
+import { endOf, type ClientRecord, type Fate } from './client-record.ts'
 import { isPromise } from './deadline.ts'
-import type { Awaitable, Commit, Engine, Refusal } from './engine.ts'
+import type { Awaitable, Commit, Refusal } from './engine.ts'
 import type { LaneEntry } from './lane-entry.ts'
-import type { Handled, MessageHandler } from './message-handler.ts'
+import type { LaneHost } from './lane-host.ts'
+import type { Handled } from './message-handler.ts'
 import { HoldfastError, type Id } from '../protocol/index.ts'
-import type { LogEntry } from '../core/ports.ts'
-
-/** What a lane needs of the server. */
-export interface LaneHost {
-  readonly engine: Engine
-  readonly handler: MessageHandler
-  log(entry: LogEntry): void
-  count(name: string, count?: number): void
-  failed(error: unknown): void
-}
 
 /** A number whose handler has ended. */
 interface Done {
@@ -22,7 +13,7 @@ interface Done {
 }
 
 /** What becomes of a message that published to a channel which cannot be made. */
-const UNPUBLISHED: Fate = { kind: 'rejected', reason: 'failed', message: 'what it published could not be taken in' }
+const UNPUBLISHED: Fate = { kind: 'rejected', reason: 'unpublishable', message: 'what it published could not be taken in' }
 
 const NONE: readonly LaneEntry[] = []
 /** Numbers that commit together when their handlers answer at once. */
@@ -44,6 +35,7 @@ export class ClientLane {
   #next = 0
   #batch: Done[] = []
   #isRunning = false
+  #isStopping = false
   #runs = 0
   #isLoaded = false
   /** What was taken out of the queue last, until it is judged, or waits for its commit. */
@@ -96,6 +88,7 @@ export class ClientLane {
 
   /** Takes numbers in the order they came. */
   push(entries: readonly LaneEntry[]): void {
+    if (this.#isStopping) return this.#drop(entries)
     for (const entry of entries) this.#queue.push(entry)
     if (!this.#isRunning) void this.#run()
   }
@@ -108,11 +101,18 @@ export class ClientLane {
     })
   }
 
-  /** Drops what was not begun: the server closes. */
-  dropWaiting(): void {
-    this.#host.count('dropped.closing', this.length)
+  /** The server closes: drops what was not begun, and takes nothing more. */
+  stop(): void {
+    this.#isStopping = true
+    const waiting = this.#queue.slice(this.#next)
     this.#queue = []
     this.#next = 0
+    this.#drop(waiting)
+  }
+
+  #drop(entries: readonly LaneEntry[]): void {
+    this.#host.count('dropped.closing', entries.length)
+    for (const { source } of entries) source.left()
   }
 
   /** Never rejects. Runs through without waiting a turn as long as nobody answers with a promise. */
@@ -247,7 +247,7 @@ export class ClientLane {
     this.record = answer
     this.#committing = batch.length === this.#committing.length ? NONE : this.#committing.slice(batch.length)
     for (const { entry, commit } of batch) {
-      this.#host.count(countOf(commit.fate))
+      this.#host.count(endOf(commit.fate))
       entry.source.left()
       entry.source.committed()
     }
@@ -293,8 +293,4 @@ export class ClientLane {
     this.#isLoaded = false
     for (const source of sources) source.failed()
   }
-}
-
-function countOf(fate: Fate): string {
-  return fate?.kind ?? 'applied'
 }

@@ -1,9 +1,10 @@
 import { Buffer } from 'node:buffer'
-import type { Id, Outcome, RecalledFate, RejectionReason } from '../protocol/index.ts'
+import type { Id, Outcome, RecalledFate, RejectionReason, ReplyLoss } from '../protocol/index.ts'
 
 /** What became of a number. `undefined` stands for the common case: applied, without a reply. Replies are JSON text. */
 export type Fate =
   | { readonly kind: 'applied'; readonly reply: string }
+  | { readonly kind: 'unreplied'; readonly why: ReplyLoss }
   | { readonly kind: 'rejected'; readonly reason: RejectionReason; readonly message: string }
   | { readonly kind: 'skipped' }
   | undefined
@@ -144,11 +145,18 @@ function unitsOf(fate: Fate): number {
   return fate?.kind === 'applied' ? fate.reply.length : fate?.kind === 'rejected' ? fate.message.length : 0
 }
 
+/** How a number has ended, whatever is known of its reply. */
+export function endOf(fate: Fate): 'applied' | 'rejected' | 'skipped' {
+  return fate === undefined || fate.kind === 'unreplied' ? 'applied' : fate.kind
+}
+
 /** The fate as an `ack` tells it, as JSON text; `undefined` when there is nothing to tell. */
 export function outcomeText(n: number, fate: Fate): string | undefined {
   switch (fate?.kind) {
     case 'applied':
       return `{"n":${n},"reply":${fate.reply}}`
+    case 'unreplied':
+      return JSON.stringify({ n, replyLost: fate.why } satisfies Outcome)
     case 'rejected':
       return JSON.stringify({ n, rejected: fate.reason, message: fate.message } satisfies Outcome)
     case 'skipped':
@@ -158,11 +166,18 @@ export function outcomeText(n: number, fate: Fate): string | undefined {
   }
 }
 
-/** The fate as `recalled` tells it, as JSON text. A reply is left out where `withReply` is false. */
+/** The fate as `recalled` tells it, as JSON text. Where `withReply` is false, a reply is said to be dropped. */
 export function recalledText(id: Id, fate: Fate, withReply: boolean): string {
-  if (fate?.kind === 'applied' && withReply) return `{"id":"${id}","fate":"applied","reply":${fate.reply}}`
-  if (fate?.kind === 'rejected') {
-    return JSON.stringify({ id, fate: 'rejected', rejected: fate.reason, message: fate.message } satisfies RecalledFate)
+  switch (fate?.kind) {
+    case 'applied':
+      if (withReply) return `{"id":"${id}","fate":"applied","reply":${fate.reply}}`
+      return JSON.stringify({ id, fate: 'applied', replyLost: 'dropped' } satisfies RecalledFate)
+    case 'unreplied':
+      return JSON.stringify({ id, fate: 'applied', replyLost: fate.why } satisfies RecalledFate)
+    case 'rejected':
+      return JSON.stringify({ id, fate: 'rejected', rejected: fate.reason, message: fate.message } satisfies RecalledFate)
+    case 'skipped':
+    case undefined:
+      return `{"id":"${id}","fate":"${fate?.kind ?? 'applied'}"}`
   }
-  return `{"id":"${id}","fate":"${fate?.kind ?? 'applied'}"}`
 }

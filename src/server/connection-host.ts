@@ -6,6 +6,7 @@ import type { Gate } from './gate.ts'
 import type { KeyedRate } from './keyed-rate.ts'
 import type { Lanes } from './lanes.ts'
 import type { MessageHandler } from './message-handler.ts'
+import type { OpenSockets } from './open-sockets.ts'
 import type { Settings } from './options.ts'
 import type { Rights } from './rights.ts'
 import type { SendOnlyDesk } from './send-only-desk.ts'
@@ -24,6 +25,8 @@ export interface HostedConnection {
   /** There is no more room for what it makes the server keep. */
   crowd(): void
   close(name: CloseName): void
+  /** Resolves when nothing that came on it is under way. */
+  whenIdle(): Promise<void>
   /** The server will close: says when to come back. */
   goodbye(retryMinMs: number, retryMaxMs: number): void
   /** Time has passed. */
@@ -33,6 +36,8 @@ export interface HostedConnection {
 /** What a connection needs of its server. */
 export interface ConnectionHost {
   readonly settings: Settings
+  /** Whether the server finishes what was begun, and takes nothing new. */
+  readonly isClosing: boolean
   readonly engine: Engine
   readonly flusher: Flusher
   readonly channels: Channels
@@ -41,6 +46,7 @@ export interface ConnectionHost {
   readonly lanes: Lanes
   /** What the connections share. */
   readonly budgets: Budgets
+  readonly sockets: OpenSockets
   /** How often sessions are resumed, by token hash. */
   readonly resumes: KeyedRate
   /** Where refusals are told. */

@@ -4,6 +4,9 @@ import type { Outbound } from './outbound.ts'
 import { isBelowFloor, Pace } from './pace.ts'
 import type { CloseName } from '../protocol/index.ts'
 
+/** How often a client that waits for the answer to `hello` hears that the server is at it; it gives up after 10 s without. */
+const REPORT_MS = 3_000
+
 /** The time limits of one connection. None of them ends what moves at the floor rate (PROTOCOL.md, P51). */
 export class ConnectionWatch {
   readonly #settings: Settings
@@ -52,7 +55,7 @@ export class ConnectionWatch {
     const { limits, heartbeat } = this.#settings
     if (nowMs - this.#sinceMs >= limits.helloMs + 2 * HOOK_MS) return 'internal'
     // The app's hooks take their time: a report says that somebody is there.
-    if (nowMs - this.#saidAtMs >= heartbeat.pingMs) {
+    if (nowMs - this.#saidAtMs >= Math.min(heartbeat.pingMs, REPORT_MS)) {
       this.#saidAtMs = nowMs
       this.#outbound.line.report()
     }

@@ -6,6 +6,7 @@ import { ConnectionWatch } from './connection-watch.ts'
 import { checkCredential } from './credentials.ts'
 import { EarlyMessages } from './early-messages.ts'
 import { hashToken } from './hash-token.ts'
+import { isTakenWhileClosing } from './is-taken-while-closing.ts'
 import { announcesOtherVersion } from './other-version.ts'
 import { Outbound } from './outbound.ts'
 import { limitsBeforeHello, limitsOfConnection } from './incoming-limits.ts'
@@ -17,16 +18,10 @@ import { SendOnlyConnection } from './send-only-connection.ts'
 import type { Holder } from './rights.ts'
 import type { Guest } from './send-only-desk.ts'
 import type { UpwardAdmission } from './upstream.ts'
-import {
-  decodeClientMessage,
-  PROTOCOL_VERSION,
-  type Answer,
-  type CloseName,
-  type Hello,
-  type Id,
-  type ServerMessage,
-} from '../protocol/index.ts'
+import type { CloseName } from '../protocol/close-codes.ts'
 import { UNCOUNTED_UNITS } from '../protocol/frames.ts'
+import { decodeClientMessage, PROTOCOL_VERSION } from '../protocol/index.ts'
+import type { Answer, Hello, Id, ServerMessage } from '../protocol/messages.ts'
 
 /** One accepted socket, from the upgrade to its end. It knows no network: its host brings text in and takes frames out. */
 export class Connection implements SocketEvents, Guest, Holder {
@@ -102,6 +97,7 @@ export class Connection implements SocketEvents, Guest, Holder {
 
   closed(): void {
     this.#end()
+    this.#host.sockets.gone(this)
   }
 
   /** Closes the socket for a reason of the table. Nothing of this connection is read or sent any more. */
@@ -135,9 +131,13 @@ export class Connection implements SocketEvents, Guest, Holder {
     this.#admitted?.unsubscribe?.(channel)
   }
 
+  async whenIdle(): Promise<void> {
+    await this.#lane?.whenIdle()
+    await this.#admitted?.parting
+  }
+
   /** The server goes: says when to come back, and closes. */
   goodbye(retryMinMs: number, retryMaxMs: number): void {
-    if (this.#isClosed()) return
     this.#admitted?.flush()
     this.#outbound.send({ type: 'goodbye', retryMinMs, retryMaxMs })
     this.close('restart')
@@ -153,9 +153,8 @@ export class Connection implements SocketEvents, Guest, Holder {
 
   /** Whether one frame more may come now; the connection is closed when not. */
   #mayCome(): boolean {
-    if (this.#frames.take(1, this.#host.settings.clock.nowMs())) return true
-    this.close('rate')
-    return false
+    if (!this.#frames.take(1, this.#host.settings.clock.nowMs())) this.close('rate')
+    return !this.#isClosed()
   }
 
   #receive(text: string): void {
@@ -163,6 +162,7 @@ export class Connection implements SocketEvents, Guest, Holder {
     if (!decoded.ok) return announcesOtherVersion(text) ? this.#refuse('version', versionRefusal()) : this.close('badMessage')
     const { message } = decoded
     if ((message.type === 'hello') !== (this.#phase === 'waiting')) return this.close('badMessage')
+    if (this.#host.isClosing && !isTakenWhileClosing(message)) return this.#host.count('dropped.frames')
     if (message.type === 'hello') {
       this.#phase = 'opening'
       this.#watch.begin()

@@ -1,4 +1,5 @@
 import { HOOK_MS, isPromise, kindOf, within } from './deadline.ts'
+import { errorFacts } from './error-facts.ts'
 import type { ContextOf, Loose, Settings } from './options.ts'
 import type { Clock, UpgradeRequest } from './ports.ts'
 import type { LogEntry } from '../core/ports.ts'
@@ -40,8 +41,7 @@ export async function checkCredential(
     return { isAccepted: true, user, context, endsAtMs: clock.nowMs() + leftMs, expiresAtMs }
   } catch (error) {
     log({ level: 'info', event: 'authenticate_failed', error: kindOf(error) })
-    const isForbidden = error instanceof Error && 'code' in error && error.code === 'forbidden'
-    return { isAccepted: false, close: isForbidden ? 'forbidden' : 'unauthenticated' }
+    return { isAccepted: false, close: errorFacts(error).code === 'forbidden' ? 'forbidden' : 'unauthenticated' }
   }
 }
 

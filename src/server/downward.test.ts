@@ -287,9 +287,6 @@ describe('snapshots', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('db'))],
-    ['gives what JSON cannot carry', () => 1n],
-    ['gives more than a frame holds', () => 'x'.repeat(2 ** 20)],
-    ['gives what is nested too deep', () => JSON.parse('['.repeat(57) + ']'.repeat(57)) as unknown],
   ])('[P27] resets with hook-failed when the hook %s, and the subscription has ended', async (_what, snapshot) => {
     const server = fakeServer({ snapshot })
     const peer = await server.open({ subscriptions: AGENTS })
@@ -297,6 +294,63 @@ describe('snapshots', () => {
     await server.clock.settle()
     expect(peer.received.slice(1)).toEqual([{ type: 'reset', sub: 1, reason: 'hook-failed' }])
     expect(server.core.metrics().channelsRead).toBe(0)
+  })
+
+  it.each<readonly [string, 'invalid' | 'too-large', unknown]>([
+    ['what JSON cannot carry', 'invalid', 1n],
+    ['more than a frame holds', 'too-large', 'x'.repeat(2 ** 20)],
+    ['what is nested too deep', 'invalid', JSON.parse('['.repeat(57) + ']'.repeat(57)) as unknown],
+  ])('[EF3] refuses a channel, and no other, whose hook gives %s, and does not ask it again', async (_what, reason, value) => {
+    const asked: string[] = []
+    const snapshot = (channel: string): unknown => (asked.push(channel), channel === 'bad' ? value : 'fine')
+    const server = fakeServer({ snapshot })
+    const subscriptions = ['bad', 'good'].map((channel, at) => ({ sub: at + 1, channel, cursor: null }))
+    const peer = await server.open({ subscriptions })
+    await server.clock.pass(45_000)
+    expect(peer.all('refused')).toEqual([{ type: 'refused', sub: 1, reason, message: expect.any(String) }])
+    expect([peer.last('subscribed').sub, peer.all('reset'), asked]).toEqual([2, [], ['bad', 'good']])
+    await server.core.publish('good', 1)
+    await server.clock.settle()
+    expect([peer.messagesOf(2).length, server.core.metrics().channelsRead]).toEqual([1, 1])
+    expect(server.logs).toEqual([{ level: 'error', event: 'snapshot_refused', channel: 'bad', why: reason }])
+  })
+
+  it.each<readonly [string, () => unknown]>([
+    ['invalid', () => 1n],
+    ['too-large', () => 'x'.repeat(2 ** 20)],
+  ])('[EF3] [P28] says that a value which was asked for can never be sent: %s', async (reason, bad) => {
+    let value: unknown = 'small'
+    const server = fakeServer({ snapshot: () => value })
+    const peer = await server.open({ subscriptions: AGENTS })
+    value = bad()
+    peer.say({ type: 'snapshot_request', sub: 1, from: 0 })
+    await server.clock.pass(45_000)
+    expect(peer.all('no_value')).toEqual([{ type: 'no_value', sub: 1, reason, message: expect.any(String) }])
+    await publish(server, 1)
+    await server.clock.settle()
+    expect(peer.messagesOf(1)).toHaveLength(1)
+    value = 'small again'
+    peer.say({ type: 'snapshot_request', sub: 1, from: 1 })
+    await server.clock.settle()
+    expect(peer.last('subscribed')).toMatchObject({ verdict: 'snapshot', value: 'small again', follows: false })
+  })
+
+  it('[EF4] [P28] says once that a value which was asked for cannot be had yet, and goes on trying', async () => {
+    let fails = false
+    const server = fakeServer({
+      snapshot: () => {
+        if (fails) throw new Error('db')
+        return 'value'
+      },
+    })
+    const peer = await server.open({ subscriptions: AGENTS })
+    fails = true
+    peer.say({ type: 'snapshot_request', sub: 1, from: 0 })
+    await server.clock.pass(20_000)
+    expect(peer.all('no_value')).toEqual([{ type: 'no_value', sub: 1, reason: 'hook-failed', message: 'tried again' }])
+    fails = false
+    await server.clock.pass(20_000)
+    expect(peer.last('subscribed')).toMatchObject({ verdict: 'snapshot', value: 'value', follows: false })
   })
 
   it('[P27] resets with hook-failed when the hook takes over 30 s', async () => {

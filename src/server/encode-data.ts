@@ -1,9 +1,22 @@
 import { Buffer } from 'node:buffer'
+import { errorFacts } from './error-facts.ts'
 import { MAX_DEPTH } from '../protocol/limits.ts'
 import { HoldfastError } from '../protocol/index.ts'
 
 /** What the envelopes of all frames may add to the nesting of the data they carry. */
 const ENVELOPE_DEPTH = 8
+
+/** The JSON text of what the app hands over, or why there is none. */
+export type Encoded = { readonly text: string } | { readonly why: 'invalid' | 'too-large' }
+
+/** The same as {@link encodeData}, for what cannot be refused any more. Never throws. */
+export function tryEncode(data: unknown, maxBytes: number): Encoded {
+  try {
+    return { text: encodeData(data, maxBytes) }
+  } catch (error) {
+    return { why: errorFacts(error).code === 'message-too-large' ? 'too-large' : 'invalid' }
+  }
+}
 
 /**
  * The JSON text of what the app hands over. Throws `invalid-data` when JSON cannot carry it or a client would refuse its
@@ -14,7 +27,11 @@ export function encodeData(data: unknown, maxBytes: number): string {
   try {
     text = JSON.stringify(data)
   } catch (cause) {
-    throw new HoldfastError('invalid-data', 'JSON cannot carry this value: it holds a cycle, a BigInt or a toJSON that throws.', { cause })
+    throw new HoldfastError(
+      'invalid-data',
+      'JSON cannot carry this value: it holds a cycle, a BigInt or a toJSON that throws, or is too deep.',
+      { cause },
+    )
   }
   if (text === undefined) throw new HoldfastError('invalid-data', 'JSON cannot carry this value: it is undefined, a function or a symbol.')
   if (byteLength(text) > maxBytes) throw new HoldfastError('message-too-large', `The value is larger than ${maxBytes} bytes of JSON.`)

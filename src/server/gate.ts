@@ -1,3 +1,4 @@
+import { answerNow } from './answer-now.ts'
 import { kindOf } from './deadline.ts'
 import { KeyedRate } from './keyed-rate.ts'
 import type { Settings } from './options.ts'
@@ -75,7 +76,7 @@ export class Gate {
     if (this.#host.waiting >= limits.waitingSockets) return this.#tooMany('waiting', limits.waitingSockets)
     let address: string | undefined
     try {
-      address = hooks.addressOf?.(request)
+      address = answerNow('addressOf', hooks.addressOf?.(request))
     } catch (error) {
       const came = kindOf(error)
       this.#host.log({ level: 'error', event: 'address_failed', error: came })

@@ -34,6 +34,7 @@ export type {
 export type { ChannelLog } from './channel-log.ts'
 export type { ClientRecord, Fate } from './client-record.ts'
 export type { Metrics } from './metrics.ts'
+export type { Readiness } from './readiness.ts'
 export type { Clock, Random, UpgradeRequest } from './ports.ts'
 export type { LogEntry } from '../core/ports.ts'
 export { HoldfastError, type Cursor, type ErrorCode, type HistoryLimits, type Heartbeat } from '../protocol/index.ts'

@@ -1,4 +1,5 @@
-import { ClientLane, type LaneHost } from './client-lane.ts'
+import { ClientLane } from './client-lane.ts'
+import type { LaneHost } from './lane-host.ts'
 import type { Id } from '../protocol/index.ts'
 
 /** The lanes of the clients that are connected, or whose numbers are still on their way. */
@@ -60,10 +61,10 @@ export class Lanes {
     await this.#byClient.get(client)?.whenIdle()
   }
 
-  /** Drops what was not begun, and resolves when what was begun is committed. */
-  async drain(): Promise<void> {
+  /** The server closes: drops what was not begun, and takes nothing more. Resolves when what was begun is committed. */
+  async stop(): Promise<void> {
     const lanes = [...this.#byClient.values()]
-    for (const lane of lanes) lane.dropWaiting()
+    for (const lane of lanes) lane.stop()
     await Promise.all(lanes.map((lane) => lane.whenIdle()))
   }
 }

@@ -1,12 +1,13 @@
+import { askHistory } from './ask-history.ts'
 import { Budgets } from './budgets.ts'
 import { Channels } from './channels.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionHost, HostedConnection } from './connection-host.ts'
 import { Counters } from './counters.ts'
-import { HOOK_MS, isPromise, kindOf, within } from './deadline.ts'
-import { encodeData } from './encode-data.ts'
+import { HOOK_MS, isPromise, kindOf } from './deadline.ts'
 import { Fences } from './fences.ts'
 import type { Awaitable } from './engine.ts'
+import { every } from './every.ts'
 import { Flusher } from './flusher.ts'
 import { Gate } from './gate.ts'
 import { publicationKey, userKey } from './handler-run.ts'
@@ -17,17 +18,18 @@ import { inSlices } from './in-slices.ts'
 import type { Metrics } from './metrics.ts'
 import type { Settings } from './options.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from './ports.ts'
-import { refusedChannel } from './refused-channel.ts'
+import { OpenSockets } from './open-sockets.ts'
+import { Publisher } from './publisher.ts'
+import type { Readiness } from './readiness.ts'
 import { Rights } from './rights.ts'
 import { SendOnlyDesk } from './send-only-desk.ts'
+import { shutDown } from './shut-down.ts'
 import { Snapshots } from './snapshots.ts'
 import { WatchedEngine } from './watched-engine.ts'
-import { HoldfastError, type Cursor, type HistoryLimits, type Id } from '../protocol/index.ts'
+import type { Cursor, Id } from '../protocol/index.ts'
 
 /** Room for the envelope of a snapshot. */
 const ENVELOPE_BYTES = 1_024
-const RETRY_MIN_MS = 100
-const RETRY_MS_PER_CONNECTION = 10
 
 /**
  * A live server without a network: connections come in through `accept`, time and chance through ports. `live-server.ts` puts it on
@@ -43,6 +45,7 @@ export class LiveCore implements ConnectionHost {
   readonly lanes: Lanes
   /** Who may open a socket. */
   readonly gate: Gate
+  readonly sockets: OpenSockets = new OpenSockets()
   readonly resumes: KeyedRate
   readonly sendOnly: SendOnlyDesk
   readonly rights: Rights
@@ -52,7 +55,9 @@ export class LiveCore implements ConnectionHost {
   readonly #connections = new Set<HostedConnection>()
   readonly #bySession = new Map<Id, HostedConnection>()
   readonly #fences: Fences
-  #stopTimers: (() => void)[] = []
+  readonly #stopTimers: readonly (() => void)[]
+  readonly #publisher: Publisher
+  #readiness: Readiness = 'starting'
   #closing: Promise<void> | undefined
 
   constructor(settings: Settings) {
@@ -83,7 +88,7 @@ export class LiveCore implements ConnectionHost {
     this.started = engine.start({
       clock,
       random,
-      history: (channel) => this.#historyOf(channel),
+      history: (channel) => askHistory(settings.history, channel, { count, log: logSafely }),
       sessionTtlMs: sessions.ttlMs,
       clientTtlMs: sessions.clientTtlMs,
       maxSessions: sessions.max,
@@ -101,14 +106,32 @@ export class LiveCore implements ConnectionHost {
       crowded: (client) => this.lanes.crowd(client),
       count,
     })
-    if (isPromise(this.started)) this.started.then(undefined, (error: unknown) => this.failed(error))
-    this.#every(tickMs(settings), () => this.#tick())
-    this.#every(sessions.sweepMs, () => this.#sweep())
+    const { started } = this
+    if (isPromise(started))
+      started.then(
+        () => this.#begin(),
+        (error: unknown) => this.failed(error),
+      )
+    else this.#begin()
+    this.#publisher = new Publisher({
+      engine,
+      started,
+      messageBytes: limits.messageBytes,
+      hasTold: (error) => engine.hasTold(error),
+      log: logSafely,
+    })
+    const ticking = every(clock, tickMs(settings), () => this.#tick())
+    this.#stopTimers = [ticking, every(clock, sessions.sweepMs, () => this.#sweep())]
   }
 
   /** Whether the server takes no connections any more. */
   get isClosing(): boolean {
     return this.#closing !== undefined
+  }
+
+  /** What a health check wants to know: nobody should be sent here unless it is `ready`. */
+  get readiness(): Readiness {
+    return this.#readiness
   }
 
   /** Accepted sockets whose `hello` was not answered. */
@@ -120,6 +143,7 @@ export class LiveCore implements ConnectionHost {
   accept(socket: ServerSocket, request: UpgradeRequest): SocketEvents {
     const connection = new Connection(socket, request, this)
     this.#connections.add(connection)
+    this.sockets.opened(connection)
     this.count('accepted')
     if (this.isClosing) connection.close('restart')
     return this.budgets.waiting.guard(connection)
@@ -127,15 +151,15 @@ export class LiveCore implements ConnectionHost {
 
   /** Appends to a channel's log. */
   publish(channel: string, data: unknown): Promise<Cursor> {
-    return this.#publish(() => publicationKey(channel), data)
+    return this.#publisher.publish(() => publicationKey(channel), data)
   }
 
   /** Appends to a user's own log. */
   sendToUser(user: string, data: unknown): Promise<Cursor> {
-    return this.#publish(() => userKey(user), data)
+    return this.#publisher.publish(() => userKey(user), data)
   }
 
-  /** Says goodbye, waits for handlers under way, ends. The same promise for every call. */
+  /** Takes nothing new, finishes what was begun, says goodbye, ends. The same promise for every call. */
   close(drainMs: number): Promise<void> {
     return (this.#closing ??= this.#close(drainMs))
   }
@@ -161,10 +185,12 @@ export class LiveCore implements ConnectionHost {
 
   /** Hands a line to the app's log; a log that throws disturbs nothing. */
   log(entry: Parameters<Settings['log']>[0]): void {
+    const failed = (): void => this.count('logFailures')
     try {
-      this.settings.log(entry)
+      const logged: unknown = this.settings.log(entry)
+      if (isPromise(logged)) logged.then(undefined, failed)
     } catch {
-      this.count('logFailures')
+      failed()
     }
   }
 
@@ -195,35 +221,17 @@ export class LiveCore implements ConnectionHost {
     connection?.close('internal')
   }
 
-  async #publish(key: () => string, data: unknown): Promise<Cursor> {
-    if (this.isClosing) throw new HoldfastError('closed', 'The server is closed.')
-    if (isPromise(this.started)) await this.started
-    const published = await this.engine.publish([{ key: key(), data: encodeData(data, this.settings.limits.messageBytes) }])
-    if (typeof published === 'string') throw refusedChannel(published)
-    const [cursor] = published
-    if (cursor === undefined) throw new HoldfastError('protocol', 'The engine gave no place of what it published.')
-    return cursor
-  }
-
-  /** What the app says of a channel's history. It costs that channel alone when the app fails over it. */
-  #historyOf(channel: string): HistoryLimits | null {
-    try {
-      return this.settings.history(channel)
-    } catch (error) {
-      this.count('historyFailures')
-      this.log({ level: 'error', event: 'history_failed', channel, error: kindOf(error) })
-      return null
-    }
+  #begin(): void {
+    if (!this.isClosing) this.#readiness = 'ready'
   }
 
   async #close(drainMs: number): Promise<void> {
-    const retryMaxMs = Math.min(3_600_000, Math.max(1_000, this.#connections.size * RETRY_MS_PER_CONNECTION))
-    for (const connection of this.#connections) connection.goodbye(RETRY_MIN_MS, retryMaxMs)
-    const drained = within(this.settings.clock, drainMs, this.lanes.drain())
-    await drained.catch(() => this.log({ level: 'info', event: 'drain_timeout', queued: this.lanes.waiting() }))
-    this.handler.stop()
-    for (const stop of this.#stopTimers.splice(0)) stop()
+    this.#readiness = 'closing'
+    await shutDown(this, this.#connections, drainMs)
+    this.#publisher.end()
+    for (const stop of this.#stopTimers) stop()
     await this.engine.close()
+    this.#readiness = 'closed'
   }
 
   #tick(): void {
@@ -259,18 +267,6 @@ export class LiveCore implements ConnectionHost {
     this.gate.sweep()
     this.resumes.sweep(clock.nowMs())
     this.sendOnly.sweep(clock.nowMs())
-  }
-
-  #every(intervalMs: number, run: () => void): void {
-    let cancel = (): void => {}
-    const next = (): void => {
-      cancel = this.settings.clock.setTimer(intervalMs, () => {
-        next()
-        run()
-      })
-    }
-    next()
-    this.#stopTimers.push(() => cancel())
   }
 
   #failed(event: 'failed' | 'engine_failed', error: unknown, method?: string): void {

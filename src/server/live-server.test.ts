@@ -225,19 +225,24 @@ describe('work on the wire', () => {
     expect(slow.received.filter(({ type }) => type === 'messages').length).toBeLessThan(140)
   }, 30_000)
 
-  it('[P33] [N6] closes gracefully: 503 with Retry-After for newcomers, goodbye and 1012 for the rest', async () => {
+  it('[P33] [N6] [SD1] [SD2] closes gracefully: what was begun is acknowledged, 503 with Retry-After for newcomers, goodbye and 1012 for the rest', async () => {
     let settle = (): void => {}
     const server = await start({ onMessage: () => new Promise<void>((resolve) => (settle = resolve)) })
-    const client = await open(server)
+    const [client, idle] = [await open(server), await open(server)]
     client.send({ type: 'send', confirmed: 0, messages: [{ n: 1, id: freshId(), channel: 'a', data: 1 }] })
     await expect.poll(() => server.live.metrics().totals['received']).toBe(1)
+    expect(server.live.readiness()).toBe('ready')
     const closing = server.live.close({ drainMs: 2_000 })
+    expect(server.live.readiness()).toBe('closing')
     expect(await upgradeStatus(server, {})).toBe(503)
+    expect(await idle.next('goodbye')).toMatchObject({ retryMaxMs: 1_000 })
+    expect((await idle.closed).code).toBe(1012)
+    settle()
+    expect(await client.next('ack')).toMatchObject({ hi: 1 })
     expect(await client.next('goodbye')).toMatchObject({ retryMaxMs: 1_000 })
     expect((await client.closed).code).toBe(1012)
-    settle()
     await closing
-    expect(server.live.metrics().totals['applied']).toBe(1)
+    expect([server.live.metrics().totals['applied'], server.live.readiness()]).toEqual([1, 'closed'])
     expect(await upgradeStatus(server, {})).toBe(503)
     expect(() => server.live.attach(server.http)).toThrow(expect.objectContaining({ code: 'closed' }))
   })

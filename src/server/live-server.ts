@@ -4,6 +4,7 @@ import type { DisconnectReason } from './engine.ts'
 import type { HttpServer } from './http-paths.ts'
 import { LiveCore } from './live-core.ts'
 import type { Metrics } from './metrics.ts'
+import type { Readiness } from './readiness.ts'
 import type { Authenticated, LiveServerOptions } from './options.ts'
 import { resolveOptions } from './resolve-options.ts'
 import { webSocketOf, type AcceptedRequest, type AcceptedSocket } from './websocket-like.ts'
@@ -34,7 +35,7 @@ export interface LiveServer {
    * Publishes to a channel; resolves with the message's place. Rejects with `invalid-data`, `message-too-large`,
    * `storage-full`, `invalid-option` (`history` gives nothing usable for it) or `closed`; then nothing
    * was published. With any other error the engine has failed, and nobody knows whether it was. Messages of one channel
-   * get their places in the order of the calls.
+   * get their places in the order of the calls. Nobody need await it: a failure is in the log, and ends no process.
    */
   publish(channel: string, data: unknown): Promise<Cursor>
   /**
@@ -61,13 +62,18 @@ export interface LiveServer {
    */
   revoke(user: string): Promise<void>
   /**
-   * Takes no more connections (503), tells every client when to come back, closes their sockets with 1012 and waits up
-   * to `drainMs` (default 5,000)
-   * for handlers under way to commit. A second call gives the same promise. The HTTP servers stay the app's own, and the
-   * paths are answered 503 until they are detached.
+   * Takes no more connections (503) and no new messages, and waits up to `drainMs` (default 5,000) for what was begun:
+   * each client is told when to come back, and its socket closed with 1012, as soon as everything that was begun for it
+   * is committed and acknowledged. `publish` works until then. A second call gives the same promise. The HTTP servers
+   * stay the app's own, and the paths are answered 503 until they are detached.
    * Rejects with `invalid-option`, before anything is closed.
    */
   close(options?: { readonly drainMs?: number }): Promise<void>
+  /**
+   * Whether this server takes clients, for a health check: `starting` until its engine has started, `ready`, `closing`
+   * from the moment `close` is called, `closed` when it has resolved.
+   */
+  readiness(): Readiness
   /** Gauges and totals now. A gauge that the engine cannot give is `NaN`. */
   metrics(): Metrics
 }
@@ -113,6 +119,7 @@ export function createLiveServer<A extends Authenticated = Authenticated>(option
       if (!Number.isInteger(drainMs) || drainMs < 0) invalidOption('drainMs', `must be a whole number from 0, not ${drainMs}`)
       await core.close(drainMs)
     },
+    readiness: () => core.readiness,
     metrics: () => core.metrics(),
   }
 }

@@ -1,12 +1,13 @@
 import type { Fate } from './client-record.ts'
-import { HOOK_MS, isPromise, kindOf, within } from './deadline.ts'
-import { encodeData } from './encode-data.ts'
+import { HOOK_MS, isPromise, within } from './deadline.ts'
+import { tryEncode } from './encode-data.ts'
 import type { Awaitable, Engine, Publication } from './engine.ts'
+import { errorFacts, someCause } from './error-facts.ts'
 import { HandlerRun } from './handler-run.ts'
 import type { IncomingMessage, Settings } from './options.ts'
 import type { Party } from './party.ts'
 import type { Clock } from './ports.ts'
-import { Rejected } from './rejected.ts'
+import { isRejected } from './rejected.ts'
 import { HoldfastError } from '../protocol/index.ts'
 import type { LogEntry } from '../core/ports.ts'
 
@@ -14,6 +15,10 @@ const TRIES = 5
 const FIRST_PAUSE_MS = 100
 const PAUSE_FACTOR = 4
 const MAX_REJECTION_LENGTH = 2_000
+/** What `publish` throws, of the handler's context and of the server, for what it will never take. */
+const UNPUBLISHABLE: ReadonlySet<string> = new Set(
+  ['invalid-data', 'message-too-large', 'invalid-option'].map((code) => `HoldfastError ${code}`),
+)
 
 /** What came of a message, to be committed with its number. */
 export interface Handled {
@@ -38,6 +43,8 @@ export interface HandlerHost {
 export class MessageHandler {
   readonly #host: HandlerHost
   readonly #running = new Set<HandlerRun>()
+  /** Messages under way, between their tries, too. */
+  readonly #open = new Set<PromiseLike<unknown>>()
   #isStopped = false
 
   constructor(host: HandlerHost) {
@@ -46,6 +53,20 @@ export class MessageHandler {
 
   /** Handles a message to its end; `undefined` when the server stopped first. Never rejects. */
   handle(message: IncomingMessage, party: Party): Awaitable<Handled | undefined> {
+    const handled = this.#handle(message, party)
+    if (isPromise(handled)) {
+      this.#open.add(handled)
+      void handled.then(() => this.#open.delete(handled))
+    }
+    return handled
+  }
+
+  /** Resolves when nothing is under way that is now, and whoever waited for it has gone on. */
+  async whenIdle(): Promise<void> {
+    await Promise.all(this.#open)
+  }
+
+  #handle(message: IncomingMessage, party: Party): Awaitable<Handled | undefined> {
     const { hook } = this.#host
     if (hook === undefined || message.channel.startsWith('@')) return rejected('forbidden', 'not allowed')
     const allowed = this.#host.maySend(party, message.channel)
@@ -84,33 +105,47 @@ export class MessageHandler {
   #try(hook: NonNullable<Settings['hooks']['onMessage']>, message: IncomingMessage, party: Party): Awaitable<Handled | undefined> {
     const { messageBytes, clock, probe } = this.#host
     const run = new HandlerRun(party, messageBytes, probe)
+    let result: unknown
     try {
-      const result = hook(message, run)
-      if (!isPromise(result)) return this.#succeed(run, result)
-      this.#running.add(run)
-      return within(clock, HOOK_MS, result, () => run.end(new HoldfastError('expired', 'The handler took too long.')))
-        .then((reply) => this.#succeed(run, reply))
-        .catch((error: unknown) => this.#failed(run, message, error))
+      result = hook(message, run)
     } catch (error) {
       return this.#failed(run, message, error)
     }
+    if (!isPromise(result)) return this.#ran(run, message, result)
+    this.#running.add(run)
+    return within(clock, HOOK_MS, result, () => run.end(new HoldfastError('expired', 'The handler took too long.'))).then(
+      (reply) => this.#ran(run, message, reply),
+      (error: unknown) => this.#failed(run, message, error),
+    )
   }
 
-  #succeed(run: HandlerRun, result: unknown): Handled | undefined {
+  /** The handler has returned: whatever is wrong with its reply, its work is done and must not be done again. */
+  #ran(run: HandlerRun, message: IncomingMessage, reply: unknown): Handled | undefined {
     this.#running.delete(run)
     if (this.#isStopped) return undefined
     run.end()
-    const fate: Fate = result === undefined ? undefined : { kind: 'applied', reply: encodeData(result, this.#host.messageBytes) }
-    return { fate, publications: run.publications }
+    return { fate: message.durable ? this.#fateOf(message, reply) : undefined, publications: run.publications }
   }
 
-  #failed(run: HandlerRun, message: IncomingMessage, error: unknown): Handled | undefined {
+  #fateOf({ id, channel }: IncomingMessage, reply: unknown): Fate {
+    if (reply === undefined) return undefined
+    const encoded = tryEncode(reply, this.#host.messageBytes)
+    if ('text' in encoded) return { kind: 'applied', reply: encoded.text }
+    const { why } = encoded
+    this.#host.count(`repliesLost.${why}`)
+    this.#host.log({ level: 'error', event: 'reply_lost', id, channel, why })
+    return { kind: 'unreplied', why }
+  }
+
+  #failed(run: HandlerRun, { id, channel }: IncomingMessage, error: unknown): Handled | undefined {
     this.#running.delete(run)
     run.end()
-    if (error instanceof Rejected) return rejected('rejected', error.message.slice(0, MAX_REJECTION_LENGTH))
+    if (this.#isStopped) return undefined
+    const { kind, message } = errorFacts(error)
+    if (isRejected(error)) return rejected('rejected', message.slice(0, MAX_REJECTION_LENGTH))
     this.#host.count('handlerFailures')
-    this.#host.log({ level: 'error', event: 'handler_failed', id: message.id, channel: message.channel, error: kindOf(error) })
-    return undefined
+    this.#host.log({ level: 'error', event: 'handler_failed', id, channel, error: kind })
+    return isUnpublishable(error) ? rejected('unpublishable', 'what the handler publishes cannot be published') : undefined
   }
 
   #pause(delayMs: number): Promise<void> {
@@ -120,6 +155,14 @@ export class MessageHandler {
   }
 }
 
-function rejected(reason: 'rejected' | 'failed' | 'forbidden', message: string): Handled {
+/**
+ * Whether the handler failed over what it publishes: the same at every repetition. Where there is no room for a channel
+ * there may be some later.
+ */
+function isUnpublishable(error: unknown): boolean {
+  return someCause(error, ({ kind }) => UNPUBLISHABLE.has(kind))
+}
+
+function rejected(reason: 'rejected' | 'failed' | 'unpublishable' | 'forbidden', message: string): Handled {
   return { fate: { kind: 'rejected', reason, message }, publications: [] }
 }

@@ -19,7 +19,7 @@ export interface RecallHost {
 /**
  * Answers a `recall`, as JSON text, once nothing of that client is on its way any more: a message that is being applied
  * must not be taken for
- * unknown. Replies that do not fit into the frame are left out; the fate is always told.
+ * unknown. Replies that do not fit into the frame are said to be dropped; the fate is always told.
  */
 export async function answerRecall(
   { engine, lanes, sendOnly, frameBytes }: RecallHost,

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { DEFAULT_HEARTBEAT, DEFAULT_HISTORY, DEFAULT_LIMITS, type HistoryLimits } from '../protocol/index.ts'
 import { invalidOption, readOptions } from '../protocol/read-options.ts'
+import { answerNow } from './answer-now.ts'
 import { memoryEngine } from './engines/memory.ts'
 import { nodeClock, nodeLog, nodeRandom } from './node-platform.ts'
 import type { Authenticated, LiveServerOptions, ServerLimits, SessionOptions, Settings } from './options.ts'
@@ -141,7 +142,8 @@ export function resolveOptions<A extends Authenticated>(options: LiveServerOptio
 }
 
 function historyOf(given: LiveServerOptions['history']): Settings['history'] {
-  if (typeof given === 'function') return (channel) => numbers('history', given(channel), DEFAULT_HISTORY, HISTORY_RANGES)
+  if (typeof given === 'function')
+    return (channel) => numbers('history', answerNow('history', given(channel)), DEFAULT_HISTORY, HISTORY_RANGES)
   const limits = numbers('history', given, DEFAULT_HISTORY, HISTORY_RANGES)
   return () => limits
 }

@@ -1,5 +1,5 @@
 import { HOOK_MS, isPromise, kindOf, within } from './deadline.ts'
-import { encodeData } from './encode-data.ts'
+import { tryEncode } from './encode-data.ts'
 import type { Settings } from './options.ts'
 import type { Party } from './party.ts'
 import type { Clock } from './ports.ts'
@@ -7,12 +7,18 @@ import type { SharedChannel } from './shared-channel.ts'
 import type { Cursor } from '../protocol/index.ts'
 import type { LogEntry } from '../core/ports.ts'
 
+/**
+ * What the `snapshot` hook gave: JSON text, `undefined` when the channel has no value; why the value can never be sent;
+ * or that the hook failed, which it may not do again.
+ */
+export type Value = { readonly text: string | undefined } | { readonly why: 'invalid' | 'too-large' | 'hook-failed' }
+
 /** A call of the app's `snapshot` hook. */
 export interface Flight {
   /** The head that was read before the call: the value holds everything up to it. */
   readonly head: Cursor
-  /** The value as JSON text; `undefined` when the channel has none. Rejects when the hook fails. */
-  readonly value: Promise<string | undefined>
+  /** What came of it. Never rejects. */
+  readonly value: Promise<Value>
   /** Who asked, where the value is theirs alone. */
   readonly asker: Asker | null
 }
@@ -58,11 +64,11 @@ export class Snapshots {
     const land = (): void => {
       if (this.#flights.get(shared.key) === flight) this.#flights.delete(shared.key)
     }
-    flight.value.then(land, land)
+    void flight.value.then(land)
     return flight
   }
 
-  async #call(channel: string, head: Cursor, asker: Asker | null): Promise<string | undefined> {
+  async #call(channel: string, head: Cursor, asker: Asker | null): Promise<Value> {
     const { hook, clock, maxBytes } = this.#host
     this.#host.count('snapshots')
     try {
@@ -70,10 +76,13 @@ export class Snapshots {
       await Promise.resolve()
       const value = hook?.(channel, { head, user: asker?.user ?? null, context: asker?.context ?? null })
       const settled = isPromise(value) ? await within(clock, HOOK_MS, value) : value
-      return settled === undefined ? undefined : encodeData(settled, maxBytes)
+      if (settled === undefined) return { text: undefined }
+      const encoded = tryEncode(settled, maxBytes)
+      if ('why' in encoded) this.#host.log({ level: 'error', event: 'snapshot_refused', channel, why: encoded.why })
+      return encoded
     } catch (error) {
       this.#host.log({ level: 'error', event: 'snapshot_failed', channel, error: kindOf(error) })
-      throw error
+      return { why: 'hook-failed' }
     }
   }
 }

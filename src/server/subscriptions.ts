@@ -11,7 +11,8 @@ import type { Rights } from './rights.ts'
 import type { SharedChannel } from './shared-channel.ts'
 import type { Clock } from './ports.ts'
 import type { Snapshots } from './snapshots.ts'
-import type { Cursor, RefusedReason, ResetReason, SubscribeRequest } from '../protocol/index.ts'
+import { isUnsendable, UNSENDABLE } from './unsendable.ts'
+import type { Cursor, NoValueReason, RefusedReason, ResetReason, SubscribeRequest } from '../protocol/index.ts'
 
 /**
  * Pause before a value that was asked for and could not be had is tried again; doubled each time, up to {@link
@@ -180,6 +181,7 @@ export class Subscriptions {
     const { sub } = receiver
     const result = snapshots.isSupported ? await this.#value(receiver, shared, 0) : { head: shared.log.headCursor(), value: undefined }
     if (receiver.hasEnded()) return
+    if (isUnsendable(result)) return this.#refuseReceiver(receiver, result, UNSENDABLE[result])
     if (typeof result === 'string') {
       this.#reset(receiver, { reason: result })
       return this.#end(receiver)
@@ -209,9 +211,15 @@ export class Subscriptions {
       }
       const result = snapshots.isSupported ? await this.#value(receiver, shared, from) : { head: shared.log.headCursor(), value: undefined }
       if (receiver.hasEnded()) break
+      if (isUnsendable(result)) {
+        receiver.requestedFrom = undefined
+        outbound.send({ type: 'no_value', sub, reason: result, message: UNSENDABLE[result] })
+        break
+      }
       if (typeof result === 'string') {
         // Those who read the channel go on undisturbed: only a newcomer waits.
         this.#host.count(`snapshotRetries.${result}`)
+        if (retryMs === FIRST_RETRY_MS) outbound.send({ type: 'no_value', sub, reason: result, message: 'tried again' })
         await new Promise<void>((resolve) => void this.#host.clock.setTimer(retryMs, resolve))
         retryMs = Math.min(retryMs * 2, MAX_RETRY_MS)
         continue
@@ -230,7 +238,7 @@ export class Subscriptions {
     receiver: Receiver,
     shared: SharedChannel,
     from: number,
-  ): Promise<{ head: Cursor; value: string | undefined } | 'hook-failed' | 'too-slow'> {
+  ): Promise<{ head: Cursor; value: string | undefined } | NoValueReason> {
     for (let tries = 0; tries < 2; tries++) {
       for (const turns of this.#host.turns) {
         const turn = turns.turn(() => !receiver.hasEnded())
@@ -238,15 +246,12 @@ export class Subscriptions {
         if (receiver.hasEnded()) return { head: shared.log.headCursor(), value: undefined }
       }
       const flight = this.#host.snapshots.fly(shared, receiver.channel, this.#host.party, from)
-      let value: string | undefined
-      try {
-        value = await flight.value
-      } catch {
-        return 'hook-failed'
-      }
+      const value = await flight.value
+      if ('why' in value) return value.why
       // The value is not queued for a socket that is behind: it waits, and is checked when its turn comes.
-      await this.#host.outbound.ready(value?.length ?? 0)
-      if (receiver.hasEnded() || shared.log.judge(flight.head) === null) return { head: flight.head, value }
+      const text = value.text
+      await this.#host.outbound.ready(text?.length ?? 0)
+      if (receiver.hasEnded() || shared.log.judge(flight.head) === null) return { head: flight.head, value: text }
     }
     return 'too-slow'
   }

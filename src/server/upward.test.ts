@@ -377,7 +377,7 @@ describe('handlers', () => {
     expect(peer.last('ack')).toMatchObject({ hi: 2, outcomes: [{ n: 1, skipped: true }] })
   })
 
-  it('[P14] rejects a message over the limit, and a reply that JSON cannot carry', async () => {
+  it('[P14] [EF1] rejects a message over the limit, and gives no reply that JSON cannot carry', async () => {
     const { open, clock } = fakeServer({ limits: { messageBytes: 1_000 }, onMessage: () => 1n })
     const peer = await open()
     const [large, small] = numbered(1, 2)
@@ -386,7 +386,7 @@ describe('handlers', () => {
     expect(peer.last('ack').outcomes.length + peer.all('ack').length).toBeGreaterThan(1)
     expect(peer.all('ack').flatMap(({ outcomes }) => outcomes)).toMatchObject([
       { n: 1, rejected: 'too-large' },
-      { n: 2, rejected: 'failed' },
+      { n: 2, replyLost: 'invalid' },
     ])
   })
 

@@ -49,7 +49,7 @@ describe('[I30] a memory of fates', () => {
     expect([memory.fates.size, memory.units]).toEqual([4, MAX_FATE_UNITS])
     record(memory, 5, { id: idOf(5), fate: 'rejected', reason: 'rejected', message: 'm' })
     expect([[...memory.fates.keys()], memory.units]).toEqual([[2, 3, 4, 5].map(idOf), (MAX_FATE_UNITS * 3) / 4 + 1])
-    expect(known(memory, 1)).toEqual([{ id: idOf(1), fate: 'applied', isReplyLost: true }])
+    expect(known(memory, 1)).toEqual([{ id: idOf(1), fate: 'applied', replyLost: 'forgotten' }])
     record(memory, 6, { id: idOf(6), fate: 'rejected', reason: 'rejected', message: reply })
     record(memory, 7, applied(7, reply))
     expect([...memory.fates.keys()]).toEqual([4, 5, 6, 7].map(idOf))
@@ -80,7 +80,7 @@ describe('[I30] a memory of fates', () => {
     record(memory, 2 * FATES_KEPT_MS, applied('later', '2'))
     expect([...memory.fates.keys()]).toEqual([idOf('later')])
     const left = rememberedFates(memory, [...fates.map(({ id }) => id), idOf('next'), idOf('nobody')])
-    expect(left.get(idOf('yes'))).toEqual({ id: idOf('yes'), fate: 'applied', isReplyLost: true })
+    expect(left.get(idOf('yes'))).toEqual({ id: idOf('yes'), fate: 'applied', replyLost: 'forgotten' })
     expect([left.get(idOf('null')), left.get(idOf('silent'))]).toEqual([fates[1], fates[2]])
     expect(fates.slice(3).map(({ id }) => left.get(id))).toEqual(
       fates

@@ -248,7 +248,7 @@ function unitsOf(fate: Fate): number {
 }
 
 /** Why the server or this side rejected a message, by letter. */
-const REASONS = { r: 'rejected', f: 'failed', o: 'forbidden', l: 'too-large', m: 'may-repeat' } as const
+const REASONS = { r: 'rejected', f: 'failed', u: 'unpublishable', o: 'forbidden', l: 'too-large', m: 'may-repeat' } as const
 
 /**
  * The letters of an end: the reasons of a rejection, applied without a reply, with the reply `null`, or with one that
@@ -259,14 +259,14 @@ export const END_LETTERS: string = `${Object.keys(REASONS).join('')}anpxc`
 function letterOf(fate: Fate): string {
   if (fate.fate === 'rejected') return Object.entries(REASONS).find(([, reason]) => reason === fate.reason)?.[0] ?? 'r'
   if (fate.fate !== 'applied') return fate.fate === 'expired' ? 'x' : 'c'
-  if (fate.isReplyLost) return 'p'
+  if (fate.replyLost) return 'p'
   return fate.replyJson === undefined ? 'a' : fate.replyJson === 'null' ? 'n' : 'p'
 }
 
 function fateOfEnd(id: Id, letter: string): Fate {
   if (letter === 'a') return { id, fate: 'applied' }
   if (letter === 'n') return { id, fate: 'applied', replyJson: 'null' }
-  if (letter === 'p') return { id, fate: 'applied', isReplyLost: true }
+  if (letter === 'p') return { id, fate: 'applied', replyLost: 'forgotten' }
   if (letter === 'x' || letter === 'c') return { id, fate: letter === 'x' ? 'expired' : 'cancelled' }
   const reason = REASONS[letter as keyof typeof REASONS]
   return { id, fate: 'rejected', reason, message: 'what was said about it is no longer known' }

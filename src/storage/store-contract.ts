@@ -275,7 +275,7 @@ export function registerStoreContract(title: string, makeWorld: () => StoreWorld
       for (let round = 0; round < 2; round++) {
         const fates = await store.fatesOf([idOf('a'), idOf('b'), idOf('c'), idOf('d')])
         expect(fates).toEqual([
-          { id: idOf('a'), fate: 'applied', isReplyLost: true },
+          { id: idOf('a'), fate: 'applied', replyLost: 'forgotten' },
           { id: idOf('b'), fate: 'cancelled' },
           { id: idOf('c'), fate: 'expired' },
         ])

@@ -164,12 +164,15 @@ export function isEndedRow(value: unknown): value is EndedRow {
   return /^[\w-]+$/.test(ids) && ENDS.test(ends) && ids.length === ends.length * ID_LENGTH
 }
 
+const REPLY_LOSSES = ['invalid', 'too-large', 'dropped', 'forgotten']
+
 function isFate(value: unknown): value is Fate {
   if (!isRow(value) || !isId(value['id'])) return false
-  const { fate, replyJson, isReplyLost, reason, message } = value
-  if (fate === 'applied') return (replyJson === undefined || isJson(replyJson)) && (isReplyLost === undefined || isReplyLost === true)
+  const { fate, replyJson, replyLost, reason, message } = value
+  if (fate === 'applied')
+    return (replyJson === undefined || isJson(replyJson)) && (replyLost === undefined || isOneOf(replyLost, REPLY_LOSSES))
   if (fate === 'rejected')
-    return isOneOf(reason, ['rejected', 'failed', 'forbidden', 'too-large', 'may-repeat']) && typeof message === 'string'
+    return isOneOf(reason, ['rejected', 'failed', 'unpublishable', 'forbidden', 'too-large', 'may-repeat']) && typeof message === 'string'
   return fate === 'expired' || fate === 'cancelled'
 }
 

@@ -64,7 +64,13 @@ export function registerServiceWorker(url: string | URL, options: ServiceWorkerO
   const container = 'serviceWorker' in navigator ? navigator.serviceWorker : null
   const workbox =
     container && new Workbox(url instanceof URL ? url.href : url, { type, updateViaCache: 'none', ...(scope !== undefined && { scope }) })
-  const fail = (what: string, cause: unknown): void => failed(new HoldfastError('service-worker-failed', what, { cause }))
+  const fail = (what: string, cause: unknown): void => {
+    try {
+      failed(new HoldfastError('service-worker-failed', what, { cause }))
+    } catch (error) {
+      reportError(error)
+    }
+  }
 
   const waitingListeners: (() => void)[] = []
   const tellWaiting = (): void => waitingListeners.forEach((tell) => tell())

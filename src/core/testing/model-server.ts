@@ -225,7 +225,8 @@ export class ModelServer {
       if (!outcome) return [{ id: asked, fate: 'applied' }]
       if ('skipped' in outcome) return [{ id: asked, fate: 'skipped' }]
       if ('rejected' in outcome) return [{ id: asked, fate: 'rejected', rejected: outcome.rejected, message: outcome.message }]
-      return [{ id: asked, fate: 'applied', reply: outcome.reply }]
+      const { n: _, ...told } = outcome
+      return [{ id: asked, fate: 'applied', ...told }]
     })
     return { type: 'recalled', client, fates }
   }

@@ -71,6 +71,7 @@ export class FakePeer implements ServerSocket {
 
   close(name: CloseName): void {
     this.closedWith = { name, code: CLOSE[name].code }
+    queueMicrotask(() => this.#events.closed())
   }
 
   bufferedBytes(): number {

@@ -63,14 +63,16 @@ function fieldsOf(random: SeededRandom, known: Known, type: string): Record<stri
     const n = random.integer(1, 8)
     return pick(random, [
       { n, reply: randomJson(random) },
-      { n, rejected: pick(random, ['rejected', 'failed', 'forbidden', 'too-large']), message: 'no' },
+      { n, rejected: pick(random, ['rejected', 'failed', 'unpublishable', 'forbidden', 'too-large']), message: 'no' },
       { n, skipped: true },
+      { n, replyLost: pick(random, ['invalid', 'too-large', 'dropped']) },
     ])
   }
   const fate = (): unknown =>
     pick(random, [
       { id: id(), fate: 'applied', reply: randomJson(random) },
       { id: id(), fate: 'skipped' },
+      { id: id(), fate: 'applied', replyLost: 'dropped' },
       { id: id(), fate: 'rejected', rejected: 'failed', message: '' },
     ])
   switch (type) {
@@ -110,7 +112,9 @@ function fieldsOf(random: SeededRandom, known: Known, type: string): Record<stri
     case 'reset':
       return { sub: sub(), reason: pick(random, ['trimmed', 'epoch', 'diverged', 'too-slow', 'hook-failed']), from: 1, to: number() }
     case 'refused':
-      return { sub: sub(), reason: pick(random, ['forbidden', 'limit']), message: 'no' }
+      return { sub: sub(), reason: pick(random, ['forbidden', 'limit', 'invalid', 'too-large']), message: 'no' }
+    case 'no_value':
+      return { sub: sub(), reason: pick(random, ['too-slow', 'hook-failed', 'invalid', 'too-large']), message: 'no' }
     case 'ack': {
       const hi = random.next() < 0.8 ? random.integer(0, 5) : number()
       return { hi, stable: random.integer(0, Math.min(hi, 5)), id: id(), outcomes: some(random, 3, outcome) }

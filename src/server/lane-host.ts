@@ -1,0 +1,12 @@
+import type { Engine } from './engine.ts'
+import type { MessageHandler } from './message-handler.ts'
+import type { LogEntry } from '../core/ports.ts'
+
+/** What a lane needs of the server. */
+export interface LaneHost {
+  readonly engine: Engine
+  readonly handler: MessageHandler
+  log(entry: LogEntry): void
+  count(name: string, count?: number): void
+  failed(error: unknown): void
+}
