@@ -112,7 +112,7 @@ export class UpwardBook {
     )
     message.applied.then(
       (reply) => {
-        // A copy of the profile may have confirmed what the server then forgot.
+        // A copy may have confirmed what the server then forgot.
         if (facts.excuses.has('copied') && facts.applied === 0) return totals.count('told as applied to a copied profile')
         check.holds(facts.applied > 0, 'I10', () => `${id} is told as applied and was not`)
         check.holds(
@@ -133,7 +133,7 @@ export class UpwardBook {
           facts.denied = `${fate} (${error.code})`
           this.#holdsDenial(facts)
         }
-        const isHonest = fate !== 'rejected' || facts.applied === 0 || facts.isMarked
+        const isHonest = fate !== 'rejected' || facts.applied === 0 || facts.isMarked || facts.excuses.has('copied')
         check.holds(isHonest, 'I39', () => `${id} is rejected as ${error.code} and was applied`)
       },
     )
