@@ -46,7 +46,7 @@ describe('the simulator', () => {
   }, 60_000)
 
   it('[I13] has service workers send outboxes beside and between hubs, with everything that comes between them and the server', async () => {
-    const { report } = await runBundle(script, 0, 60, 'all')
+    const { report } = await runBundle(script, 0, 80, 'all')
     expect(report.failures).toEqual([])
     const { counts } = report
     const happened = Object.keys(counts).flatMap((name) => /^fault (B10|B11|X\d|W\d)/.exec(name)?.[1] ?? [])
@@ -66,7 +66,7 @@ describe('the simulator', () => {
   }, 120_000)
 
   it('[EL1] [EL3] [EL4] [EL7] has hubs in tabs, and everything that happens to those tabs', async () => {
-    const { report } = await runBundle(script, 2_100, 60, 'all')
+    const { report } = await runBundle(script, 2_160, 60, 'all')
     expect(report.failures).toEqual([])
     const { counts } = report
     const happened = Object.keys(counts).filter((name) => name.startsWith('fault B16'))
