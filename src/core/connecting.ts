@@ -1,4 +1,4 @@
-import { PART_BYTES } from '../protocol/frames.ts'
+import { PART_BYTES, PARTS_FEATURE } from '../protocol/frames.ts'
 import { afterClose, CLOSE } from '../protocol/close-codes.ts'
 import type { SendOnly, SessionInit, SessionRestored, SubscribeRequest } from '../protocol/messages.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
@@ -97,6 +97,7 @@ export function greet(turn: Turn): void {
       credential: phase.credential,
       subscriptions,
       ...(sendOnly === null ? {} : { outboxToken: sendOnly }),
+      features: [PARTS_FEATURE],
       ...(partBytes < PART_BYTES && { partBytes }),
     },
   })

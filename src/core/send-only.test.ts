@@ -52,6 +52,7 @@ describe('a machine that only sends', () => {
         protocol: 1,
         client: CLIENT,
         sender: SENDER,
+        features: ['parts'],
         confirmed: 0,
         user: 'ada',
         session: null,

@@ -39,6 +39,7 @@ describe('a try', () => {
           protocol: 1,
           client: id('c'),
           sender: SENDER,
+          features: ['parts'],
           confirmed: 0,
           user: 'ada',
           session: null,

@@ -19,6 +19,8 @@ export interface Hello {
   readonly subscriptions: readonly SubscribeRequest[]
   /** Makes this a connection that only sends: with neither session, credential nor subscriptions. A secret. */
   readonly outboxToken?: string
+  /** What the client knows beside the messages: `parts` (PROTOCOL.md, P53). Others are ignored. */
+  readonly features?: readonly string[]
   /** Longest frame, in bytes, that the client wants to get: where a gateway in between takes no longer ones. */
   readonly partBytes?: number
 }

@@ -7,6 +7,8 @@ export interface Frame {
   wire?: Uint8Array
 }
 
+/** What `hello` names in `features` when the client knows parts and reports (PROTOCOL.md, P53). */
+export const PARTS_FEATURE = 'parts'
 /** Longest frame that a sender puts on a socket, in bytes: what is longer travels in parts. */
 export const PART_BYTES = 16_384
 

@@ -22,6 +22,7 @@ export class Line {
   receive(text: string): Heard {
     if (this.in.arrived(text)) this.report()
     const heard = this.in.take(text)
+    if (heard.type === 'part' || heard.type === 'report') this.out.isPlain = false
     if (heard.type !== 'report') return heard
     const { moved, queued } = this.out
     if (!this.out.reported(heard.frames)) return { type: 'bad', isTooLarge: false }
@@ -31,6 +32,7 @@ export class Line {
 
   /** Says what has come so far: a sign of life. */
   report(): void {
+    if (this.out.isPlain) return
     this.out.now({ text: reportText(this.in.count) })
   }
 }

@@ -47,6 +47,8 @@ const TURN_FRAMES = 16
 export class Outgoing {
   /** Longest frame, in bytes. */
   partBytes: number = PART_BYTES
+  /** The receiver knows neither parts nor reports: everything travels whole, and only the socket holds it up. */
+  isPlain = false
   /** Units that were reported so far. */
   moved = 0
   readonly #host: OutgoingHost
@@ -87,7 +89,7 @@ export class Outgoing {
   /** Sends in the order of the lane. What is short and about the connection itself leaves at once. */
   send(lane: number, frame: Frame): void {
     const queue = this.#lanes.get(lane)
-    if (queue === undefined && (lane === CONTROL || this.#hasRoom()) && fits(frame, this.partBytes)) return this.now(frame)
+    if (queue === undefined && (lane === CONTROL || this.#hasRoom()) && this.#isWhole(frame)) return this.now(frame)
     if (queue) queue.frames.push(frame)
     else this.#lanes.set(lane, { frames: [frame], at: 0 })
     this.#queued += frame.text.length
@@ -98,6 +100,7 @@ export class Outgoing {
   now(frame: Frame): void {
     const units = frame.text.length
     this.#written++
+    if (this.isPlain) return this.#host.write(frame)
     this.#inFlight += units
     this.#flights.push({ units, atMs: this.#host.nowMs(), ahead: this.#inFlight })
     this.#host.write(frame)
@@ -176,7 +179,7 @@ export class Outgoing {
   #take(number: number, lane: Lane): Frame {
     const [frame = { text: '' }] = lane.frames
     const { text } = frame
-    if (lane.at === 0 && fits(frame, this.partBytes)) {
+    if (lane.at === 0 && this.#isWhole(frame)) {
       lane.frames.shift()
       this.#queued -= text.length
       return frame
@@ -196,8 +199,13 @@ export class Outgoing {
     return Math.min(this.partBytes, Math.max(SHORT_PART_BYTES, this.#window / 2))
   }
 
+  #isWhole(frame: Frame): boolean {
+    return this.isPlain || fits(frame, this.partBytes)
+  }
+
   #hasRoom(): boolean {
     if (this.#host.isFull?.()) return false
+    if (this.isPlain) return true
     // A receiver keeps so much to itself.
     return this.#inFlight <= REPORT_UNITS || this.#inFlight + this.#part() <= this.#window
   }

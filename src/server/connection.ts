@@ -178,8 +178,8 @@ export class Connection implements SocketEvents, Guest, Holder {
 
   async #enter(hello: Hello): Promise<void> {
     if (hello.protocol !== PROTOCOL_VERSION) return this.#refuse('version', versionRefusal(hello.protocol))
-    const { outboxToken, partBytes } = hello
-    if (partBytes !== undefined) this.#outbound.line.out.partBytes = partBytes
+    const { outboxToken } = hello
+    this.#outbound.meet(hello)
     this.#isGuest = outboxToken !== undefined
     this.user = hello.user
     this.claimed = hello.session?.id

@@ -5,10 +5,10 @@ import { Pace } from './pace.ts'
 import type { Receiver, ReceiverOutbound } from './receiver.ts'
 import type { SharedChannel } from './shared-channel.ts'
 import type { SharedChunk } from './shared-chunk.ts'
-import { CONTROL, PART_BYTES } from '../protocol/frames.ts'
+import { CONTROL, PART_BYTES, PARTS_FEATURE } from '../protocol/frames.ts'
 import type { IncomingLimits } from '../protocol/incoming.ts'
 import { Line } from '../protocol/line.ts'
-import type { CloseName, ServerMessage } from '../protocol/index.ts'
+import type { CloseName, Hello, ServerMessage } from '../protocol/index.ts'
 
 /** What an outbound needs of its connection. */
 export interface OutboundHost {
@@ -56,6 +56,15 @@ export class Outbound implements ReceiverOutbound {
       goOn: () => host.flusher.mark(this),
     }
     this.line = new Line(line, host.incoming)
+    // Until it says otherwise: what knows neither parts nor reports would take them for bad messages.
+    this.line.out.isPlain = true
+  }
+
+  /** The client has said what it knows, and how long its frames may be. */
+  meet({ features = [], partBytes }: Hello): void {
+    const { out } = this.line
+    if (features.includes(PARTS_FEATURE)) out.isPlain = false
+    if (partBytes !== undefined) out.partBytes = partBytes
   }
 
   /** Sends a message about the connection, or about one subscription. */

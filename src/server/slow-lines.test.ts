@@ -15,6 +15,7 @@ function parts(message: object, units: number = 1_024): string[] {
 const hello = (subscriptions: readonly object[] = []): object => {
   const said = {
     type: 'hello',
+    features: ['parts'],
     protocol: 1,
     client: freshId(),
     sender: freshId(),
@@ -131,6 +132,17 @@ describe('long messages and the others', () => {
     await server.clock.settle()
     peer.say({ type: 'ping' })
     expect(peer.received.map(({ type }) => type)).toEqual(['session_init', 'pong'])
+  })
+
+  it('[P53] a client that does not know parts gets whole messages, and no reports', async () => {
+    const server = fakeServer({ snapshot })
+    const peer = await server.open({ features: ['something-else'] })
+    peer.say({ type: 'subscribe', subscriptions: AGENTS })
+    peer.say({ type: 'send', confirmed: 0, messages: [{ n: 1, id: freshId(), channel: 'short', data: 'x'.repeat(20_000) }] })
+    await server.clock.settle()
+    expect(peer.frames.filter((text) => !text.startsWith('{'))).toEqual([])
+    expect(peer.all('subscribed').length).toBeGreaterThan(0)
+    expect(Math.max(...peer.frames.map((text) => text.length))).toBeGreaterThan(16_384)
   })
 
   it('[P50] [P22] a value that is not wanted any more ends on the way', async () => {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { LiveCore } from '../live-core.ts'
-import { reportText } from '../../protocol/frames.ts'
+import { PARTS_FEATURE, reportText } from '../../protocol/frames.ts'
 import { IncomingFrames } from '../../protocol/incoming.ts'
 import type { Authenticated, LiveServerOptions } from '../options.ts'
 import type { Frame, ServerSocket, SocketEvents } from '../ports.ts'
@@ -124,6 +124,7 @@ export class FakePeer implements ServerSocket {
   hello(fields: Partial<Hello> = {}): void {
     this.say({
       type: 'hello',
+      features: [PARTS_FEATURE],
       protocol: 1,
       client: this.client,
       sender: this.sender,
