@@ -217,12 +217,16 @@ export class SimEngine implements Engine {
     const { check, totals } = this.#world
     const hiOf = (): number => (client === undefined ? 0 : (this.recordOf(client)?.hi ?? 0))
     const keys = new Set(publications.map(({ key }) => key))
-    const heads = [...keys].flatMap((key) => this.#logs.get(key) ?? []).map((log) => ({ log, head: log.head }))
+    // Logs as they are before: a commit may close who reads one, and the server then releases it.
+    const heads = [...keys].flatMap((key) => {
+      const log = this.#logs.get(key)
+      return log === undefined ? [] : [{ key, log, head: log.head }]
+    })
     const [hi, { logMessages }] = [hiOf(), this.#inner.counts()]
     try {
       const result = change()
-      for (const { log, head } of heads) {
-        const count = typeof result === 'string' ? 0 : publications.filter(({ key }) => this.#logs.get(key) === log).length
+      for (const { key, log, head } of heads) {
+        const count = typeof result === 'string' ? 0 : publications.filter((one) => one.key === key).length
         check.holds(log.head === head + count, 'I7', () => `${log.head - head} of ${count} publications were made`)
       }
       return result
