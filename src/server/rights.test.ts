@@ -152,6 +152,22 @@ describe('unsubscribe', () => {
     expect(core.metrics().channelsRead).toBe(0)
   })
 
+  it('[RT2] ends a value that is on its way', async () => {
+    const { core, open, clock } = fakeServer({ ...users, snapshot: () => 'x'.repeat(200_000) })
+    const peer = await open(as('ada'))
+    peer.isStalled = true
+    peer.say({ type: 'subscribe', subscriptions: [{ sub: 9, channel: 'room', cursor: null }] })
+    await clock.settle()
+    await core.rights.unsubscribe('ada', 'room')
+    peer.isStalled = false
+    for (let at = 0; at < 50; at++) {
+      peer.read()
+      await clock.settle()
+    }
+    expect(peer.all('subscribed')).toEqual([])
+    expect(peer.all('refused')).toMatchObject([{ sub: 9, reason: 'forbidden' }])
+  })
+
   it('[RT2] ends a replay in the middle', async () => {
     const { core, open, clock } = fakeServer(users)
     const first = await open(as('ada', reads('room')))

@@ -271,7 +271,7 @@ export class Subscriptions {
 
   #refuseReceiver(receiver: Receiver, reason: RefusedReason, message: string): void {
     if (receiver.hasEnded()) return
-    this.#end(receiver)
+    this.#giveUp(receiver)
     this.#refuse(receiver.sub, reason, message)
   }
 
@@ -280,7 +280,7 @@ export class Subscriptions {
     this.#host.count(`refused.subscription.${reason}`)
   }
 
-  /** The client does not want it any more: what is on its way to it need not arrive. */
+  /** The client does not want it any more, or may not have it: what is on its way to it does not arrive. */
   #giveUp(receiver: Receiver): void {
     this.#host.outbound.drop(receiver.sub)
     this.#end(receiver)
