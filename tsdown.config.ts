@@ -32,7 +32,8 @@ export default defineConfig([
     deps: { alwaysBundle: [/^idb$/], onlyBundle: ['idb'] },
   },
   {
-    // With workbox-window in it: Node takes that package for CommonJS, and an app that renders on a server imports this file there.
+    // With workbox-window in it: Node takes that package for CommonJS, and an app that renders on a server imports this
+    // file there.
     ...common,
     platform: 'browser',
     entry: { 'sw-register': 'sw/register/index.ts' },

@@ -1,4 +1,5 @@
-// The server side of one contender, in a process of its own: `node server.mjs <contender> <directory of the built pages>`, driven over IPC.
+// The server side of one contender, in a process of its own: `node server.mjs <contender> <directory of the built
+// pages>`, driven over IPC.
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { extname, join, normalize } from 'node:path'
@@ -6,7 +7,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { nowMs } from './clock.mjs'
 import { createMessage } from './message.mjs'
 
-/** @typedef {{ publish(messages: readonly import('./message.mjs').Message[]): Promise<unknown> | void, received?(): number }} Contender `received`: messages it got, counted only when in order. */
+/**
+ * @typedef {{ publish(messages: readonly import('./message.mjs').Message[]): Promise<unknown> | void, received?():
+ * number }} Contender `received`: messages it got, counted only when in order.
+ */
 
 const [name = '', site = ''] = process.argv.slice(2)
 /** @type {Record<string, string>} */

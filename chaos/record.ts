@@ -9,7 +9,10 @@ export type StorageLoss =
   | { readonly type: 'rolled back'; readonly user: string; readonly asOfMs: number; readonly untilMs: number }
   /** Several browsers hold what was queued until `atMs`. */
   | { readonly type: 'copied'; readonly user: string; readonly atMs: number }
-  /** The storage was taken away at some time from `atMs` on. A hub that lived, and went on living, has saved what was there. */
+  /**
+   * The storage was taken away at some time from `atMs` on. A hub that lived, and went on living, has saved what was
+   * there.
+   */
   | { readonly type: 'cleared'; readonly user: string; readonly atMs: number; readonly hubLived: boolean }
   /** The user was to be signed out, with all that was queued. */
   | { readonly type: 'signed out'; readonly user: string; readonly atMs: number }
@@ -97,7 +100,10 @@ export interface Sender {
   readonly page?: PageLog
 }
 
-/** Whether the sender knew at this moment that nothing was durable, or a page of the user heard in that round that the storage failed. */
+/**
+ * Whether the sender knew at this moment that nothing was durable, or a page of the user heard in that round that the
+ * storage failed.
+ */
 export function storageFailed(record: RunRecord, { user, page }: Omit<Sender, 'sentMs'>, atMs: number): boolean {
   const known = page?.events.findLast((event) => event.type === 'durable' && event.atMs <= atMs)
   if (known?.type === 'durable' && !known.durable) return true
@@ -112,7 +118,10 @@ export function storageFailed(record: RunRecord, { user, page }: Omit<Sender, 's
 /** A sign-out sends what it can before it deletes the rest. */
 const SIGN_OUT_MS = 8_000
 
-/** Whether the storage that remembered a message, and had something to tell of it since `atMs`, went before anybody can have heard. */
+/**
+ * Whether the storage that remembered a message, and had something to tell of it since `atMs`, went before anybody can
+ * have heard.
+ */
 export function mayHaveLostNotices(record: RunRecord, sender: Sender, atMs: number): boolean {
   const { user, sentMs } = sender
   const { toMs } = roundOf(record, atMs)

@@ -1,4 +1,5 @@
-// The server, in a process of its own: `node server.mjs <journal>`, driven over IPC. It keeps its messages in memory and forgets them when it ends.
+// The server, in a process of its own: `node server.mjs <journal>`, driven over IPC. It keeps its messages in memory
+// and forgets them when it ends.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { performance } from 'node:perf_hooks'
@@ -68,7 +69,9 @@ let second: { count: number; readonly channel: SecondChannel } = { count: 0, cha
 let snapshotsFailUntilMs = 0
 const next = (): Published => ({ name: `${server}.${++publications}` })
 
-/** Channels that a handler publishes to besides: new ones, for one of which there is room; or one that cannot be made. */
+/**
+ * Channels that a handler publishes to besides: new ones, for one of which there is room; or one that cannot be made.
+ */
 function secondChannels(): readonly string[] {
   if (second.count === 0) return []
   second.count--

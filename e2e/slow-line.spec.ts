@@ -29,7 +29,10 @@ async function inScene<T>(browser: Browser, run: (scene: Scene) => Promise<T>): 
   }
 }
 
-/** Throttles the line, begins, and waits until all is there. Gives how often the time that the line needs for so many bytes has passed. */
+/**
+ * Throttles the line, begins, and waits until all is there. Gives how often the time that the line needs for so many
+ * bytes has passed.
+ */
 async function ratio(lab: Lab, bytes: number, begin: () => Promise<unknown>, isThere: () => boolean | Promise<boolean>): Promise<number> {
   await lab.proxy.set({ kind: 'throttle', bytesPerSecond: SLOW })
   const startedAt = performance.now()

@@ -24,7 +24,10 @@ interface Proxied {
   ask(origin: string): Promise<string>
 }
 
-/** nginx with this configuration in front of a live server. It listens on a socket of the file system: it can find no free port itself. */
+/**
+ * nginx with this configuration in front of a live server. It listens on a socket of the file system: it can find no
+ * free port itself.
+ */
 async function proxied(configuration: string): Promise<Proxied> {
   const lines: LogEntry[] = []
   const server = await startWireServer({ log: (line) => lines.push(line) })

@@ -5,7 +5,10 @@ import { bundle } from './bundle.mjs'
 import { runBundle } from './run-bundle.mjs'
 import { SABOTAGES } from './sabotage/sabotages.mjs'
 
-/** Seeds that once failed, and why. A seed stands for another simulation once more can happen in one: each finding has a test of its own besides. */
+/**
+ * Seeds that once failed, and why. A seed stands for another simulation once more can happen in one: each finding has a
+ * test of its own besides.
+ */
 const ONCE_FAILED: readonly (readonly [seed: number, why: string])[] = [
   [930000422, 'a user left while the server was still at a message that the outbox had restarted with'],
   [34000002197, 'a page was elected under the name of a hub in a tab that had not answered it'],

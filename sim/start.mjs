@@ -68,7 +68,8 @@ async function many(/** @type {number} */ from, /** @type {number} */ count) {
 }
 
 /**
- * The seed that caught a bug last is tried first: most bugs are rare, and looking for the seed again costs more than all else.
+ * The seed that caught a bug last is tried first: most bugs are rare, and looking for the seed again costs more than
+ * all else.
  *
  * @param {string} script
  * @param {{ name: string, seeds?: number | undefined }} bug

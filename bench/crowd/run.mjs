@@ -1,4 +1,5 @@
-// npm run bench:crowd -- --seconds 60 --sockets 1000      users are served while a stranger does all it can; ends non-zero when they are not
+// npm run bench:crowd -- --seconds 60 --sockets 1000      users are served while a stranger does all it can; ends
+// non-zero when they are not
 import { fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'

@@ -57,7 +57,10 @@ export interface Line {
   readonly reason: string
 }
 
-/** What has been said, then what this browser wants to say, in the order it was written. Each id once: what the server says counts. */
+/**
+ * What has been said, then what this browser wants to say, in the order it was written. Each id once: what the server
+ * says counts.
+ */
 export function linesOf(
   conversation: Conversation,
   outbox: OutboxContents,

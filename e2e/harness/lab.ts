@@ -17,13 +17,19 @@ export interface Applied {
   readonly mayRepeat: boolean
 }
 
-/** A socket as the server saw it: from its answer to `hello` to its own closing frame, after which it neither reads nor tells anything. */
+/**
+ * A socket as the server saw it: from its answer to `hello` to its own closing frame, after which it neither reads nor
+ * tells anything.
+ */
 export interface SocketRecord {
   acceptedAtMs: number | null
   endedAtMs: number | null
 }
 
-/** Asked for with the probe page by who wants the site cleared. Nobody else does: a service worker fetches every file without it. */
+/**
+ * Asked for with the probe page by who wants the site cleared. Nobody else does: a service worker fetches every file
+ * without it.
+ */
 const CLEARING_QUERY = '?clear-site-data'
 
 /** First byte of an unmasked frame: the whole of a text, and the end of the connection. */
@@ -51,9 +57,15 @@ interface Node {
   readonly http: Server
 }
 
-/** The whole scene of a test: a page server, a live server that can be replaced, and the fault proxy between the browser and it. */
+/**
+ * The whole scene of a test: a page server, a live server that can be replaced, and the fault proxy between the browser
+ * and it.
+ */
 export interface Lab {
-  /** Address of the probe page, with the rung it runs on. It does not go through the proxy, so that a page can be loaded while the network is cut. */
+  /**
+   * Address of the probe page, with the rung it runs on. It does not go through the proxy, so that a page can be loaded
+   * while the network is cut.
+   */
   readonly pageUrl: string
   /** An address of the same origin whose answer has the browser clear the site's storage, as that of a sign-out may. */
   readonly clearingUrl: string
@@ -62,7 +74,10 @@ export interface Lab {
   readonly proxy: FaultProxy
   /** The live server of now. */
   readonly live: LiveServer
-  /** What the app's own database holds for each channel: all that took effect, in order. Survives restarts of the live server. */
+  /**
+   * What the app's own database holds for each channel: all that took effect, in order. Survives restarts of the live
+   * server.
+   */
   readonly database: Map<string, string[]>
   /** Every call of the handler, in order. */
   readonly applied: Applied[]
@@ -80,8 +95,8 @@ export interface Lab {
 }
 
 /**
- * Starts a scene. Messages that contain `reject` are rejected, those that contain `hold` wait for ever while {@link Lab.holds}; everything else is
- * written and published on its channel.
+ * Starts a scene. Messages that contain `reject` are rejected, those that contain `hold` wait for ever while {@link
+ * Lab.holds}; everything else is written and published on its channel.
  */
 export async function openLab(options: LiveServerOptions = {}, rung: HubRung = 'shared'): Promise<Lab> {
   const database = new Map<string, string[]>()

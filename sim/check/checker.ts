@@ -100,7 +100,10 @@ export class Checker {
     return this.#logs.entryOf(id)
   }
 
-  /** The lowest head up to which a replay of the channel was announced to the tab's hub after `sinceMs`; of the newest replay, when there was none since. */
+  /**
+   * The lowest head up to which a replay of the channel was announced to the tab's hub after `sinceMs`; of the newest
+   * replay, when there was none since.
+   */
   announcedTo(tab: SimTab, channel: string, sinceMs: number): Place | undefined {
     const all = this.wires.announced.get(`${tab.profile.name} ${tab.user} ${channel}`) ?? []
     return all.find(({ atMs }) => atMs > sinceMs - TOLD_LATE_MS) ?? all.at(-1)

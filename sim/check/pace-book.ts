@@ -5,7 +5,9 @@ import type { World } from '../world/world.ts'
 
 /** A client that pings waits so long for anything at all. */
 const TIMEOUT_MS = 4_000
-/** What was held up has arrived so long after the line is well again, and a server has looked for less than that long. */
+/**
+ * What was held up has arrived so long after the line is well again, and a server has looked for less than that long.
+ */
 const SETTLED_MS = 90_000
 
 /** Holds the deadlines to I40: none of them ends what moves. */

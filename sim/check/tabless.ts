@@ -10,7 +10,10 @@ const GIVEN_BACK_MS = 4_500
 /** A sign-out that was asked for may take so long. */
 const LEAVING_MS = 60_000
 
-/** The last tab of a hub is gone from now on: unless one comes, or a socket is open, others must soon have the owner lock (HU26). */
+/**
+ * The last tab of a hub is gone from now on: unless one comes, or a socket is open, others must soon have the owner
+ * lock (HU26).
+ */
 export function mustGiveBack(world: World, profile: Profile, worker: SharedSimWorker): void {
   const { schedule, check, totals } = world
   const { process, visits } = worker

@@ -198,7 +198,8 @@ export class WireTap {
     check.holds(isAllowed, 'I28', () => `${channel} was opened for ${user}`)
     totals.count(`verdicts: ${message.verdict}`)
     const { epoch, offset } = message.head
-    // The answer to a question for a value, which leaves the subscription as it is: where there is none, it is told by `start` once more.
+    // The answer to a question for a value, which leaves the subscription as it is: where there is none, it is told by
+    // `start` once more.
     const isAnswer = message.verdict === 'snapshot' ? !message.follows : message.verdict === 'start' && begun.has(message.sub)
     begun.add(message.sub)
     // After a reset the subscription goes on from another place.
@@ -209,7 +210,8 @@ export class WireTap {
     if (message.verdict === 'start') this.started.set(key, { epoch, offset })
     if (message.verdict === 'recovered')
       this.announced.set(key, [...(this.announced.get(key) ?? []), { epoch, offset, atMs: schedule.nowMs }])
-    // A value that was asked for in between takes nothing back: who had no time is told of the recovery before it all the same.
+    // A value that was asked for in between takes nothing back: who had no time is told of the recovery before it all
+    // the same.
     else if (beginsAnew) this.announced.delete(key)
   }
 }

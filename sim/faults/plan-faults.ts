@@ -31,7 +31,10 @@ export const FAULTS: readonly Fault[] = [
 const COUNT = 20
 const MIN_KINDS = 5
 
-/** Plans the faults of one simulation. Which ones there are is drawn beforehand; to whom they happen, when their time has come. */
+/**
+ * Plans the faults of one simulation. Which ones there are is drawn beforehand; to whom they happen, when their time
+ * has come.
+ */
 export function planFaults(world: World): void {
   const { random, schedule, settings } = world
   const kinds: Fault[] = []

@@ -1,5 +1,6 @@
-// Deliberate bugs. Each is a change of the product's text while it is bundled for the simulator: nothing of it is in the product.
-// `number` is the place in the list of bugs that a checker of this kind must catch; those without one were real, or are ours.
+// Deliberate bugs. Each is a change of the product's text while it is bundled for the simulator: nothing of it is in
+// the product. `number` is the place in the list of bugs that a checker of this kind must catch; those without one were
+// real, or are ours.
 import { ELECTED_SABOTAGES } from './elected-sabotages.mjs'
 import { RIGHTS_SABOTAGES } from './rights-sabotages.mjs'
 import { SEND_ONLY_SABOTAGES } from './send-only-sabotages.mjs'

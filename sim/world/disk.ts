@@ -5,7 +5,10 @@ import { createMemoryStore, emptyMemoryContents, type MemoryContents } from '../
 import type { Process } from './process.ts'
 import type { World } from './world.ts'
 
-/** What is the matter with a database. `hangs`: nothing is answered, `fails`: every write, `full`: every write that adds. */
+/**
+ * What is the matter with a database. `hangs`: nothing is answered, `fails`: every write, `full`: every write that
+ * adds.
+ */
 export type DiskTrouble = 'hangs' | 'fails' | 'full' | 'will-not-open'
 
 /** How long the durable store tries to open. */
@@ -13,7 +16,10 @@ const OPEN_DEADLINE_MS = 5_000
 /** Copies kept of what the database held. */
 const BACKUPS = 8
 
-/** One database of one browser. Its transactions are those of the product's memory store; when they happen, and whether, is decided here. */
+/**
+ * One database of one browser. Its transactions are those of the product's memory store; when they happen, and whether,
+ * is decided here.
+ */
 export class Disk {
   contents: MemoryContents = emptyMemoryContents()
   trouble: DiskTrouble | null = null
@@ -72,7 +78,10 @@ export class Disk {
     let lastMs = 0
     let lease = 0
 
-    /** One transaction: at some time after the call it happens, and at some time after that the worker hears of it. Calls keep their order. */
+    /**
+     * One transaction: at some time after the call it happens, and at some time after that the worker hears of it.
+     * Calls keep their order.
+     */
     const call = <T>(name: keyof Store, work: () => Promise<T>, adds = false): Promise<T> =>
       new Promise((resolve, reject) => {
         const fail = (code: 'storage-failed' | 'storage-full'): void =>

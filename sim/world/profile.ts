@@ -93,8 +93,9 @@ export class Profile {
   }
 
   /**
-   * Everything stored for the site is deleted, under the feet of whoever uses it, and service workers go. As in Chromium, who is there keeps the lock table it has, and who
-   * comes later gets another one, while databases, ports and broadcasts cross.
+   * Everything stored for the site is deleted, under the feet of whoever uses it, and service workers go. As in
+   * Chromium, who is there keeps the lock table it has, and who comes later gets another one, while databases, ports
+   * and broadcasts cross.
    */
   clearSite(): void {
     for (const disk of this.disks.values()) disk.clear()

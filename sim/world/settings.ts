@@ -12,7 +12,10 @@ export interface Absence {
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
-/** How long an absence lasts, at most: beyond what is remembered for minutes, and beyond the lives of credentials, sessions, messages and client records. */
+/**
+ * How long an absence lasts, at most: beyond what is remembered for minutes, and beyond the lives of credentials,
+ * sessions, messages and client records.
+ */
 const ABSENCES_MS = [11 * 60_000, 11 * 60_000, HOUR_MS, 30 * HOUR_MS, 3 * DAY_MS, 15 * DAY_MS, 32 * DAY_MS]
 /** One simulation in so many lasts for days. */
 const DAYS_SHARE = 0.2
@@ -82,13 +85,19 @@ export function drawSettings(random: SeededRandom): Settings {
   return random.next() < DAYS_SHARE ? withAbsences(settled, random) : settled
 }
 
-/** One simulation in seven has slow lines, from the floor rate to ten times as much, and long values. Told from what was drawn already, so that the other seeds mean what they meant. */
+/**
+ * One simulation in seven has slow lines, from the floor rate to ten times as much, and long values. Told from what was
+ * drawn already, so that the other seeds mean what they meant.
+ */
 function withLine(settings: Settings): Settings {
   const seconds = settings.busyMs / 1_000
   return seconds % 7 === 0 ? { ...settings, lineBytesPerMs: 4.5 + (seconds % 45), padUnits: 30_000 } : settings
 }
 
-/** One simulation in ten has budgets that are soon full. Told from what was drawn already, so that the other seeds mean what they meant. */
+/**
+ * One simulation in ten has budgets that are soon full. Told from what was drawn already, so that the other seeds mean
+ * what they meant.
+ */
 function withTightBudgets(settings: Settings): Settings {
   if (settings.busyMs % 10_000 !== 0) return settings
   const { server } = settings

@@ -19,7 +19,10 @@ import { Violation } from '../check/violation.ts'
 import type { Process } from './process.ts'
 import type { World } from './world.ts'
 
-/** What is the matter with an engine apart from the server. `loses-answers`: what was asked has happened, and nobody hears of it. */
+/**
+ * What is the matter with an engine apart from the server. `loses-answers`: what was asked has happened, and nobody
+ * hears of it.
+ */
 /** `at-a-step`: something that the engine calls throws in the middle of what it does. */
 export type EngineTrouble = 'fails' | 'loses-answers' | 'slow' | 'at-a-step'
 
@@ -27,7 +30,8 @@ export type EngineTrouble = 'fails' | 'loses-answers' | 'slow' | 'at-a-step'
 const MOST_STEPS = 12
 
 /**
- * The product's memory engine, watched. As `durable` it stands for one that lives apart: it outlives the server's process, answers later, and can fail.
+ * The product's memory engine, watched. As `durable` it stands for one that lives apart: it outlives the server's
+ * process, answers later, and can fail.
  */
 export class SimEngine implements Engine {
   readonly isDurable: boolean

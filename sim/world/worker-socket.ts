@@ -57,7 +57,10 @@ function sayAgain({ schedule, check }: World, profile: Profile, said: readonly s
   schedule.at(OPEN_MS, () => socket.close(1000, ''))
 }
 
-/** Somebody between client and server answers in the server's place: an upgrade with a page, or a `hello` with what looks like success. Nobody there knows what the server knows. */
+/**
+ * Somebody between client and server answers in the server's place: an upgrade with a page, or a `hello` with what
+ * looks like success. Nobody there knows what the server knows.
+ */
 function answerInstead(world: World, profile: Profile, process: Process, listener: SocketListener, how: Meddling): ReturnType<OpenSocket> {
   const { schedule } = world
   let isOver = false

@@ -19,7 +19,10 @@ export interface CurrentSocket {
   close(code: number, reason: string): void
 }
 
-/** Turns what the newest socket says into events. Some browsers deliver the last events of an ended socket late: they are dropped here. */
+/**
+ * Turns what the newest socket says into events. Some browsers deliver the last events of an ended socket late: they
+ * are dropped here.
+ */
 export function createCurrentSocket(
   openSocket: OpenSocket,
   clock: Pick<SteadyClock, 'steadyMs'>,

@@ -35,7 +35,10 @@ export type CoreEvent =
   | { readonly type: 'no-credential' }
   | { readonly type: 'opened' }
   | { readonly type: 'frame'; readonly message: ServerMessage }
-  /** Part of a message came, or a report; `hasMoved` when that is more than a sign of life: something long goes on its way. */
+  /**
+   * Part of a message came, or a report; `hasMoved` when that is more than a sign of life: something long goes on its
+   * way.
+   */
   | { readonly type: 'progress'; readonly hasMoved: boolean }
   /** Whether what was sent waits for the line has changed, or what may be handed to it at a time has left. */
   | { readonly type: 'line'; readonly isBehind: boolean }
@@ -90,7 +93,9 @@ export type Told =
    */
   | { readonly type: 'recovering'; readonly channel: string; readonly missed: number; readonly upTo: number }
   | { readonly type: 'refused'; readonly channel: string; readonly reason: RefusedReason; readonly message: string }
-  /** There is no value to begin with: not yet, or not at all, as the reason says. Who has a place goes on undisturbed. */
+  /**
+   * There is no value to begin with: not yet, or not at all, as the reason says. Who has a place goes on undisturbed.
+   */
   | { readonly type: 'no-value'; readonly channel: string; readonly reason: NoValueReason; readonly message: string }
   | { readonly type: 'fates'; readonly fates: readonly Fate[] }
   | { readonly type: 'sent'; readonly ids: readonly Id[] }

@@ -6,7 +6,10 @@ import { change, liveLink, log } from './turn.ts'
 /** Codes from here on are the protocol's own. */
 const LEAST_OWN_CODE = 4_000
 
-/** What is between here and the server may take no frames as long as these: where a frame was too large, or the same message met the same end twice, shorter ones are tried. */
+/**
+ * What is between here and the server may take no frames as long as these: where a frame was too large, or the same
+ * message met the same end twice, shorter ones are tried.
+ */
 export function shortenParts(turn: Turn, code: number): void {
   const link = liveLink(turn)
   const { lastEnd, outbox, partBytes } = turn.state

@@ -18,7 +18,10 @@ export function progress(turn: Turn, hasMoved: boolean): void {
   if (hasMoved) changeLink(turn, { hasMoved })
 }
 
-/** Gives the socket up when something is owed on it that was owed at the last look, and nothing of it has come: a peer that only answers pings is dead. */
+/**
+ * Gives the socket up when something is owed on it that was owed at the last look, and nothing of it has come: a peer
+ * that only answers pings is dead.
+ */
 export function lookForAnswers(turn: Turn): void {
   const link = liveLink(turn)
   if (!link) return

@@ -23,9 +23,15 @@ export type RefusalReason =
   | 'forbidden'
   /** Client and server share no protocol version: reload the page to get the current build. */
   | 'version'
-  /** No hub starts: see `script` and the `error` event. Tried again every 30 s, when the page is looked at or comes online, and by `retryNow()`. */
+  /**
+   * No hub starts: see `script` and the `error` event. Tried again every 30 s, when the page is looked at or comes
+   * online, and by `retryNow()`.
+   */
   | 'hub'
-  /** The same of a page that has had one: a deploy has removed its build's script. Reload the page; until then another page's hub is joined as soon as there is one. */
+  /**
+   * The same of a page that has had one: a deploy has removed its build's script. Reload the page; until then another
+   * page's hub is joined as soon as there is one.
+   */
   | 'reload-needed'
 
 /** What every state carries: `null` until a hub has read the storage, and later what the last one said. */
@@ -44,9 +50,10 @@ export interface StateFacts {
  * - `connecting`: a socket is being opened or the session resumed. Wait.
  * - `recovering`: resumed; `recovered` of `missed` messages have arrived. Show old data as old.
  * - `connected`: every channel is up to date and stays so.
- * - `waiting`: not connected; the next try is at `retryAtMs` (wall clock). `send()` goes on working. `retryNow()` cuts the wait short.
- * - `refused`: the server will not have this client, and there is no further try until the app acts and calls `retryNow()`; or no hub starts, which is tried again
- *   now and then (`hub`, `reload-needed`).
+ * - `waiting`: not connected; the next try is at `retryAtMs` (wall clock). `send()` goes on working. `retryNow()` cuts
+ * the wait short.
+ * - `refused`: the server will not have this client, and there is no further try until the app acts and calls
+ * `retryNow()`; or no hub starts, which is tried again now and then (`hub`, `reload-needed`).
  * - `closed`: this tab called `close()`.
  */
 export type ConnectionState = StateFacts &
@@ -59,13 +66,19 @@ export type ConnectionState = StateFacts &
         readonly attempt: number
         readonly retryAtMs: number
         readonly reason: WaitReason
-        /** Close code of the last socket, where the other side or the network closed it. 1006: it did not open, or broke. */
+        /**
+         * Close code of the last socket, where the other side or the network closed it. 1006: it did not open, or
+         * broke.
+         */
         readonly closeCode?: number | undefined
       }
     | {
         readonly status: 'refused'
         readonly reason: RefusalReason
-        /** With `hub` and `reload-needed`: address of the hub's script; of the packaged one without what a bundler adds to its name. Absent where the app starts the hub itself. */
+        /**
+         * With `hub` and `reload-needed`: address of the hub's script; of the packaged one without what a bundler adds
+         * to its name. Absent where the app starts the hub itself.
+         */
         readonly script?: string
         /** With `script`: whether it is of another origin than the page, where no worker can be started from it. */
         readonly crossOrigin?: boolean

@@ -5,7 +5,10 @@ import type { Turn } from './events.ts'
 import type { ChannelState } from './state.ts'
 import { change, liveLink, send, setTimer, tell } from './turn.ts'
 
-/** The downward half: subscriptions, places, replay and verdicts. Nothing is handed on that is not the next message of its channel. */
+/**
+ * The downward half: subscriptions, places, replay and verdicts. Nothing is handed on that is not the next message of
+ * its channel.
+ */
 
 const EMPTY_CHANNEL: Omit<ChannelState, 'sub' | 'cursor'> = { stage: 'asked', head: 0, recovered: 0, missed: 0, failures: 0, misplaced: 0 }
 
@@ -26,7 +29,10 @@ export function unsubscribe(turn: Turn, channel: string): void {
   if (liveLink(turn) && known.stage !== 'refused') send(turn, { type: 'unsubscribe', subs: [known.sub] })
 }
 
-/** The answer to `hello` is here: asks for what was wanted since, and gives up what is not wanted any more. `asked` are the subscriptions that `hello` named. */
+/**
+ * The answer to `hello` is here: asks for what was wanted since, and gives up what is not wanted any more. `asked` are
+ * the subscriptions that `hello` named.
+ */
 export function catchUp(turn: Turn, asked: readonly number[]): void {
   if (!liveLink(turn)) return
   const wanted = [...turn.state.channels].map(([channel, { sub, cursor }]) => ({ sub, channel, cursor }))
@@ -133,7 +139,10 @@ function liveAt({ sub, misplaced }: ChannelState, cursor: Cursor | null): Channe
   return { ...EMPTY_CHANNEL, sub, cursor, stage: 'live', misplaced }
 }
 
-/** What came does not follow. The first time on a link it is asked for at once; a server that goes on like that is asked with pauses. */
+/**
+ * What came does not follow. The first time on a link it is asked for at once; a server that goes on like that is asked
+ * with pauses.
+ */
 function doesNotFollow(turn: Turn, channel: string, known: ChannelState): void {
   const next = { ...known, misplaced: known.misplaced + 1 }
   if (known.misplaced === 0) return ask(turn, channel, next)
@@ -149,7 +158,10 @@ function pause(turn: Turn, channel: string, next: ChannelState, failures: number
   put(turn, channel, { ...next, stage: 'pausing' })
 }
 
-/** The place is lost, and given up: the channel is asked for as by a newcomer until a value came, so that the same loss is not told twice. */
+/**
+ * The place is lost, and given up: the channel is asked for as by a newcomer until a value came, so that the same loss
+ * is not told twice.
+ */
 function reset(turn: Turn, { sub, reason, from, to }: Reset): void {
   const [channel, known] = bySub(turn, sub)
   if (!known) return

@@ -145,7 +145,8 @@ class ResumeWorld implements RaceWorld {
     if (this.#isCutInTheEnd) this.cut(false)
     this.log.publish(1)
     await pass(idle, this.clock, 120)
-    // A log that went back while it replayed owes what it has announced and lost, for ever: that is noticed by the clock alone (CN17).
+    // A log that went back while it replayed owes what it has announced and lost, for ever: that is noticed by the
+    // clock alone (CN17).
     if (this.log.hasGoneBack) await pass(idle, this.clock, 480)
     if (JSON.stringify(this.#place) !== JSON.stringify(this.log.head))
       this.#wrong(`[I32] at ${JSON.stringify(this.#place)}, the head is ${JSON.stringify(this.log.head)}`)

@@ -33,7 +33,9 @@ export function sendsAtOnce({ phase, outbox }: CoreState): boolean {
 /** The lane of what is sent: it keeps its order. */
 const MESSAGES = 1
 
-/** Text that is handed to the line at a time, in UTF-16 units: what has not left is better kept where it can be changed. */
+/**
+ * Text that is handed to the line at a time, in UTF-16 units: what has not left is better kept where it can be changed.
+ */
 const AHEAD_UNITS = 65_536
 
 /** Whether the machine is to be told how the line is: it is another, or all of what it got has left. */

@@ -174,8 +174,8 @@ export interface CoreState {
   /** Restarts of the outbox since a connection last held. */
   readonly restarts: number
   /**
-   * `hello`s that may still be on their way to the server: of sockets that were left without an answer, and one of a hub
-   * before this one.
+   * `hello`s that may still be on their way to the server: of sockets that were left without an answer, and one of a
+   * hub before this one.
    */
   readonly lateHellos: number
   /** When a server that said goodbye wants this client back. Used once. */

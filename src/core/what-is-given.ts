@@ -3,7 +3,10 @@ import type { Turn } from './events.ts'
 import type { StoredIdentity, StoredSendOnly } from './ports.ts'
 import type { CoreState } from './state.ts'
 
-/** The session that the answer gives, and what a worker without a tab may send with later; `null` when it is no answer to this `hello`. */
+/**
+ * The session that the answer gives, and what a worker without a tab may send with later; `null` when it is no answer
+ * to this `hello`.
+ */
 export function whatIsGiven(
   { state }: Turn,
   answer: SessionInit | SessionRestored | SendOnly,

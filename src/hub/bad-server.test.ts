@@ -31,7 +31,10 @@ describe('a hub with a bad server', () => {
     one.heard('agents')
   })
 
-  /** Closed with 4400, waits, comes back, loses nothing: the next server gets the message, and its answer reaches the tab. */
+  /**
+   * Closed with 4400, waits, comes back, loses nothing: the next server gets the message, and its answer reaches the
+   * tab.
+   */
   async function comesBack(): Promise<void> {
     expect(socket.closedWith).toBe(4400)
     expect([one.status, two.status]).toEqual(['waiting', 'waiting'])

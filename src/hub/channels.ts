@@ -10,7 +10,10 @@ import type { TabSession } from './tab-session.ts'
 /** Channels without a tab whose cache is kept, the most recently left last. */
 const MAX_IDLE_CHANNELS = 64
 
-/** JSON text of the messages in all caches, in UTF-16 units, shared out evenly; but a channel always has room for one chunk of a server. */
+/**
+ * JSON text of the messages in all caches, in UTF-16 units, shared out evenly; but a channel always has room for one
+ * chunk of a server.
+ */
 const MAX_CACHE_UNITS = 64 * 2 ** 20
 const MIN_CACHE_UNITS = 2 ** 18
 
@@ -33,14 +36,18 @@ export interface ChannelsHost {
 }
 
 /**
- * The union of what the tabs want, and one cache for each. Brings what the session machine tells into the caches, and the caches to the tabs.
+ * The union of what the tabs want, and one cache for each. Brings what the session machine tells into the caches, and
+ * the caches to the tabs.
  */
 export class Channels {
   readonly #host: ChannelsHost
   readonly #caches = new Map<string, ChannelCache>()
   /** Channels that the server has judged since this hub started. */
   readonly #decided = new Set<string>()
-  /** Offset of the value that was asked of the server, or came in answer and may still be ahead of the messages. Void with the next verdict. */
+  /**
+   * Offset of the value that was asked of the server, or came in answer and may still be ahead of the messages. Void
+   * with the next verdict.
+   */
   readonly #asked = new Map<string, number>()
 
   constructor(host: ChannelsHost, stored: readonly CachedChannel[]) {

@@ -3,13 +3,15 @@ import { HoldfastError } from '../protocol/errors.ts'
 import type { TabSession } from './tab-session.ts'
 
 /**
- * How long a tab that says nothing is waited for before the next one is asked as well: one in an `alert` or a debugger answers when somebody looks after it.
+ * How long a tab that says nothing is waited for before the next one is asked as well: one in an `alert` or a debugger
+ * answers when somebody looks after it.
  */
 const PATIENCE_MS = 1_000
 
 /**
- * Asks the tabs for a credential, the visible ones first. The next one is asked when the one before failed, or has said nothing for a second; whoever answers
- * first is heard, those asked earlier included, and a tab that comes meanwhile is asked, too.
+ * Asks the tabs for a credential, the visible ones first. The next one is asked when the one before failed, or has said
+ * nothing for a second; whoever answers first is heard, those asked earlier included, and a tab that comes meanwhile is
+ * asked, too.
  * @param tabs those that are there; read again for each question
  * @returns the first credential given; `null` when tabs are there and none of them has a `token` option.
  * Throws `unauthenticated` when no tab is there or none that was asked could give one.

@@ -20,7 +20,10 @@ const TABLESS_MS = 2_000
 
 /** Tabs that may be attached at a time. */
 const MAX_TABS = 500
-/** Ports that no tab has attached by; beyond it the oldest is closed. A page attaches at once, other scripts may open ports without end. */
+/**
+ * Ports that no tab has attached by; beyond it the oldest is closed. A page attaches at once, other scripts may open
+ * ports without end.
+ */
 const MAX_IDLE_PORTS = 64
 
 /** A hub that waits for tabs. */
@@ -30,8 +33,9 @@ export interface Hub {
 }
 
 /**
- * The one owner of socket and storage for the tabs of a scope. Tabs attach at once and are told the truth; the socket and the outbox are touched only
- * when the owner lock is held, which another hub of the same scope may still have for a while.
+ * The one owner of socket and storage for the tabs of a scope. Tabs attach at once and are told the truth; the socket
+ * and the outbox are touched only when the owner lock is held, which another hub of the same scope may still have for a
+ * while.
  */
 export function createHub(host: HubPlatform): Hub {
   const instance = host.random.id()
@@ -67,7 +71,8 @@ export function createHub(host: HubPlatform): Hub {
         await new Promise<void>((resolve) => void platform.clock.setTimer(LEAVING_MS, resolve))
         return adopt(request, true)
       }
-      // The worker outlived the page whose options it had: an app that was changed and reloaded is not at odds with itself.
+      // The worker outlived the page whose options it had: an app that was changed and reloaded is not at odds with
+      // itself.
       ownership.end()
     }
     settings = wanted
@@ -90,7 +95,9 @@ export function createHub(host: HubPlatform): Hub {
     return mine
   }
 
-  /** Nobody is there for whom anything is owned. Whoever attaches next has it owned again, with settings of their own. */
+  /**
+   * Nobody is there for whom anything is owned. Whoever attaches next has it owned again, with settings of their own.
+   */
   const giveBack = (mine: Ownership): void => {
     mine.end()
     if (ownership !== mine) return
@@ -111,7 +118,10 @@ export function createHub(host: HubPlatform): Hub {
     })
   }
 
-  /** Another hub is to own socket and outbox, or does so: this one closes both and then lets its tabs go, which find the other. */
+  /**
+   * Another hub is to own socket and outbox, or does so: this one closes both and then lets its tabs go, which find the
+   * other.
+   */
   const retire = (): void => {
     if (retired) return
     retired = true

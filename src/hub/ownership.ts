@@ -26,7 +26,10 @@ import { createStateBoard } from './state-board.ts'
 import { SIGNED_OUT, submit, type SubmitHost } from './submit.ts'
 import type { TabSession, TabSource } from './tab-session.ts'
 
-/** The session machine, its store and its channels on behalf of the attached tabs: before this hub owns them, while, and after they were lost. */
+/**
+ * The session machine, its store and its channels on behalf of the attached tabs: before this hub owns them, while, and
+ * after they were lost.
+ */
 export interface Ownership {
   readonly source: TabSource
   /** The owner lock is held: opens the store and connects. */
@@ -139,7 +142,8 @@ export function createOwnership(
     )
     if (isOver) {
       if (loss && !leaving.isUnderWay()) await carry(loss, store, () => {})
-      // Who owns the store has lost its lease to this hub, and would learn of that, and of what was left, only when it next writes.
+      // Who owns the store has lost its lease to this hub, and would learn of that, and of what was left, only when it
+      // next writes.
       if (store.durable) platform.hubs.tell({ epoch: 0, instance: platform.random.id(), sees: [] })
       return store.close()
     }

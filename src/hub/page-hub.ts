@@ -1,5 +1,6 @@
 /**
- * The hub in the page itself, which loads this file only where the browser refuses it locks and storage: a sandboxed frame, or a user who blocks all site data.
+ * The hub in the page itself, which loads this file only where the browser refuses it locks and storage: a sandboxed
+ * frame, or a user who blocks all site data.
  *
  * @packageDocumentation
  */

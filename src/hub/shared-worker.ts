@@ -1,6 +1,7 @@
 /**
- * The hub's script (`holdfast/hub`): run it in a `SharedWorker` whose name `connect()` gives, or, where there is none, in a `Worker` of that name. It
- * needs nothing else from the app. Anywhere else it starts nothing: in a page it says so on the console.
+ * The hub's script (`holdfast/hub`): run it in a `SharedWorker` whose name `connect()` gives, or, where there is none,
+ * in a `Worker` of that name. It needs nothing else from the app. Anywhere else it starts nothing: in a page it says so
+ * on the console.
  *
  * @packageDocumentation
  */

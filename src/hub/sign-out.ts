@@ -39,12 +39,16 @@ export interface SignOut {
   /** The machine's state may be another. */
   look(): void
   /**
-   * The user leaves: sends what it can, has the server end the session, tells the tabs, and has the store forget. Offline all but the second is done.
-   * Tabs that ask while it is under way get the same answer. Throws `hub-timeout` when the store does not open: then nothing has happened. Whatever else is
-   * thrown, the user has left, and the store may not have forgotten.
+   * The user leaves: sends what it can, has the server end the session, tells the tabs, and has the store forget.
+   * Offline all but the second is done. Tabs that ask while it is under way get the same answer. Throws `hub-timeout`
+   * when the store does not open: then nothing has happened. Whatever else is thrown, the user has left, and the store
+   * may not have forgotten.
    */
   readonly signOut: (tab: TabSession, park: boolean) => Promise<SignedOut>
-  /** Resolves when nobody is leaving whose tabs have all been told: a tab that comes then is of the next stay, and is to be told nothing of this one. */
+  /**
+   * Resolves when nobody is leaving whose tabs have all been told: a tab that comes then is of the next stay, and is to
+   * be told nothing of this one.
+   */
   readonly gone: () => Promise<void>
 }
 

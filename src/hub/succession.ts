@@ -4,11 +4,17 @@ import type { Id } from '../protocol/messages.ts'
 import { takeOverAfterMs, takeOwnerLock, type OwnerLock } from './owner-lock.ts'
 import type { HubMark, HubPlatform } from './platform.ts'
 
-/** The place of one hub among all hubs of its scope, whatever builds they are of: after which it comes, and which comes after it. */
+/**
+ * The place of one hub among all hubs of its scope, whatever builds they are of: after which it comes, and which comes
+ * after it.
+ */
 export interface Succession {
   /** Resolves with the name of this hub's lock when it is held: from then on tabs find this hub. */
   readonly entered: Promise<string>
-  /** Asks the older hubs to let go and waits for the owner lock. Rejects when this hub has left, or given it back, meanwhile. */
+  /**
+   * Asks the older hubs to let go and waits for the owner lock. Rejects when this hub has left, or given it back,
+   * meanwhile.
+   */
   own(): Promise<OwnerLock>
   /** Holds the owner lock no longer, nor waits for it, until it is to {@link own} again. */
   giveBack(): void
@@ -17,8 +23,9 @@ export interface Succession {
 }
 
 /**
- * Enters a hub into the register of those that live. It comes after all that live now: only a page that was just loaded, and tabs whose hub did not answer,
- * start a hub beside another one, so that no clock and no build number has to say what is newer, and going back to an older build is no other case.
+ * Enters a hub into the register of those that live. It comes after all that live now: only a page that was just
+ * loaded, and tabs whose hub did not answer, start a hub beside another one, so that no clock and no build number has
+ * to say what is newer, and going back to an older build is no other case.
  * @param superseded told when a newer hub asks this one to let go
  */
 export function createSuccession(platform: HubPlatform, instance: Id, superseded: () => void): Succession {
@@ -41,8 +48,9 @@ export function createSuccession(platform: HubPlatform, instance: Id, superseded
   }
 
   /**
-   * Neither sees the other: each is in a lock table of its own, where it may have the owner lock, and both use the same database. The site was cleared after this one
-   * had started, or will have been when the other's tabs look again; nobody who comes from now on sees this one.
+   * Neither sees the other: each is in a lock table of its own, where it may have the owner lock, and both use the same
+   * database. The site was cleared after this one had started, or will have been when the other's tabs look again;
+   * nobody who comes from now on sees this one.
    */
   async function isApart(other: HubMark): Promise<boolean> {
     return !other.sees.includes(instance) && !(await seen()).includes(other.instance)
@@ -68,7 +76,10 @@ export function createSuccession(platform: HubPlatform, instance: Id, superseded
     return owned
   }
 
-  /** The one before does not answer. Without its lock its tabs leave it at once, instead of when they next ask it for something. */
+  /**
+   * The one before does not answer. Without its lock its tabs leave it at once, instead of when they next ask it for
+   * something.
+   */
   async function bury(mine: LiveHub): Promise<void> {
     const older = (await livingHubs(locks, scope)).filter((hub) => isNewer(mine, hub))
     await Promise.all(older.map((hub) => locks.request(hubLockName(scope, hub), { steal: true }, () => {})))
@@ -76,7 +87,8 @@ export function createSuccession(platform: HubPlatform, instance: Id, superseded
 
   const giveBack = (): void => {
     owning?.over.abort()
-    // A hub that was late in learning that it owns nothing may have taken the store from the one that does: neither goes on.
+    // A hub that was late in learning that it owns nothing may have taken the store from the one that does: neither
+    // goes on.
     owning?.lock.then(
       (owned) => owned.release(),
       () => {},

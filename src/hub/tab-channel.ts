@@ -11,15 +11,18 @@ export interface Serving {
   readonly stale: boolean
 }
 
-/** What serving a tab gave: news for it, and a value the hub must ask the server for because the cache has none that joins on. */
+/**
+ * What serving a tab gave: news for it, and a value the hub must ask the server for because the cache has none that
+ * joins on.
+ */
 export interface Served {
   readonly delivery: ChannelDelivery | null
   readonly wantsSnapshotFrom?: number
 }
 
 /**
- * Where one tab stands in one channel. There is no queue: a place, and three things owed (a reset, a refusal, a verdict); everything else is read from
- * the cache when the tab has credit. Whatever is skipped is told.
+ * Where one tab stands in one channel. There is no queue: a place, and three things owed (a reset, a refusal, a
+ * verdict); everything else is read from the cache when the tab has credit. Whatever is skipped is told.
  */
 export class TabChannel {
   readonly channel: string
@@ -27,7 +30,10 @@ export class TabChannel {
   #position: Cursor | null
   /** A value for this tab must not be older than what it was given before. */
   #atLeast: Cursor | null = null
-  /** The cache, and its generation, that this tab lost its place in: it does not begin from that one again. After a loss of the store there is another cache. */
+  /**
+   * The cache, and its generation, that this tab lost its place in: it does not begin from that one again. After a loss
+   * of the store there is another cache.
+   */
   #outdated: { readonly cache: ChannelCache; readonly generation: number } | null = null
   #reset: ResetNotice | null = null
   #refused: ErrorData | null = null
@@ -46,7 +52,10 @@ export class TabChannel {
     return this.#position
   }
 
-  /** The hub lost its place. So did a tab that had begun, unless that says nothing of its own: then it is judged by where the hub begins again. */
+  /**
+   * The hub lost its place. So did a tab that had begun, unless that says nothing of its own: then it is judged by
+   * where the hub begins again.
+   */
   lose(reason: ResetNotice, cache: ChannelCache): void {
     const place = this.#position
     if (!place) return
@@ -76,7 +85,10 @@ export class TabChannel {
     this.#isToldOfNone = true
   }
 
-  /** Takes what is new for the tab out of the cache and moves its place. The caller delivers it, or the tab states its place anew. */
+  /**
+   * Takes what is new for the tab out of the cache and moves its place. The caller delivers it, or the tab states its
+   * place anew.
+   */
   serve(cache: ChannelCache, { decided, stale }: Serving): Served {
     if (this.#refused) return this.#deliver({ refused: this.#refused })
     if (this.#position && this.#isOutdated(cache)) return { delivery: null }
@@ -156,9 +168,13 @@ export class TabChannel {
   }
 }
 
-/** What the loss of the hub's place, `hubPlace`, is for a tab at `place`, which may be behind the hub, ahead of it, or in another log; `null` when nothing follows from it. */
+/**
+ * What the loss of the hub's place, `hubPlace`, is for a tab at `place`, which may be behind the hub, ahead of it, or
+ * in another log; `null` when nothing follows from it.
+ */
 function lossAt(place: Cursor, { reason, to }: ResetNotice, hubPlace: Cursor | null): ResetNotice | null {
-  // When the hub's log is another than the server's, a tab in neither, or in the server's, is judged when the hub is in the server's.
+  // When the hub's log is another than the server's, a tab in neither, or in the server's, is judged when the hub is in
+  // the server's.
   if (place.epoch !== hubPlace?.epoch) return reason === 'epoch' ? null : { reason: 'epoch' }
   if (to === undefined) return { reason }
   return place.offset < to ? { reason, from: place.offset + 1, to } : null

@@ -35,9 +35,9 @@ export interface TabSource {
 export type FateNews = Fate | { readonly id: Id; readonly fate: 'sent' }
 
 /**
- * One attached tab: what it wants, what is owed to it, and its credit. Beyond a few small batches of messages nothing is on its way that the tab has not
- * answered; everything that happens meanwhile is in the next batch.
- * A visible tab is served at once, a hidden one within `hiddenDelayMs`, a suspended one not at all until it attaches again.
+ * One attached tab: what it wants, what is owed to it, and its credit. Beyond a few small batches of messages nothing
+ * is on its way that the tab has not answered; everything that happens meanwhile is in the next batch. A visible tab is
+ * served at once, a hidden one within `hiddenDelayMs`, a suspended one not at all until it attaches again.
  */
 export class TabSession {
   readonly id: Id
@@ -190,7 +190,10 @@ export class TabSession {
     })
   }
 
-  /** Whether the batch is messages only, and few enough since the last answer. A hidden tab may be frozen: it answers each. */
+  /**
+   * Whether the batch is messages only, and few enough since the last answer. A hidden tab may be frozen: it answers
+   * each.
+   */
   #goesUnanswered({ channels, ...rest }: Delivery): boolean {
     this.#unansweredBatches++
     for (const { messages, snapshot } of channels ?? []) this.#unansweredUnits += (messages?.length ?? 0) + (snapshot?.json?.length ?? 0)

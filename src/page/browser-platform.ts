@@ -2,7 +2,9 @@ import { currentLocks, renewLocks } from './browser-locks.ts'
 import { isVisible, watchPage } from './page-signals.ts'
 import type { Platform } from './platform.ts'
 
-/** The browser this runs in. Nothing is touched before it is asked; on a server only `clock`, `newId` and `report` are. */
+/**
+ * The browser this runs in. Nothing is touched before it is asked; on a server only `clock`, `newId` and `report` are.
+ */
 export const browser: Platform = {
   get baseUrl() {
     return document.baseURI

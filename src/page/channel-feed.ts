@@ -49,8 +49,9 @@ export interface ChannelFeed {
 }
 
 /**
- * Makes a feed. The hub serves a tab once per channel; the feed keeps the value and the messages since, as deep as a server keeps them,
- * to start those who subscribe later. Past that depth `restart` is called: the hub is asked for a fresh value, for everybody.
+ * Makes a feed. The hub serves a tab once per channel; the feed keeps the value and the messages since, as deep as a
+ * server keeps them, to start those who subscribe later. Past that depth `restart` is called: the hub is asked for a
+ * fresh value, for everybody.
  */
 export function createChannelFeed(report: (error: unknown) => void, restart: () => void): ChannelFeed {
   /** Everybody, and those who hear already. In lists of their own, so that the same handlers can be added twice. */

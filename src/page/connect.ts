@@ -18,10 +18,14 @@ export type Connections = Map<string, Held>
 const connections: Connections = new Map()
 
 /**
- * Connects this tab. All tabs with the same `url` (without its query) and `user` share one hub and one socket; a second call in the same tab shares the first one's
- * state, channels and outbox, and has a `close()` of its own: the tab is detached when all are closed. On a server, where there is no `window`, the connection does nothing and stays `connecting`.
+ * Connects this tab. All tabs with the same `url` (without its query) and `user` share one hub and one socket; a second
+ * call in the same tab shares the first one's state, channels and outbox, and has a `close()` of its own: the tab is
+ * detached when all are closed. On a server, where there is no `window`, the connection does nothing and stays
+ * `connecting`.
  *
- * @throws HoldfastError `invalid-option`; `options-disagree` when this tab already has the connection with other settings; `insecure-context`; `unsupported` where the browser lacks what nothing works without, as jsdom does. A setting out of its range is found by the hub: the connection then ends with an `error` event of `invalid-option`.
+ * @throws HoldfastError `invalid-option`; `options-disagree` when this tab already has the connection with other
+ * settings; `insecure-context`; `unsupported` where the browser lacks what nothing works without, as jsdom does. A
+ * setting out of its range is found by the hub: the connection then ends with an `error` event of `invalid-option`.
  */
 export function connect(options: ConnectOptions): Connection {
   return connectOn(typeof window === 'undefined' ? null : browser, connections, options)

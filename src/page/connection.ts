@@ -41,7 +41,9 @@ export interface SharedConnection {
   givenAnew(): void
 }
 
-/** Makes the connection of one scope in this tab. Without `holders` it does nothing: that is how it looks on a server. */
+/**
+ * Makes the connection of one scope in this tab. Without `holders` it does nothing: that is how it looks on a server.
+ */
 export function createConnection(
   { settings, scopeKey, build, persist: persists, ...where }: CheckedOptions,
   platform: Platform,

@@ -10,8 +10,9 @@ const PATIENCE_MS = 10_000
 const GUIDE = 'docs/when-it-does-not-connect.md of the package'
 
 /**
- * Writes one line to the page's console when this connection has not been there once after ten seconds: the address that was tried, why it failed last, and where to look.
- * A refusal by the server's code, and a browser without a network, are no mistakes of a developer: nothing is said of them.
+ * Writes one line to the page's console when this connection has not been there once after ten seconds: the address
+ * that was tried, why it failed last, and where to look. A refusal by the server's code, and a browser without a
+ * network, are no mistakes of a developer: nothing is said of them.
  */
 export function watchFirstFailure(
   { clock, warn }: Pick<Platform, 'clock' | 'warn'>,

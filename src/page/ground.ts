@@ -2,11 +2,14 @@ import type { LocalHub, LocalHubs } from '../bridge/local-hubs.ts'
 import type { HubWorker, Platform } from './platform.ts'
 
 /**
- * Where a tab looks for locks and hubs: in the browser; or, where that refuses it locks and storage, in the page alone, with a hub that keeps everything in memory
- * and serves nobody else.
+ * Where a tab looks for locks and hubs: in the browser; or, where that refuses it locks and storage, in the page alone,
+ * with a hub that keeps everything in memory and serves nobody else.
  */
 export interface Ground extends Pick<Platform, 'locks' | 'newId' | 'renewLocks'> {
-  /** Whether the browser has refused its locks for good: from then on this tab is on its own. Rejects when the hub for that does not load. */
+  /**
+   * Whether the browser has refused its locks for good: from then on this tab is on its own. Rejects when the hub for
+   * that does not load.
+   */
   isLost(error: unknown): Promise<boolean>
   /** Starts or joins this page's own hub; `null` where hubs are the browser's. */
   start(name: string): HubWorker | null

@@ -11,13 +11,22 @@ export interface HubLink {
   isAttached(): boolean
   /** Calls the hub. Never rejects; resolves when it is also known whether a hub that gave no answer goes on. */
   call<Name extends keyof HubApi>(name: Name, ...args: Parameters<HubApi[Name]>): Promise<HubAnswer<Name>>
-  /** Calls the hub as soon as there is one. Rejects with a HoldfastError: what the hub answered, `hub-failed` when it died before it did, or what the link was closed with. */
+  /**
+   * Calls the hub as soon as there is one. Rejects with a HoldfastError: what the hub answered, `hub-failed` when it
+   * died before it did, or what the link was closed with.
+   */
   ask<Name extends 'cancel' | 'discard' | 'signOut'>(name: Name, ...args: Parameters<HubApi[Name]>): Promise<HubValue<Name>>
   /** Finds out whether the hub still answers. */
   check(): Promise<void>
-  /** The page will stand still until {@link HubLink.attachAgain}. A hub that runs in it ends, so that another tab can have it. */
+  /**
+   * The page will stand still until {@link HubLink.attachAgain}. A hub that runs in it ends, so that another tab can
+   * have it.
+   */
   suspend(): void
-  /** The page stops: closes the port, so that nothing can be posted to it, and gives up its lock. Nothing is begun before {@link HubLink.attachAgain}. */
+  /**
+   * The page stops: closes the port, so that nothing can be posted to it, and gives up its lock. Nothing is begun
+   * before {@link HubLink.attachAgain}.
+   */
   rest(): void
   /** Closes the port and states anew where this tab is. */
   attachAgain(): void

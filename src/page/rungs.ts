@@ -7,7 +7,10 @@ import type { HubWorker, Platform } from './platform.ts'
 /** Hubs that gave no answer, one after the other, after which the other rung is tried. */
 const SILENT_STARTS = 3
 
-/** Where this tab looks for the hub of its scope. Decided by what lives and by what happened, never by the browser's name. */
+/**
+ * Where this tab looks for the hub of its scope. Decided by what lives and by what happened, never by the browser's
+ * name.
+ */
 export interface Rungs {
   /** Address of the page's own script, as far as it is known; `null` where the app starts the hub itself. */
   readonly script: string | null

@@ -25,7 +25,9 @@ export interface TroubleOwner {
 
 /** Keeps account of hubs that do not start in this tab. */
 export interface StartTroubles {
-  /** A start failed; `script` is what was to be started, where it is known. Returns how long to wait before the next. */
+  /**
+   * A start failed; `script` is what was to be started, where it is known. Returns how long to wait before the next.
+   */
   failed(cause: unknown, script: string | null): number
   /** A hub did not answer in time. */
   silent(script: string | null): void

@@ -63,7 +63,9 @@ export interface Volatile {
   readonly messages: readonly VolatileMessage[]
 }
 
-/** Asks what became of messages that were sent under a client id, this connection's or an earlier one of the same user. */
+/**
+ * Asks what became of messages that were sent under a client id, this connection's or an earlier one of the same user.
+ */
 export interface Recall {
   readonly type: 'recall'
   readonly client: Id

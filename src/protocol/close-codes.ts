@@ -32,8 +32,9 @@ export type CloseName =
   | 'version'
 
 /**
- * Every close code a Holdfast server sends on purpose, what the client does then, and why. Any code that is not in the table (1006 among them) means `retry`:
- * the network is the usual cause, and a client that gives up on an unknown code never comes back.
+ * Every close code a Holdfast server sends on purpose, what the client does then, and why. Any code that is not in the
+ * table (1006 among them) means `retry`: the network is the usual cause, and a client that gives up on an unknown code
+ * never comes back.
  */
 export const CLOSE: { readonly [Name in CloseName]: CloseRule } = {
   /** The server is closing without notice. */
@@ -60,7 +61,10 @@ export const CLOSE: { readonly [Name in CloseName]: CloseRule } = {
   helloTimeout: { code: 4408, after: 'retry' },
   /** A newer connection of the same session was accepted. The hub decides what it means. */
   replaced: { code: 4409, after: 'retry' },
-  /** The session was ended, as the client asked. The hub that asked forgets it; for any other the user has to sign in again. */
+  /**
+   * The session was ended, as the client asked. The hub that asked forgets it; for any other the user has to sign in
+   * again.
+   */
   signedOut: { code: 4410, after: 'refuse' },
   /** The credential belongs to another user than the one the client acts for. */
   wrongUser: { code: 4411, after: 'refuse' },

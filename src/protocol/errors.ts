@@ -41,7 +41,8 @@ export interface ErrorData {
 }
 
 /**
- * The one error class. Tell errors apart by `code`, never by `instanceof`: an error that crossed from the hub was rebuilt on this side.
+ * The one error class. Tell errors apart by `code`, never by `instanceof`: an error that crossed from the hub was
+ * rebuilt on this side.
  */
 export class HoldfastError extends Error {
   override readonly name = 'HoldfastError'

@@ -103,7 +103,10 @@ export function fits(frame: Frame, bytes: number): boolean {
   return length * 3 <= bytes || (frame.bytes ??= utf8Length(frame.text)) <= bytes
 }
 
-/** Where a piece that begins at `from` ends, so that it has at most `bytes` bytes of UTF-8 and no character is cut in two. */
+/**
+ * Where a piece that begins at `from` ends, so that it has at most `bytes` bytes of UTF-8 and no character is cut in
+ * two.
+ */
 export function endOfPiece(text: string, from: number, bytes: number): number {
   let at = from
   for (let left = bytes; at < text.length;) {

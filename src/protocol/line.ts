@@ -2,12 +2,15 @@ import { reportText } from './frames.ts'
 import { IncomingFrames, type Incoming, type IncomingLimits } from './incoming.ts'
 import { Outgoing, type OutgoingHost } from './outgoing.ts'
 
-/** What a line says of a frame: what it brought; for a report, whether it told something new, and whether it let go on what waited. */
+/**
+ * What a line says of a frame: what it brought; for a report, whether it told something new, and whether it let go on
+ * what waited.
+ */
 export type Heard = Exclude<Incoming, { type: 'report' }> | { readonly type: 'report'; readonly isNew: boolean; readonly hasMoved: boolean }
 
 /**
- * Both ends of one socket between the socket and the codec (PROTOCOL.md, P47 to P52): messages of any length go in and come out, and travel in parts between which others fit. Pure:
- * socket and time are its host's.
+ * Both ends of one socket between the socket and the codec (PROTOCOL.md, P47 to P52): messages of any length go in and
+ * come out, and travel in parts between which others fit. Pure: socket and time are its host's.
  */
 export class Line {
   readonly out: Outgoing

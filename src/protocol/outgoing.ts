@@ -5,7 +5,10 @@ const FIRST_WINDOW = 2 * PART_BYTES + REPORT_UNITS
 const LEAST_WINDOW = PART_BYTES
 /** What may be on its way on the fastest line. */
 const MOST_WINDOW = 2 ** 22
-/** So long a frame may lie in the queues of the network beyond what the way takes: more of them only makes what follows wait. */
+/**
+ * So long a frame may lie in the queues of the network beyond what the way takes: more of them only makes what follows
+ * wait.
+ */
 const QUEUE_MS = 500
 /** The shortest part on a slow line. */
 const SHORT_PART_BYTES = 4_096
@@ -41,8 +44,9 @@ interface Flight {
 const TURN_FRAMES = 16
 
 /**
- * The sending end of a socket. What is longer than a part is cut, lanes take turns, and no more is on its way than the receiver's reports show to arrive soon: a socket's own
- * buffer tells nothing. Sizes are UTF-16 units, as near to bytes as it takes.
+ * The sending end of a socket. What is longer than a part is cut, lanes take turns, and no more is on its way than the
+ * receiver's reports show to arrive soon: a socket's own buffer tells nothing. Sizes are UTF-16 units, as near to bytes
+ * as it takes.
  */
 export class Outgoing {
   /** Longest frame, in bytes. */

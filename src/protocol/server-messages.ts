@@ -138,7 +138,9 @@ export interface Refused {
   readonly message: string
 }
 
-/** Why a value cannot be had. After `hook-failed` and `too-slow` the server tries again, after the others it does not. */
+/**
+ * Why a value cannot be had. After `hook-failed` and `too-slow` the server tries again, after the others it does not.
+ */
 export type NoValueReason = Extract<ResetReason, 'too-slow' | 'hook-failed'> | Extract<RefusedReason, 'invalid' | 'too-large'>
 
 /** The value that a `snapshot_request` asked for cannot be had; the subscription goes on undisturbed. */

@@ -15,7 +15,9 @@ export function askPermission(clock: Clock, hook: () => Awaitable<boolean>, fail
   }
 }
 
-/** Only `true` allows: a hook in plain JavaScript may give anything, and what it did not mean to allow stays refused. */
+/**
+ * Only `true` allows: a hook in plain JavaScript may give anything, and what it did not mean to allow stays refused.
+ */
 function isYes(answer: unknown): boolean {
   return answer === true
 }

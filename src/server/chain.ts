@@ -14,8 +14,8 @@ export class Link<T> {
 }
 
 /**
- * Things in an order, each put in and taken out in O(1). A `Map` keeps an order, too, but walks over what was deleted at
- * its front each time somebody asks for the first.
+ * Things in an order, each put in and taken out in O(1). A `Map` keeps an order, too, but walks over what was deleted
+ * at its front each time somebody asks for the first.
  */
 export class Chain<T> {
   #first: Link<T> | undefined

@@ -30,8 +30,8 @@ const ID_AFTER = ',"id":"'.length
 const ID_LENGTH = 22
 
 /**
- * The bounded log of one channel. Pure: time comes with each call. Epoch, head and the ids at head and before the oldest
- * message outlive the messages, so that a client that missed nothing is told so however long it was away.
+ * The bounded log of one channel. Pure: time comes with each call. Epoch, head and the ids at head and before the
+ * oldest message outlive the messages, so that a client that missed nothing is told so however long it was away.
  *
  * A message is kept as its encoded text and nothing else; its id is read out of the text.
  */
@@ -86,7 +86,10 @@ export class ChannelLog {
     return { epoch: this.#epoch, offset: this.#head, id: this.#idAt(this.#head) }
   }
 
-  /** Appends a message whose data is JSON text already; returns its offset. The newest message is never trimmed for its size. */
+  /**
+   * Appends a message whose data is JSON text already; returns its offset. The newest message is never trimmed for its
+   * size.
+   */
   append(id: Id, data: string, origin: Id | undefined, nowMs: number): number {
     const offset = ++this.#head
     const tail = origin === undefined ? '}' : `,"origin":"${origin}"}`
@@ -132,8 +135,8 @@ export class ChannelLog {
   }
 
   /**
-   * The messages after `after`, up to `upTo`, as many as fit into a chunk and into `maxBytes`; at least one. Call it for a place that was just judged
-   * good and is below `upTo`.
+   * The messages after `after`, up to `upTo`, as many as fit into a chunk and into `maxBytes`; at least one. Call it
+   * for a place that was just judged good and is below `upTo`.
    */
   read(after: number, upTo: number, maxBytes: number = CHUNK_BYTES): Chunk {
     let at = this.#first + after - this.lo + 1

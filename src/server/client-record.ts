@@ -19,8 +19,8 @@ const NUMBER_BYTES = 48
 const NONE: Id[] = []
 
 /**
- * What the server remembers of a client id: the highest committed number, and id and fate of every number above what the
- * client confirmed and of the last 32. Engines keep it and change it; everything else only reads.
+ * What the server remembers of a client id: the highest committed number, and id and fate of every number above what
+ * the client confirmed and of the last 32. Engines keep it and change it; everything else only reads.
  */
 export class ClientRecord {
   /** The user who first sent with this client id; to anyone else it is unknown. */
@@ -65,7 +65,8 @@ export class ClientRecord {
   }
 
   /**
-   * Makes the record small until it is next used. Most clients that a server remembers are away, and a thousand bytes each is what they may cost.
+   * Makes the record small until it is next used. Most clients that a server remembers are away, and a thousand bytes
+   * each is what they may cost.
    */
   pack(): void {
     if (this.#packed !== undefined || this.#ids.length === 0) return
@@ -91,7 +92,10 @@ export class ClientRecord {
     if (this.#ids.length > 4 * KEPT_NUMBERS) this.#forget()
   }
 
-  /** The client has stored the stable ack of everything up to `n`. Beyond `hi` it cannot know anything: that part is ignored. */
+  /**
+   * The client has stored the stable ack of everything up to `n`. Beyond `hi` it cannot know anything: that part is
+   * ignored.
+   */
   confirm(n: number): void {
     const confirmed = Math.min(n, this.#hi)
     if (confirmed <= this.#confirmed) return

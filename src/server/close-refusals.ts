@@ -1,7 +1,8 @@
 import type { Refusal } from './refusals.ts'
 import { PROTOCOL_VERSION, type CloseName } from '../protocol/index.ts'
 
-// Users and credentials are told of, and never named. What a stranger can bring about at will is `info`: nobody has to look.
+// Users and credentials are told of, and never named. What a stranger can bring about at will is `info`: nobody has to
+// look.
 
 const CLOSES: { readonly [Name in CloseName]?: Omit<Refusal, 'kind' | 'level'> } = {
   binary: { sentence: 'A client sent a binary frame.', expected: 'text frames', advice: 'Something else than Holdfast connects here.' },
@@ -25,7 +26,9 @@ const CLOSES: { readonly [Name in CloseName]?: Omit<Refusal, 'kind' | 'level'> }
   },
 }
 
-/** What is told of every close of this name; `undefined` where there is nothing to look into, or more is told of each. */
+/**
+ * What is told of every close of this name; `undefined` where there is nothing to look into, or more is told of each.
+ */
 export function closeRefusal(name: CloseName): Refusal | undefined {
   const known = CLOSES[name]
   return known === undefined ? undefined : { kind: name, level: 'info', ...known }

@@ -4,7 +4,10 @@ import type { Outbound } from './outbound.ts'
 import { isBelowFloor, Pace } from './pace.ts'
 import type { CloseName } from '../protocol/index.ts'
 
-/** How often a client that waits for the answer to `hello` hears that the server is at it; it gives up after 10 s without. */
+/**
+ * How often a client that waits for the answer to `hello` hears that the server is at it; it gives up after 10 s
+ * without.
+ */
 const REPORT_MS = 3_000
 
 /** The time limits of one connection. None of them ends what moves at the floor rate (PROTOCOL.md, P51). */

@@ -4,7 +4,10 @@ import type { ContextOf, Loose, Settings } from './options.ts'
 import type { Clock, UpgradeRequest } from './ports.ts'
 import type { LogEntry } from '../core/ports.ts'
 
-/** Who a credential belongs to, or why it is refused. `endsAtMs` is a time of `clock.nowMs()`, `expiresAtMs` the same one as the app named it. */
+/**
+ * Who a credential belongs to, or why it is refused. `endsAtMs` is a time of `clock.nowMs()`, `expiresAtMs` the same
+ * one as the app named it.
+ */
 export type Verdict =
   | {
       readonly isAccepted: true

@@ -1,7 +1,10 @@
 /** Messages that may come between `hello` and its answer. */
 const MAX_EARLY_FRAMES = 32
 
-/** What comes before `hello` is answered: there is nothing a client has to say then, and a little is kept for those that do not wait. */
+/**
+ * What comes before `hello` is answered: there is nothing a client has to say then, and a little is kept for those that
+ * do not wait.
+ */
 export class EarlyMessages {
   readonly #most: number
   #texts: string[] = []

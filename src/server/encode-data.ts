@@ -19,8 +19,8 @@ export function tryEncode(data: unknown, maxBytes: number): Encoded {
 }
 
 /**
- * The JSON text of what the app hands over. Throws `invalid-data` when JSON cannot carry it or a client would refuse its
- * nesting, and `message-too-large` when it is over `maxBytes` of UTF-8.
+ * The JSON text of what the app hands over. Throws `invalid-data` when JSON cannot carry it or a client would refuse
+ * its nesting, and `message-too-large` when it is over `maxBytes` of UTF-8.
  */
 export function encodeData(data: unknown, maxBytes: number): string {
   let text: string | undefined

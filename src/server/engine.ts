@@ -123,11 +123,12 @@ export interface EngineCounts {
 
 /**
  * Where a server keeps logs, sessions and client records. Every method that changes something is atomic: whatever can
- * fail, and whatever of the host it calls, comes before the first change. An error, thrown or rejected with, or no answer
- * within 30 s (`start` may take longer), means that all of it happened or none, and that nobody knows which; the server
- * says so in its log (`engine_failed`, with the method), closes the connections concerned, and the clients ask again. What nobody waits for (`release`, `touch`,
- * `sweep`, `close`, a `confirm` that rejects) closes none. What can never be done is no error but a refusal: an error
- * that came again each time would have its message sent for ever. `contract.ts` holds every engine to this.
+ * fail, and whatever of the host it calls, comes before the first change. An error, thrown or rejected with, or no
+ * answer within 30 s (`start` may take longer), means that all of it happened or none, and that nobody knows which; the
+ * server says so in its log (`engine_failed`, with the method), closes the connections concerned, and the clients ask
+ * again. What nobody waits for (`release`, `touch`, `sweep`, `close`, a `confirm` that rejects) closes none. What can
+ * never be done is no error but a refusal: an error that came again each time would have its message sent for ever.
+ * `contract.ts` holds every engine to this.
  *
  * Reading is synchronous: `open` hands out a log that the engine keeps up to date, so that one node reads its channels
  * without
@@ -154,7 +155,10 @@ export interface Engine {
    * Changes nothing and promises nothing. Where it fails, the commit finds out.
    */
   probe(key: string, others: number, holder?: Holder): 'known' | 'new' | Refusal
-  /** Appends all of them, or none; gives the place of each. New channels take the share of `holder`, left out: the app's. */
+  /**
+   * Appends all of them, or none; gives the place of each. New channels take the share of `holder`, left out: the
+   * app's.
+   */
   publish(publications: readonly Publication[], holder?: Holder): Awaitable<readonly Cursor[] | Refusal>
   loadClient(client: Id): Awaitable<ClientRecord | null>
   /**

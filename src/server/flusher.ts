@@ -34,8 +34,8 @@ const LOOKED_AT = 32
 
 /**
  * Runs what is due once per turn: everything that was published or applied in one turn of the event loop leaves in
- * shared frames, and a message that was published alone leaves in the same turn. Where more is due than a turn may take,
- * the rest has its turn after the event loop.
+ * shared frames, and a message that was published alone leaves in the same turn. Where more is due than a turn may
+ * take, the rest has its turn after the event loop.
  */
 export class Flusher {
   readonly #clock: Clock

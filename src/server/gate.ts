@@ -38,7 +38,9 @@ const ADDRESS_RETRY_SECONDS = 10
 /** What a closed server says, on every path of it. */
 export const CLOSED: Refusal = { kind: 'closed', sentence: 'This server is closing. Try again soon.' }
 
-/** Decides who may open a socket: by origin, by how many there are, and by address where the app says how to know it. */
+/**
+ * Decides who may open a socket: by origin, by how many there are, and by address where the app says how to know it.
+ */
 export class Gate {
   /** Tells the log why somebody was refused. */
   readonly refusals: Refusals

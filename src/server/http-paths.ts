@@ -25,14 +25,18 @@ type Emit = (event: string | symbol, ...given: unknown[]) => boolean
 
 const NOBODY = 'Nobody answers here: this HTTP server has no request handler.'
 const ELSEWHERE = 'No WebSocket is served at this path.'
-/** Listeners of this kind, in whatever copy of the package: they leave the upgrades that are nobody's to the first of them. */
+/**
+ * Listeners of this kind, in whatever copy of the package: they leave the upgrades that are nobody's to the first of
+ * them.
+ */
 const LISTENER = Symbol.for('holdfast.upgrades')
 
 const pathsOf = new WeakMap<HttpServer, HttpPaths>()
 
 /**
- * The paths of one HTTP server that live servers answer. Every listener of `upgrade` hears every upgrade, and some end those that are not theirs, so that no listener
- * can keep a socket for itself. Requests of the paths are therefore taken out before anybody is told, where the server emits them; all others go on as they came.
+ * The paths of one HTTP server that live servers answer. Every listener of `upgrade` hears every upgrade, and some end
+ * those that are not theirs, so that no listener can keep a socket for itself. Requests of the paths are therefore
+ * taken out before anybody is told, where the server emits them; all others go on as they came.
  */
 export class HttpPaths {
   readonly #server: HttpServer
@@ -113,7 +117,8 @@ export class HttpPaths {
 
   #answer(owner: PathOwner, request: IncomingMessage, response: ServerResponse): void {
     if (!this.#server.listeners('upgrade').includes(this.#upgraded)) {
-      // Somebody has removed all listeners of `upgrade`, so that Node took an upgrade for a request. For this one it is too late.
+      // Somebody has removed all listeners of `upgrade`, so that Node took an upgrade for a request. For this one it is
+      // too late.
       this.#server.on('upgrade', this.#upgraded)
       answerRequest(response, 503, 'Try again.', { 'Retry-After': '1' })
       return
@@ -124,7 +129,10 @@ export class HttpPaths {
     answerRequest(response, status, text, { ...headers, ...upgrade })
   }
 
-  /** An upgrade of no path here. Others who listen have heard of it, too; where there are none, it would stay without an answer. */
+  /**
+   * An upgrade of no path here. Others who listen have heard of it, too; where there are none, it would stay without an
+   * answer.
+   */
   #nobodys(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const listeners = this.#server.listeners('upgrade')
     const [first] = listeners
@@ -138,8 +146,9 @@ export class HttpPaths {
   }
 
   /**
-   * An upgrade to another protocol, such as `h2c`: without a listener Node takes it for an ordinary request. Its head was read, and Node has let go of the socket; so
-   * the socket is handed to the server as a new connection, whose first bytes are that head.
+   * An upgrade to another protocol, such as `h2c`: without a listener Node takes it for an ordinary request. Its head
+   * was read, and Node has let go of the socket; so the socket is handed to the server as a new connection, whose first
+   * bytes are that head.
    */
   #again(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { method, url, httpVersion, rawHeaders } = request

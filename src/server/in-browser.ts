@@ -1,8 +1,8 @@
 import { HoldfastError } from '../protocol/errors.ts'
 
 /**
- * What a browser bundle gets for `holdfast/server`, and a test in an imitated browser: a mistake that is told in words, when something is called, instead of a missing
- * `node:http`.
+ * What a browser bundle gets for `holdfast/server`, and a test in an imitated browser: a mistake that is told in words,
+ * when something is called, instead of a missing `node:http`.
  */
 function notHere(): never {
   throw new HoldfastError('unsupported', 'holdfast/server runs in Node. In a page import { connect } from "holdfast".')

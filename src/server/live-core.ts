@@ -32,8 +32,8 @@ import type { Cursor, Id } from '../protocol/index.ts'
 const ENVELOPE_BYTES = 1_024
 
 /**
- * A live server without a network: connections come in through `accept`, time and chance through ports. `live-server.ts` puts it on
- * WebSockets; the simulator hosts it as it is.
+ * A live server without a network: connections come in through `accept`, time and chance through ports.
+ * `live-server.ts` puts it on WebSockets; the simulator hosts it as it is.
  */
 export class LiveCore implements ConnectionHost {
   readonly settings: Settings

@@ -15,19 +15,18 @@ import { invalidOption, readOptions } from '../protocol/read-options.ts'
 /** A running live server. */
 export interface LiveServer {
   /**
-   * Answers everything at `path` (default `/live`) of an HTTP or HTTPS server, or of an HTTP/2 server with `allowHTTP1`:
-   * WebSocket upgrades, and other requests with 426. All other paths stay with those who listen beside it, in whatever
-   * order they began; who asks where nobody listens is answered 404. May be called for several servers and paths; the
-   * last call for a path has it.
-   * Returns how to detach, which leaves nothing behind; until then a closed server answers 503.
-   * Throws `invalid-option`, and `closed` after `close`.
+   * Answers everything at `path` (default `/live`) of an HTTP or HTTPS server, or of an HTTP/2 server with
+   * `allowHTTP1`: WebSocket upgrades, and other requests with 426. All other paths stay with those who listen beside
+   * it, in whatever order they began; who asks where nobody listens is answered 404. May be called for several servers
+   * and paths; the last call for a path has it. Returns how to detach, which leaves nothing behind; until then a closed
+   * server answers 503. Throws `invalid-option`, and `closed` after `close`.
    */
   attach(server: HttpServer, options?: { readonly path?: string }): () => void
   /**
    * Takes over an open WebSocket that somebody else has upgraded: of `ws`, `@fastify/websocket`, a peer of crossws, a
-   * context of Hono, or of anything with `send`, `close`, `bufferedAmount` and `addEventListener`. Call it in the turn in
-   * which the socket opens, or its first message is lost. `request` is what it began as, of Node or of `fetch`; origins and limits
-   * are looked at as in `attach`, and a socket that may not come in is closed (4403, 4429, 1001).
+   * context of Hono, or of anything with `send`, `close`, `bufferedAmount` and `addEventListener`. Call it in the turn
+   * in which the socket opens, or its first message is lost. `request` is what it began as, of Node or of `fetch`;
+   * origins and limits are looked at as in `attach`, and a socket that may not come in is closed (4403, 4429, 1001).
    * Throws `invalid-option`.
    */
   accept(socket: AcceptedSocket, request: AcceptedRequest): void

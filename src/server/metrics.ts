@@ -19,6 +19,9 @@ export interface Metrics {
   readonly queued: number
   /** Connections that only send. */
   readonly sendOnly: number
-  /** Totals since the start, such as `applied`, `duplicates`, `resets.trimmed`, `closes.rate`, `refused.origin`, `dropped.volatile`. */
+  /**
+   * Totals since the start, such as `applied`, `duplicates`, `resets.trimmed`, `closes.rate`, `refused.origin`,
+   * `dropped.volatile`.
+   */
   readonly totals: Readonly<Record<string, number>>
 }

@@ -147,8 +147,8 @@ export interface SessionOptions {
   /** Most sessions kept. Default 100,000. */
   readonly max: number
   /**
-   * Bytes of what is remembered of clients, with the replies that they have not confirmed. Beyond it records that nobody
-   * uses are given up: such a client's outbox restarts. Default 256 MiB.
+   * Bytes of what is remembered of clients, with the replies that they have not confirmed. Beyond it records that
+   * nobody uses are given up: such a client's outbox restarts. Default 256 MiB.
    */
   readonly recordBytes: number
 }
@@ -159,9 +159,9 @@ export interface SessionOptions {
  */
 export interface LiveServerOptions<A extends Authenticated = Authenticated> {
   /**
-   * Says whose the credential is; `{ user: null }` lets somebody in who is nobody in particular. `null`, or throwing, refuses the connection (4401); throwing a `HoldfastError` with
-   * `forbidden` says that this
-   * user may not connect (4403). Without this hook everybody is anonymous.
+   * Says whose the credential is; `{ user: null }` lets somebody in who is nobody in particular. `null`, or throwing,
+   * refuses the connection (4401); throwing a `HoldfastError` with `forbidden` says that this user may not connect
+   * (4403). Without this hook everybody is anonymous.
    */
   readonly authenticate?: (hello: { readonly credential: string | null; readonly request: UpgradeRequest }) => Awaitable<A | null>
   /**
@@ -224,8 +224,8 @@ export interface LiveServerOptions<A extends Authenticated = Authenticated> {
   /** Where logs, sessions and client records are kept. Default `memoryEngine()`. An engine belongs to one server. */
   readonly engine?: Engine
   /**
-   * Takes lines for developers. They never hold a payload, a credential or a token. Default: those of level `error` go to
-   * `console.error`.
+   * Takes lines for developers. They never hold a payload, a credential or a token. Default: those of level `error` go
+   * to `console.error`.
    */
   readonly log?: (entry: LogEntry) => void
   /** Time, for tests. */

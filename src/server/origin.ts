@@ -13,8 +13,9 @@ export interface OriginRefusal {
 const HOST_LINE = 'proxy_set_header Host $http_host;'
 
 /**
- * Whether a page of this origin may open a socket: nothing, or why not. Compared as a whole: an origin that a browser would write otherwise is not one. A program
- * that is no browser sends none; one that sends cookies all the same is none of those.
+ * Whether a page of this origin may open a socket: nothing, or why not. Compared as a whole: an origin that a browser
+ * would write otherwise is not one. A program that is no browser sends none; one that sends cookies all the same is
+ * none of those.
  */
 export function judgeOrigin(headers: Headers, allowed: readonly string[] | '*' | undefined): OriginRefusal | undefined {
   const origin = one(headers['origin'])

@@ -2,7 +2,10 @@ import { isTooDeep } from '../protocol/decode.ts'
 import { PROTOCOL_VERSION } from '../protocol/index.ts'
 import { MAX_DEPTH } from '../protocol/limits.ts'
 
-/** Whether what could not be read is the `hello` of another protocol version: its other fields may well have another shape. */
+/**
+ * Whether what could not be read is the `hello` of another protocol version: its other fields may well have another
+ * shape.
+ */
 export function announcesOtherVersion(text: string): boolean {
   // What was refused for its nesting is not parsed after all.
   if (isTooDeep(text, MAX_DEPTH)) return false

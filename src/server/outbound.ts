@@ -33,8 +33,9 @@ const TOLD_BEFORE: ReadonlySet<CloseName> = new Set(['restart', 'signedOut', 'ra
 const BATCH_BYTES = 64
 
 /**
- * What goes to one socket. What is about the connection goes at once; messages of the logs are read when the line has room, so that nothing is queued
- * for a client that reads slowly. What is about one subscription keeps its order, and waits for no other subscription.
+ * What goes to one socket. What is about the connection goes at once; messages of the logs are read when the line has
+ * room, so that nothing is queued for a client that reads slowly. What is about one subscription keeps its order, and
+ * waits for no other subscription.
  */
 export class Outbound implements ReceiverOutbound {
   readonly line: Line
@@ -91,7 +92,10 @@ export class Outbound implements ReceiverOutbound {
     if (receiver.phase === 'live' || receiver.phase === 'missed') this.#wanted.add(receiver)
   }
 
-  /** Resolves when it is the turn of a value of so many UTF-16 units, or the socket is gone: one at a time, when there is room. A short one waits for no long one. */
+  /**
+   * Resolves when it is the turn of a value of so many UTF-16 units, or the socket is gone: one at a time, when there
+   * is room. A short one waits for no long one.
+   */
   ready(units: number): Promise<void> {
     if (units <= PART_BYTES || !this.#isOpen) return Promise.resolve()
     return new Promise((resolve) => {
@@ -100,7 +104,9 @@ export class Outbound implements ReceiverOutbound {
     })
   }
 
-  /** Whether less than the floor rate has arrived for so long, though there was more. To be asked about once a second. */
+  /**
+   * Whether less than the floor rate has arrived for so long, though there was more. To be asked about once a second.
+   */
   isTooSlow(nowMs: number, patienceMs: number): boolean {
     const { out } = this.line
     return this.#pace.isTooSlow(nowMs, patienceMs, out.isOwed || this.#isSocketFull(), out.moved)
@@ -128,7 +134,10 @@ export class Outbound implements ReceiverOutbound {
     for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
-  /** Sends what there is room for: a share of it, when there is much. In a burst what there is no room for is taken out of the log before it is lost there. */
+  /**
+   * Sends what there is room for: a share of it, when there is much. In a burst what there is no room for is taken out
+   * of the log before it is lost there.
+   */
   flush(isBurst: boolean = false): void {
     if (!this.#isOpen) return
     this.line.out.pump()

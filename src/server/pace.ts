@@ -14,7 +14,10 @@ export class Pace {
   #sinceMs: number | null = null
   #moved = 0
 
-  /** To be asked about once a second; `moved` is all that has arrived so far, in bytes, and `isOwed` whether more is on its way. */
+  /**
+   * To be asked about once a second; `moved` is all that has arrived so far, in bytes, and `isOwed` whether more is on
+   * its way.
+   */
   isTooSlow(nowMs: number, patienceMs: number, isOwed: boolean, moved: number): boolean {
     if (!isOwed || this.#sinceMs === null) {
       this.#sinceMs = isOwed ? nowMs : null

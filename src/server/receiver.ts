@@ -9,16 +9,16 @@ export interface ReceiverOutbound extends Flushable {
 }
 
 /**
- * One subscription of one connection. It has no queue: it is a place in the channel's log, and whatever is after the place is still to be
- * sent. Replay and live are the same reading, from the same place.
+ * One subscription of one connection. It has no queue: it is a place in the channel's log, and whatever is after the
+ * place is still to be sent. Replay and live are the same reading, from the same place.
  */
 export class Receiver implements Reader {
   readonly sub: number
   readonly channel: string
   readonly #outbound: ReceiverOutbound
   /**
-   * `opening`: waits for permission or a snapshot. `missed`: is sent what it missed, up to `target`. `live`: is sent what is published.
-   * `ended`: unsubscribed, refused, or its connection is gone.
+   * `opening`: waits for permission or a snapshot. `missed`: is sent what it missed, up to `target`. `live`: is sent
+   * what is published. `ended`: unsubscribed, refused, or its connection is gone.
    */
   phase: 'opening' | 'missed' | 'live' | 'ended' = 'opening'
   /** The log it reads, from the moment it was let in. */

@@ -33,8 +33,8 @@ interface Told {
 }
 
 /**
- * Hands refusals to the log. The same is told once a minute, and ten things of a kind: a flood says no more than that, and who has changed a line and tries again
- * hears at once what is wrong now.
+ * Hands refusals to the log. The same is told once a minute, and ten things of a kind: a flood says no more than that,
+ * and who has changed a line and tries again hears at once what is wrong now.
  */
 export class Refusals {
   readonly #clock: Clock

@@ -39,9 +39,9 @@ const RANKS = ['anonymous', 'user', 'app'] as const
 
 /**
  * A budget and who has what of it. A holder has no more than a share, all anonymous ones no more than a pool of their
- * own, and all together no more than the total. Where that is reached, what is not in use pays: the holder's own when it
- * is the share, otherwise that of the holder who has most, anonymous ones before users and users before the app. Every
- * call is O(1). The sizes are whatever the owner counts: things, or bytes.
+ * own, and all together no more than the total. Where that is reached, what is not in use pays: the holder's own when
+ * it is the share, otherwise that of the holder who has most, anonymous ones before users and users before the app.
+ * Every call is O(1). The sizes are whatever the owner counts: things, or bytes.
  */
 export class Shares<T> {
   readonly #limits: ShareLimits
@@ -188,8 +188,8 @@ export class Shares<T> {
   }
 
   /**
-   * Where nothing can be given up: what is in use of whoever has to make room, used longest ago first. It counts as used
-   * just now from here on.
+   * Where nothing can be given up: what is in use of whoever has to make room, used longest ago first. It counts as
+   * used just now from here on.
    */
   debtor(holder: Holder): Share<T> | undefined {
     const over = this.over(holder, 0)

@@ -35,8 +35,8 @@ export interface SnapshotsHost {
 }
 
 /**
- * Calls the `snapshot` hook, once for all who want the same channel at the same time. Whoever shares a call takes its head as the place to go
- * on from, so the value is never older than the place.
+ * Calls the `snapshot` hook, once for all who want the same channel at the same time. Whoever shares a call takes its
+ * head as the place to go on from, so the value is never older than the place.
  */
 export class Snapshots {
   readonly #host: SnapshotsHost

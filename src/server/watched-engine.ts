@@ -6,7 +6,10 @@ import type { Clock } from './ports.ts'
 import type { Holder } from './holder.ts'
 import type { Cursor, Id, Reach } from '../protocol/index.ts'
 
-/** Longest wait for an answer. What comes later counts as unknown, as an error does: clients ask again, and numbers decide. */
+/**
+ * Longest wait for an answer. What comes later counts as unknown, as an error does: clients ask again, and numbers
+ * decide.
+ */
 const ANSWER_MS = 30_000
 
 /** What a server shows for a gauge that its engine cannot give: not zero, which it may be. */
@@ -14,8 +17,8 @@ const UNKNOWN: EngineCounts = { sessions: NaN, clients: NaN, channels: NaN, logM
 
 /**
  * The engine as the server calls it. What an engine throws, rejects with, answers that is no answer, or does not answer
- * in time is told once, under the name of the method. Where somebody waits for the answer it is then thrown (or rejected
- * with), and the caller closes who asked. What nobody waits for ends nothing.
+ * in time is told once, under the name of the method. Where somebody waits for the answer it is then thrown (or
+ * rejected with), and the caller closes who asked. What nobody waits for ends nothing.
  */
 export class WatchedEngine implements Engine {
   readonly #engine: Engine
@@ -35,7 +38,10 @@ export class WatchedEngine implements Engine {
     return typeof error === 'object' && error !== null && this.#told.has(error)
   }
 
-  /** What it throws at once is for the app, whose server is not made then. It may wait for its storage as long as it likes. */
+  /**
+   * What it throws at once is for the app, whose server is not made then. It may wait for its storage as long as it
+   * likes.
+   */
   start(host: EngineHost): Awaitable<void> {
     const started = this.#engine.start(host)
     return isPromise(started) ? this.#settled('start', started, isAnything) : undefined

@@ -15,10 +15,16 @@ import { CLOSE, type CloseName } from '../protocol/index.ts'
 
 /** Fragments of one message; a browser sends a message in one piece. */
 const MAX_FRAGMENTS = 64
-/** Chunks in which one message may come, and how short they may be on average where it is a long one: shorter ones cost more memory than they hold. */
+/**
+ * Chunks in which one message may come, and how short they may be on average where it is a long one: shorter ones cost
+ * more memory than they hold.
+ */
 const MIN_CHUNKS = 1_024
 const CHUNK_BYTES = 64
-/** What an HTTP server of the app should give a request at most: slower headers are an attack, or a network nobody can use. */
+/**
+ * What an HTTP server of the app should give a request at most: slower headers are an attack, or a network nobody can
+ * use.
+ */
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 15_000
 
@@ -120,7 +126,10 @@ export class WsAdapter {
     return textOf(refusal)
   }
 
-  /** As for any other WebSocket, without what those cost: text is not wrapped into events, and a frame is made once for all sockets. */
+  /**
+   * As for any other WebSocket, without what those cost: text is not wrapped into events, and a frame is made once for
+   * all sockets.
+   */
   #accept(webSocket: WebSocket, socket: Duplex, request: UpgradeRequest): void {
     const events = this.#core.accept(new WsSocket(webSocket, socket), request)
     webSocket.on('message', (data, isBinary) => {
@@ -149,8 +158,8 @@ class WsSocket implements ServerSocket {
 
   send(frame: Frame): void {
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return
-    // Written past `ws`, which would make the same header again for every socket and write it apart. Nothing is compressed and what a server sends is
-    // not masked, so `ws` has no state here that this could disturb.
+    // Written past `ws`, which would make the same header again for every socket and write it apart. Nothing is
+    // compressed and what a server sends is not masked, so `ws` has no state here that this could disturb.
     this.#socket.write((frame.wire ??= textFrame(frame.text)))
   }
 

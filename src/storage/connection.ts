@@ -30,13 +30,18 @@ export interface ConnectionOptions {
   readonly lost: (why: string) => void
 }
 
-/** One connection to the database, replaced when the browser drops it. Knows transactions and errors, not what is stored. */
+/**
+ * One connection to the database, replaced when the browser drops it. Knows transactions and errors, not what is
+ * stored.
+ */
 export interface Connection {
   /** Opens the database; with `mustExist` one that is not there is a loss instead of a beginning. */
   open(mustExist: boolean): Promise<void>
   /**
-   * Runs `work` in one transaction over `stores` and resolves after its `complete` event. `guard` reads before `work` and is waited for before the commit, so that a check
-   * costs no round trip of its own. After an error that {@link isConnectionFailure} knows there is no connection until `open` is called again. @param how where it is not the durability of the others
+   * Runs `work` in one transaction over `stores` and resolves after its `complete` event. `guard` reads before `work`
+   * and is waited for before the commit, so that a check costs no round trip of its own. After an error that {@link
+   * isConnectionFailure} knows there is no connection until `open` is called again. @param how where it is not the
+   * durability of the others
    */
   transact(stores: readonly StoreName[], work: Work, guard?: Guard, how?: Durability): Promise<void>
   /** Gives the database up: it was deleted, or another version of the app wants it. */
@@ -121,7 +126,8 @@ export function createConnection({ name, steps, clock, durability, openDeadlineM
     try {
       await transactOnce(stores, work, guard, how)
     } catch (error) {
-      // Whether a transaction committed is not known when its connection failed. Without a connection nobody goes on as if it were.
+      // Whether a transaction committed is not known when its connection failed. Without a connection nobody goes on as
+      // if it were.
       if (isConnectionFailure(error)) drop()
       throw error
     }
@@ -163,12 +169,18 @@ function abort(tx: Pick<WriteTransaction, 'abort'>): void {
   }
 }
 
-/** Whether an error may be cured by a new connection. A transaction that aborts without a reason of its own lost its connection. */
+/**
+ * Whether an error may be cured by a new connection. A transaction that aborts without a reason of its own lost its
+ * connection.
+ */
 export function isConnectionFailure(error: unknown): boolean {
   return error instanceof DOMException && ['InvalidStateError', 'AbortError', 'UnknownError'].includes(error.name)
 }
 
-/** An error of IndexedDB as the one error class. Told apart by name: `QuotaExceededError` is a class of its own in some browsers. */
+/**
+ * An error of IndexedDB as the one error class. Told apart by name: `QuotaExceededError` is a class of its own in some
+ * browsers.
+ */
 export function asStorageError(error: unknown): HoldfastError {
   if (error instanceof HoldfastError) return error
   const name = error instanceof Error ? error.name : 'unknown'

@@ -31,7 +31,10 @@ export interface WireClient {
   cut(): void
 }
 
-/** Opens a WebSocket and resolves when it is open; rejects when the upgrade is refused. Fails loudly on a frame that is no message of the protocol. */
+/**
+ * Opens a WebSocket and resolves when it is open; rejects when the upgrade is refused. Fails loudly on a frame that is
+ * no message of the protocol.
+ */
 export async function openWireClient(url: string, options: WireClientOptions = {}): Promise<WireClient> {
   const { deadlineMs = 2_000, ...clientOptions } = options
   const socket = new WebSocket(url, { perMessageDeflate: false, ...clientOptions })

@@ -1,7 +1,10 @@
 import { reportText } from '../../protocol/frames.ts'
 import { IncomingFrames } from '../../protocol/incoming.ts'
 
-/** The far end of a socket, as it hears: parts and reports stay below it. What it says comes whole, and whether that was reported it does not mind. */
+/**
+ * The far end of a socket, as it hears: parts and reports stay below it. What it says comes whole, and whether that was
+ * reported it does not mind.
+ */
 export interface FarLine {
   /** A frame of the other side. */
   hear(frame: string): void

@@ -13,7 +13,10 @@ interface ClientSide {
   close(code: number): void
 }
 
-/** The network between clients and one server: in each direction everything arrives in order, at a time of its own, or is lost with the socket. */
+/**
+ * The network between clients and one server: in each direction everything arrives in order, at a time of its own, or
+ * is lost with the socket.
+ */
 export interface ScheduledNetwork {
   /** Sockets of one worker. `heard` is told of every message that is short before it leaves. */
   socketsOf(life: { readonly isAlive: boolean }, heard: (text: string) => void): OpenSocket

@@ -147,7 +147,8 @@ export function engineContract(name: string, make: MakeEngine): void {
         world.steps.calm()
         if (!world.steps.hasFailed) break
         const after = await look(world)
-        // A step that fails when all is done may be told, or not. One that fails before is told, and nothing has happened.
+        // A step that fails when all is done may be told, or not. One that fails before is told, and nothing has
+        // happened.
         const hasHappened = error === undefined || JSON.stringify(after) !== JSON.stringify(nothing)
         expect(after, `after the failure of step ${at}`).toEqual(hasHappened ? whole : nothing)
         if (hasHappened && !isRepeatable) continue

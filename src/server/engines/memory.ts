@@ -27,8 +27,8 @@ const CLIENTS_PER_SESSION = 4
 /** Options of {@link memoryEngine}. */
 export interface MemoryEngineOptions {
   /**
-   * Most channels kept that somebody has published to. Beyond it one that nobody reads is given up; where there is none,
-   * a further one is refused. Default 100,000.
+   * Most channels kept that somebody has published to. Beyond it one that nobody reads is given up; where there is
+   * none, a further one is refused. Default 100,000.
    */
   readonly maxChannels?: number
   /**

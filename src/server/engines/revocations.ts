@@ -2,8 +2,9 @@ import { userChannelKey, type Revoked } from '../engine.ts'
 import type { Id } from '../../protocol/index.ts'
 
 /**
- * The revocations of outbox tokens, counted: which one was the last of each client, and of each user. So many are remembered, and for so long; with one that is given up every token of its time
- * ends, whoever it was made for: forgetting must never make a revoked token good again.
+ * The revocations of outbox tokens, counted: which one was the last of each client, and of each user. So many are
+ * remembered, and for so long; with one that is given up every token of its time ends, whoever it was made for:
+ * forgetting must never make a revoked token good again.
  */
 export class Revocations {
   readonly #most: number

@@ -42,15 +42,19 @@ export interface AttackedServer {
   hasForgotten(): Promise<void>
 }
 
-/** Waits for what a server does by itself. Not by `expect.poll`: a test keeps something of each call, and thousands of them would pass for a leak of the server. */
+/**
+ * Waits for what a server does by itself. Not by `expect.poll`: a test keeps something of each call, and thousands of
+ * them would pass for a leak of the server.
+ */
 const until = (holds: () => boolean): Promise<boolean> => vi.waitUntil(holds, { interval: 1, timeout: 10_000 })
 
 /** What the witness says of itself. */
 export type Witness = Pick<Hello, 'user' | 'credential'>
 
 /**
- * One server for all tests of a `describe`, and one well-behaved client on it, the witness. After each test the peers of the test are cut, and then: the witness's next
- * message is acknowledged, what is published next reaches it, no other socket is left, and the process is unharmed.
+ * One server for all tests of a `describe`, and one well-behaved client on it, the witness. After each test the peers
+ * of the test are cut, and then: the witness's next message is acknowledged, what is published next reaches it, no
+ * other socket is left, and the process is unharmed.
  */
 export function attackServer(options: LiveServerOptions = {}, as: Witness = { user: null, credential: null }): AttackedServer {
   keepProcessUnharmed()
