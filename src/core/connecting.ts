@@ -187,7 +187,7 @@ export function lost(turn: Turn, code: number): void {
     if (lateHellos > 0) {
       leaveSocket(turn)
       change(turn, { lateHellos: lateHellos - 1 })
-      return fail(turn, 'unreachable')
+      return fail(turn, 'unreachable', code)
     }
     // This hub holds the owner lock, so no other hub of this profile can have taken the session: the profile was copied.
     change(turn, { session: null })

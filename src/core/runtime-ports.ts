@@ -2,7 +2,7 @@ import type { Told } from './events.ts'
 import type { AppNotice } from './notices.ts'
 import type { Log, OpenSocket, Random, SteadyClock, Store, StoredState } from './ports.ts'
 import type { HubSettings } from './settings.ts'
-import type { CoreState } from './state.ts'
+import type { Inheritance } from './state.ts'
 
 /** What the machine's host is told, beyond what the machine itself says. */
 export type Notice =
@@ -24,7 +24,7 @@ export interface RuntimePorts {
   /** The outbox token, for a machine that only sends (SPEC.md, OB27). It ends by itself, in the phase `ended`. */
   readonly sendOnly?: string
   /** The tries and failures of the machine before this one on the same hub: they count. */
-  readonly earlier?: Pick<CoreState, 'attempt' | 'troubledSinceMs' | 'triesPaidByMs' | 'openingTookMs' | 'partBytes'> | null
+  readonly earlier?: Inheritance | null
   /** Asks the tabs; throws when none can answer. `null` when the app has no credential to give. */
   readonly askCredential: () => Promise<string | null>
   readonly notify: (notice: Notice) => void

@@ -54,7 +54,14 @@ describe('runtime', () => {
 
   it('[CN3] [CN6] [I34] the tries and failures of the machine before it count', async () => {
     const nowMs = createFakeClock().nowMs()
-    const earlier = { attempt: 3, troubledSinceMs: nowMs, triesPaidByMs: nowMs + 60_000, openingTookMs: null, partBytes: 16_384 }
+    const earlier = {
+      attempt: 3,
+      troubledSinceMs: nowMs,
+      triesPaidByMs: nowMs + 60_000,
+      openingTookMs: null,
+      partBytes: 16_384,
+      lateHellos: 1,
+    }
     const host = createHost({ earlier })
     host.runtime.dispatch({ type: 'start' })
     await host.settle()
@@ -63,6 +70,21 @@ describe('runtime', () => {
     host.clock.advance(6_000)
     await host.settle()
     expect(host.sockets.all).toHaveLength(1)
+  })
+
+  it('[CN11] a hello that the machine before it left may come late, too', async () => {
+    const earlier = { attempt: 0, troubledSinceMs: null, triesPaidByMs: 0, openingTookMs: null, partBytes: 16_384, lateHellos: 2 }
+    const host = createHost({ earlier })
+    host.runtime.dispatch({ type: 'start' })
+    await host.answer()
+    for (let closes = 0; closes < 2; closes++) {
+      host.sockets.last().listener.closed(4409)
+      expect(host.runtime.state.phase).toMatchObject({ name: 'waiting', reason: 'unreachable' })
+      host.clock.advance(5_000)
+      await host.answer(restored())
+    }
+    host.sockets.last().listener.closed(4409)
+    expect(host.runtime.state.phase.name).toBe('restarting')
   })
 
   it('[CN8] [I21] a socket that was given up is not heard any more', async () => {

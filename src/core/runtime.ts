@@ -39,8 +39,8 @@ export interface Runtime {
 export function createRuntime(ports: RuntimePorts): Runtime {
   const { clock, random, store, stored, notify, log } = ports
   const first = initialState(ports.settings, stored.session, stored.outbox, ports.sendOnly)
-  const { attempt, troubledSinceMs, triesPaidByMs, openingTookMs, partBytes } = ports.earlier ?? first
-  let state: CoreState = { ...first, attempt, troubledSinceMs, triesPaidByMs, openingTookMs, partBytes }
+  const { attempt, troubledSinceMs, triesPaidByMs, openingTookMs, partBytes, lateHellos } = ports.earlier ?? first
+  let state: CoreState = { ...first, attempt, troubledSinceMs, triesPaidByMs, openingTookMs, partBytes, lateHellos }
   /** While it is there, memory and store number the outbox differently. */
   let restarting: Promise<unknown> | null = null
   const timers = new Map<TimerName, () => void>()

@@ -36,7 +36,8 @@ describe('frames that do not pass', () => {
   })
 
   it('[CN20] the hub that goes on from a machine keeps it', async () => {
-    const host = createHost({ earlier: { attempt: 0, troubledSinceMs: null, triesPaidByMs: 0, openingTookMs: null, partBytes: 2_048 } })
+    const earlier = { attempt: 0, troubledSinceMs: null, triesPaidByMs: 0, openingTookMs: null, partBytes: 2_048, lateHellos: 1 }
+    const host = createHost({ earlier })
     host.runtime.dispatch({ type: 'start' })
     await host.answer()
     expect(host.sockets.last().received[0]).toMatchObject({ type: 'hello', partBytes: 2_048 })

@@ -184,6 +184,12 @@ export interface CoreState {
   readonly online: boolean
 }
 
+/**
+ * What a machine leaves to the one that follows it on the same hub: tries and failures count, and so does what is known
+ * of the way to the server.
+ */
+export type Inheritance = Pick<CoreState, 'attempt' | 'troubledSinceMs' | 'triesPaidByMs' | 'openingTookMs' | 'partBytes' | 'lateHellos'>
+
 /** No failure since a connection last held. */
 export const FRESH_TRIES: Pick<CoreState, 'attempt' | 'troubledSinceMs'> = { attempt: 0, troubledSinceMs: null }
 

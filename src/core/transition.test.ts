@@ -308,7 +308,10 @@ describe('ends of a socket', () => {
     const machine = createMachine().append(1).identify()
     // What the hub before this one left under way may have done it, once.
     machine.feed(closed(4409))
-    expect(machine.state).toMatchObject({ session: { id: expect.any(String) }, phase: { name: 'waiting', reason: 'unreachable' } })
+    expect(machine.state).toMatchObject({
+      session: { id: expect.any(String) },
+      phase: { name: 'waiting', reason: 'unreachable', closeCode: 4409 },
+    })
     machine.identify()
     machine.take()
     machine.feed(closed(4409))
