@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createTestBroadcasts } from '../src/bridge/test-broadcasts.ts'
 import { hubsChannelName, ownerLockName } from '../src/bridge/lock-names.ts'
-import { TestLocks } from '../src/bridge/test-locks.ts'
+import { PrivateLocks } from '../src/bridge/private-locks.ts'
 import { createFakeClock, type FakeClock } from '../src/core/testing/fake-clock.ts'
 import { inTurn, type OwnerTurn } from './owner-turn.ts'
 
@@ -9,7 +9,7 @@ const SCOPE = 'S'.repeat(22)
 const NAME = ownerLockName(SCOPE)
 
 interface Scene {
-  readonly locks: TestLocks
+  readonly locks: PrivateLocks
   readonly clock: FakeClock
   readonly leave: AbortController
   readonly openBroadcast: ReturnType<typeof createTestBroadcasts>
@@ -18,7 +18,7 @@ interface Scene {
 }
 
 function createScene(): Scene {
-  const [locks, clock, leave, openBroadcast] = [new TestLocks(), createFakeClock(), new AbortController(), createTestBroadcasts()]
+  const [locks, clock, leave, openBroadcast] = [new PrivateLocks(), createFakeClock(), new AbortController(), createTestBroadcasts()]
   return {
     locks,
     clock,
@@ -39,7 +39,7 @@ function createScene(): Scene {
 }
 
 /** Holds the lock until it is told to let go. */
-async function holdAsHub(locks: TestLocks, options: LockOptions = {}): Promise<{ release(): void }> {
+async function holdAsHub(locks: PrivateLocks, options: LockOptions = {}): Promise<{ release(): void }> {
   return new Promise((resolve) => {
     locks.request(NAME, options, () => new Promise<void>((release) => resolve({ release }))).catch(() => {})
   })

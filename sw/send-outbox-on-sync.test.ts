@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { TestLocks } from '../src/bridge/test-locks.ts'
+import { PrivateLocks } from '../src/bridge/private-locks.ts'
 import { MessagesLeft } from './send-once.ts'
 import { sendOutboxOnSync } from './send-outbox-on-sync.ts'
 import { syncTag } from './sync-tag.ts'
@@ -27,7 +27,7 @@ describe('the sync event of a service worker', () => {
       addEventListener: (type: string, listener: (event: object) => void) =>
         listeners.set(type, [...(listeners.get(type) ?? []), listener]),
     })
-    vi.stubGlobal('navigator', { locks: new TestLocks() })
+    vi.stubGlobal('navigator', { locks: new PrivateLocks() })
     sendOutboxOnSync()
   })
 

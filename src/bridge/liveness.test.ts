@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { TestLocks } from './test-locks.ts'
+import { PrivateLocks } from './private-locks.ts'
 import { holdLock, livingHubs, newestHub, whenFree } from './liveness.ts'
 import {
   hubLockName,
@@ -29,7 +29,7 @@ const hub = (changes: Partial<LiveHub>): LiveHub => ({
 
 describe('locks that say who lives', () => {
   it('[TB6] tells all waiters when the holder is gone', async () => {
-    const locks = new TestLocks()
+    const locks = new PrivateLocks()
     const lock = await holdLock(locks, 'a')
     const signal = new AbortController().signal
     const freed: number[] = []
@@ -42,7 +42,7 @@ describe('locks that say who lives', () => {
   })
 
   it('[TB6] says nothing after its signal aborted', async () => {
-    const locks = new TestLocks()
+    const locks = new PrivateLocks()
     const lock = await holdLock(locks, 'a')
     const abort = new AbortController()
     let told = false
@@ -56,17 +56,19 @@ describe('locks that say who lives', () => {
   it('[TB6] says nothing when its signal aborted while the lock was being granted', async () => {
     const abort = new AbortController()
     let told = false
-    const late = { request: (_name: string, _options: LockOptions, run: () => void) => Promise.resolve().then(run) } as unknown as TestLocks
+    const late = {
+      request: (_name: string, _options: LockOptions, run: () => void) => Promise.resolve().then(run),
+    } as unknown as PrivateLocks
     void whenFree(late, 'a', abort.signal).then(() => (told = true))
     abort.abort()
-    await new TestLocks().query()
+    await new PrivateLocks().query()
     await Promise.resolve()
     await Promise.resolve()
     expect(told).toBe(false)
   })
 
   it('[TB6] notices that the browser took a lock away', async () => {
-    const locks = new TestLocks()
+    const locks = new PrivateLocks()
     let taken = 0
     const lock = await holdLock(locks, 'a', () => taken++)
     expect([lock.isHeld(), taken]).toEqual([true, 0])
@@ -77,9 +79,9 @@ describe('locks that say who lives', () => {
 
   it('[TB6] has lost nothing when the browser gives no lock, or when it was released', async () => {
     let taken = 0
-    const refusing = { request: () => Promise.reject(new Error('no')) } as unknown as TestLocks
+    const refusing = { request: () => Promise.reject(new Error('no')) } as unknown as PrivateLocks
     await expect(holdLock(refusing, 'a', () => taken++)).rejects.toThrow('no')
-    const locks = new TestLocks()
+    const locks = new PrivateLocks()
     const lock = await holdLock(locks, 'a', () => taken++)
     lock.release()
     await whenFree(locks, 'a', new AbortController().signal)
@@ -87,7 +89,7 @@ describe('locks that say who lives', () => {
   })
 
   it('[TB7] [DS1] finds the hubs of a scope that live, the newest first', async () => {
-    const locks = new TestLocks()
+    const locks = new PrivateLocks()
     expect(await livingHubs(locks, SCOPE)).toEqual([])
     await holdLock(locks, hubLockName(SCOPE, hub({ epoch: 2 })))
     await holdLock(locks, hubLockName(SCOPE, hub({ epoch: 10 })))
@@ -104,7 +106,7 @@ describe('locks that say who lives', () => {
   })
 
   it('[DS1] [DS5] takes no hub for alive whose lock only pages have that waited for its end, and stand still', async () => {
-    const locks = new TestLocks()
+    const locks = new PrivateLocks()
     const dead = hubLockName(SCOPE, hub({ epoch: 7 }))
     for (let page = 0; page < 2; page++) void locks.request(dead, { mode: 'shared' }, () => new Promise(() => {}))
     await holdLock(locks, hubLockName(SCOPE, hub({ epoch: 2 })))
@@ -114,7 +116,7 @@ describe('locks that say who lives', () => {
   })
 
   it('[EL2] [DS1] finds out where the newest hub runs, or is about to', async () => {
-    const locks = new TestLocks()
+    const locks = new PrivateLocks()
     const lead = (generation: number, build: string = ''): Promise<unknown> =>
       holdLock(locks, leaderLockName(hubName(SCOPE, { generation, build })))
     await holdLock(locks, leaderLockName(hubName('T'.repeat(22), { generation: 5, build: '' })))

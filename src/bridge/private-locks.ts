@@ -58,7 +58,7 @@ export class PrivateLocks implements Locks {
     return Promise.resolve({ held: infos(this.#held), pending: infos(this.#waiting) })
   }
 
-  /** Ends the lock `name` against its holder's will. */
+  /** Ends the lock `name` against its holder's will, as a holder that dies does, or a browser that takes it away. */
   take(name: string): void {
     for (const held of this.#held.filter((other) => other.name === name)) held.lose()
   }

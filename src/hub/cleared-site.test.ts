@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { livingHubs } from '../bridge/liveness.ts'
 import { hubLockName, ownerLockName } from '../bridge/lock-names.ts'
-import { TestLocks } from '../bridge/test-locks.ts'
+import { PrivateLocks } from '../bridge/private-locks.ts'
 import { id, message } from '../core/testing/frames.ts'
 import { newcomer, numbersSent, perTest, settled, type TestTab, type TestWorld } from './test-hub.ts'
 
@@ -13,7 +13,7 @@ perTest((made) => (world = made))
 /** A tab that was loaded after the site was cleared: it sees none of the locks from before. */
 function loadedLater(hub: ReturnType<TestWorld['hub']>): TestTab {
   const tab = world.tab(hub)
-  tab.locks = new TestLocks()
+  tab.locks = new PrivateLocks()
   return tab
 }
 
@@ -77,7 +77,7 @@ describe('two hubs that do not see each other', () => {
     await old.attach()
     const socket = await world.accept()
     await old.hub.send([message('a')])
-    const locks = new TestLocks()
+    const locks = new PrivateLocks()
     const next = world.hub(0, { locks })
     const tab = world.tab(next)
     tab.locks = locks
@@ -95,7 +95,7 @@ describe('two hubs that do not see each other', () => {
     const old = world.tab(world.hub())
     await old.attach()
     const socket = await world.accept()
-    world.hub(0, { locks: new TestLocks() })
+    world.hub(0, { locks: new PrivateLocks() })
     await settled()
     expect(socket.closedWith).toBeNull()
     expect(await old.hub.ping()).toMatchObject({ ok: true })

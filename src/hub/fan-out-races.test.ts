@@ -4,7 +4,7 @@ import { holdLock } from '../bridge/liveness.ts'
 import { tabLockName } from '../bridge/lock-names.ts'
 import { openHubPort, type HubPort } from '../bridge/tab-end.ts'
 import { callsOf } from '../bridge/test-calls.ts'
-import { TestLocks } from '../bridge/test-locks.ts'
+import { PrivateLocks } from '../bridge/private-locks.ts'
 import { createFakeClock } from '../core/testing/fake-clock.ts'
 import { id, settings } from '../core/testing/frames.ts'
 import { ModelLog } from '../core/testing/model-log.ts'
@@ -136,7 +136,7 @@ class FanTab {
 class FanWorld implements RaceWorld {
   readonly violations: string[] = []
   readonly clock = createFakeClock()
-  readonly locks = new TestLocks()
+  readonly locks = new PrivateLocks()
   readonly scope = id('scope')
   readonly schedule: Schedule
   readonly log: ModelLog

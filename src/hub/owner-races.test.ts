@@ -1,6 +1,6 @@
 import { describe, it } from 'vitest'
 import { ownerLockName } from '../bridge/lock-names.ts'
-import { TestLocks } from '../bridge/test-locks.ts'
+import { PrivateLocks } from '../bridge/private-locks.ts'
 import type { OutboxState } from '../core/ports.ts'
 import { createFakeClock } from '../core/testing/fake-clock.ts'
 import { id, message } from '../core/testing/frames.ts'
@@ -23,7 +23,7 @@ interface RunningHub extends Hub {
 /** Hubs of one scope on one store, tabs that go from one to the next, and a server. */
 class OwnerWorld implements RaceWorld, TabSurroundings {
   readonly violations: string[] = []
-  readonly locks = new TestLocks()
+  readonly locks = new PrivateLocks()
   readonly clock = createFakeClock()
   readonly scope = id('scope')
   readonly schedule: Schedule

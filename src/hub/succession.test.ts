@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { holdLock, livingHubs } from '../bridge/liveness.ts'
 import { hubLockName, ownerLockName } from '../bridge/lock-names.ts'
-import { TestLocks } from '../bridge/test-locks.ts'
+import { PrivateLocks } from '../bridge/private-locks.ts'
 import { createFakeClock } from '../core/testing/fake-clock.ts'
 import { id, message } from '../core/testing/frames.ts'
 import { DEFAULT_OUTBOX } from '../core/settings.ts'
@@ -92,7 +92,7 @@ describe('hubs of two builds', () => {
 
 describe('the order of hubs', () => {
   const newcomer = (
-    locks: TestLocks,
+    locks: PrivateLocks,
     others: TestHubs,
     instance: string,
     superseded: () => void,
@@ -127,7 +127,7 @@ describe('the order of hubs', () => {
     ['the one with the higher id first', ['zz', 'aa']],
     ['the one with the lower id first', ['aa', 'zz']],
   ])('[DS1] [DS4] of two that start at the same moment one lets go and the other owns: %s', async (_case, names) => {
-    const [locks, others] = [new TestLocks(), new TestHubs()]
+    const [locks, others] = [new PrivateLocks(), new TestHubs()]
     const let_go: string[] = []
     const both = names.map((name) => {
       const one = newcomer(locks, others, name, () => {
@@ -145,7 +145,7 @@ describe('the order of hubs', () => {
   })
 
   it('[DS4] a hub that slept while a newer one asked is answered when it comes, and lets go', async () => {
-    const [locks, others] = [new TestLocks(), new TestHubs()]
+    const [locks, others] = [new PrivateLocks(), new TestHubs()]
     let isAwake = false
     let letGo = false
     const older = newcomer(
@@ -170,7 +170,7 @@ describe('the order of hubs', () => {
   })
 
   it('[DS10] one that has let go since it said so is not taken for one of another lock table', async () => {
-    const [locks, others] = [new TestLocks(), new TestHubs()]
+    const [locks, others] = [new PrivateLocks(), new TestHubs()]
     let letGo = false
     const hub = newcomer(locks, others, 'zz', () => (letGo = true))
     await hub.own()
@@ -185,7 +185,7 @@ describe('the order of hubs', () => {
   })
 
   it('[DS4] a hub that let go while it waited takes nothing from the one that owns', async () => {
-    const [locks, others, clock] = [new TestLocks(), new TestHubs(), createFakeClock()]
+    const [locks, others, clock] = [new PrivateLocks(), new TestHubs(), createFakeClock()]
     await holdLock(locks, hubLockName(SCOPE, { epoch: 0, instance: id('old'), generation: 0, rung: 'shared', build: '', url: 'hub.js' }))
     const owner = await holdLock(locks, ownerLockName(SCOPE))
     const one = newcomer(locks, others, 'one', () => {}, clock)
@@ -199,7 +199,7 @@ describe('the order of hubs', () => {
   })
 
   it('[DS5] takes the owner lock from a hub that does not let go once, after five seconds, and never from one it does not come after', async () => {
-    const [locks, others, clock] = [new TestLocks(), new TestHubs(), createFakeClock()]
+    const [locks, others, clock] = [new PrivateLocks(), new TestHubs(), createFakeClock()]
     const elsewhere = await holdLock(locks, ownerLockName(SCOPE))
     const first = newcomer(locks, others, 'first', () => {}, clock)
     const owning = first.own()
@@ -223,7 +223,7 @@ describe('the order of hubs', () => {
   })
 
   it('[DS5] [I32] takes over also while pages that stand still wait for the end of a hub that is long gone', async () => {
-    const [locks, others, clock] = [new TestLocks(), new TestHubs(), createFakeClock()]
+    const [locks, others, clock] = [new PrivateLocks(), new TestHubs(), createFakeClock()]
     const named = { generation: 0, rung: 'shared', build: '', url: 'hub.js' } as const
     const gone = hubLockName(SCOPE, { epoch: 0, instance: id('gone'), ...named })
     for (let page = 0; page < 2; page++) void locks.request(gone, { mode: 'shared' }, () => new Promise(() => {})).catch(() => {})

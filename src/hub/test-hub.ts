@@ -3,7 +3,7 @@ import type { AttachAnswer, AttachRequest, ChannelDelivery, Delivery, Result, Ta
 import { holdLock, isHeld } from '../bridge/liveness.ts'
 import { openHubPort, type HubPort } from '../bridge/tab-end.ts'
 import { tabLockName } from '../bridge/lock-names.ts'
-import { TestLocks } from '../bridge/test-locks.ts'
+import { PrivateLocks } from '../bridge/private-locks.ts'
 import type { Fate, LogEntry, Random, Store, TakenCount } from '../core/ports.ts'
 import { createFakeClock, type FakeClock } from '../core/testing/fake-clock.ts'
 import { id, settings as defaults, welcome } from '../core/testing/frames.ts'
@@ -36,7 +36,7 @@ export async function settled(turns: number = 12): Promise<void> {
 /** Everything around hubs: clock, locks, disk, and the server's end of sockets. */
 export class TestWorld {
   readonly clock: FakeClock = createFakeClock()
-  readonly locks: TestLocks = new TestLocks()
+  readonly locks: PrivateLocks = new PrivateLocks()
   readonly sockets: SocketDoubles = createSocketDoubles()
   readonly disk: MemoryContents = emptyMemoryContents()
   readonly log: LogEntry[] = []
@@ -59,7 +59,7 @@ export class TestWorld {
       build = '',
       shared = true,
       locks = this.locks,
-    }: { readonly deaf?: boolean; readonly build?: string; readonly shared?: boolean; readonly locks?: TestLocks } = {},
+    }: { readonly deaf?: boolean; readonly build?: string; readonly shared?: boolean; readonly locks?: PrivateLocks } = {},
   ): Hub {
     const { random, sockets } = this
     const clock = this.clock.beginning()
@@ -172,7 +172,7 @@ export class TestTab {
   #port: HubPort | null = null
   #attempts = 0
   /** Another lock table than that of the world, once the site was cleared. */
-  locks: TestLocks
+  locks: PrivateLocks
   /** While set, batches are not answered: the page is frozen. */
   #frozen: (() => void)[] | null = null
   credential: () => Promise<Result<string | null>> = () => Promise.resolve({ ok: true, value: 'secret' })

@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { isHeld } from '../bridge/liveness.ts'
-import { TestLocks } from '../bridge/test-locks.ts'
+import { PrivateLocks } from '../bridge/private-locks.ts'
 import { connectOn, type Connections } from './connect.ts'
 import type { Connection } from './connection-api.ts'
 import { TestBrowser } from './test-browser.ts'
 import { settled, TestPage, until } from './test-page.ts'
 
 const NAME = `holdfast:${'S'.repeat(22)}`
-const lockNames = async (locks: TestLocks): Promise<string[]> => ((await locks.query()).held ?? []).map(({ name = '' }) => name)
+const lockNames = async (locks: PrivateLocks): Promise<string[]> => ((await locks.query()).held ?? []).map(({ name = '' }) => name)
 
 describe('a page and a SharedWorker in two lock tables', () => {
   let page: TestPage
@@ -44,7 +44,7 @@ describe('a page and a SharedWorker in two lock tables', () => {
   it('[TB31] a page from before moves to the table of pages that load now, where it finds its hub', async () => {
     const { connection, states } = await connected()
     await isServed()
-    const [before, cleared] = [page.locks, new TestLocks()]
+    const [before, cleared] = [page.locks, new PrivateLocks()]
     page.newestLocks = () => cleared
     page.kill()
     await until(() => page.locks === cleared)
@@ -64,7 +64,7 @@ describe('a page and a SharedWorker in two lock tables', () => {
     await connected()
     await isServed()
     const { lock } = page.hub.attached
-    page.locks = new TestLocks()
+    page.locks = new PrivateLocks()
     page.newestLocks = () => page.locks
     page.tell('resumed')
     await until(() => page.hubs.some((hub) => hub.said('attach').length > 0 && hub.attached.lock !== lock))
@@ -72,7 +72,7 @@ describe('a page and a SharedWorker in two lock tables', () => {
   })
 
   it('[TB31] a page that loads later leaves the hub from before for another name, and shows nothing of it', async () => {
-    const cleared = new TestLocks()
+    const cleared = new PrivateLocks()
     page.newestLocks = () => page.locks
     page.locksOf = (name) => (name === `${NAME}:0` ? cleared : page.locks)
     const { states } = await connected()
@@ -90,7 +90,7 @@ describe('a page and a SharedWorker in two lock tables', () => {
   })
 
   it('[TB32] where no hub ever sees its lock it lives by the port, asks whether seen or not, and its state stands still', async () => {
-    const elsewhere = new TestLocks()
+    const elsewhere = new PrivateLocks()
     page.newestLocks = () => page.locks
     page.locksOf = () => elsewhere
     const { states } = await connected()
@@ -108,7 +108,7 @@ describe('a page and a SharedWorker in two lock tables', () => {
   })
 
   it('[TB32] a page that its hub has given up attaches again', async () => {
-    const elsewhere = new TestLocks()
+    const elsewhere = new PrivateLocks()
     page.newestLocks = () => page.locks
     page.locksOf = () => elsewhere
     await connected()
@@ -143,7 +143,7 @@ describe('tabs and hubs in tabs, in two lock tables', () => {
   }
 
   it('[TB31] a page from before that is elected moves, and runs its worker where later pages see both', async () => {
-    browser.cleared = new TestLocks()
+    browser.cleared = new PrivateLocks()
     const old = Object.assign(browser.page(), { locks: browser.locks })
     connections.push(connectOn(old, new Map(), { url: '/live' }))
     await until(() => browser.alive[0]?.attached.length === 1)
@@ -160,7 +160,7 @@ describe('tabs and hubs in tabs, in two lock tables', () => {
   it('[TB31] a page that loads later runs a hub of its own under another name, and the tabs from before come to it', async () => {
     await openTab()
     const [before] = browser.alive
-    browser.cleared = new TestLocks()
+    browser.cleared = new PrivateLocks()
     const later = await openTab()
     await until(() => browser.alive.some(({ name, attached }) => name === `${NAME}:1` && attached.length === 1))
     const now = browser.alive.find(({ name }) => name === `${NAME}:1`)

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { TestLocks } from '../bridge/test-locks.ts'
+import { PrivateLocks } from '../bridge/private-locks.ts'
 import type { Locks } from '../bridge/liveness.ts'
 import type { LocalHubs } from '../bridge/local-hubs.ts'
 import type { BridgePort } from '../bridge/bridge-port.ts'
@@ -32,7 +32,7 @@ afterEach(async () => {
 
 /** Hubs in the page, as far as a tab can tell. */
 function localHubs(): LocalHubs {
-  const locks = new TestLocks()
+  const locks = new PrivateLocks()
   return {
     locks,
     start(name) {

@@ -5,7 +5,7 @@ import { holdLock, isHeld } from '../bridge/liveness.ts'
 import type { LocalHubs } from '../bridge/local-hubs.ts'
 import { hubLockName, parseHubName } from '../bridge/lock-names.ts'
 import { createTestBroadcasts } from '../bridge/test-broadcasts.ts'
-import { TestLocks } from '../bridge/test-locks.ts'
+import { PrivateLocks } from '../bridge/private-locks.ts'
 import type { Clock, TakenCount } from '../core/ports.ts'
 import type { ElectedWorker, HubWorker, PageEvent, Platform } from './platform.ts'
 
@@ -77,10 +77,10 @@ export class TestHub {
   isDead = false
   tab: RemoteTab | null = null
   readonly lock: string
-  readonly #locks: TestLocks
+  readonly #locks: PrivateLocks
   readonly #close: () => void
 
-  constructor(port: MessagePort, name: string, url: string, instance: string, locks: TestLocks, clock: Clock) {
+  constructor(port: MessagePort, name: string, url: string, instance: string, locks: PrivateLocks, clock: Clock) {
     const { scope, generation, build } = parseHubName(name) ?? { scope: '', generation: 0, build: '' }
     this.instance = instance
     this.#locks = locks
@@ -149,11 +149,11 @@ export class TestPage implements Platform {
   packagedHub: string | null = 'https://app.test/assets/hub.js'
   hasSharedWorker = true
   clock: TestClock = new TestClock()
-  locks: TestLocks = new TestLocks()
+  locks: PrivateLocks = new PrivateLocks()
   /** The lock table of pages that load now; another one than {@link TestPage.locks} once the site was cleared. */
-  newestLocks: () => TestLocks = () => this.locks
+  newestLocks: () => PrivateLocks = () => this.locks
   /** That of the worker of that name. */
-  locksOf: (name: string) => TestLocks = () => this.newestLocks()
+  locksOf: (name: string) => PrivateLocks = () => this.newestLocks()
   readonly hubs: TestHub[] = []
   readonly names: string[] = []
   readonly urls: string[] = []

@@ -1,5 +1,5 @@
 import { createTestBroadcasts } from '../../src/bridge/test-broadcasts.ts'
-import { TestLocks } from '../../src/bridge/test-locks.ts'
+import { PrivateLocks } from '../../src/bridge/private-locks.ts'
 import type { OpenBroadcast } from '../../src/bridge/broadcast-port.ts'
 import { createFakeClock, type FakeClock } from '../../src/core/testing/fake-clock.ts'
 import { createFarLine } from '../../src/core/testing/far-line.ts'
@@ -49,7 +49,7 @@ export interface Between {
 /** A store that outlives its owners, locks, a clock, and a server that keeps the rules of numbers. */
 export interface SendWorld {
   readonly clock: FakeClock
-  readonly locks: TestLocks
+  readonly locks: PrivateLocks
   readonly openBroadcast: OpenBroadcast
   readonly contents: MemoryContents
   readonly server: ModelServer
@@ -71,7 +71,7 @@ export interface SendWorld {
 /** Makes a world. */
 export function createSendWorld(between: Between = {}): SendWorld {
   const clock = createFakeClock()
-  const locks = new TestLocks()
+  const locks = new PrivateLocks()
   const openBroadcast = createTestBroadcasts()
   const contents = emptyMemoryContents()
   const server = new ModelServer()

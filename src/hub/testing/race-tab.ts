@@ -2,7 +2,7 @@ import type { AttachRequest, Delivery, HandedMessage } from '../../bridge/contra
 import { holdLock, whenFree } from '../../bridge/liveness.ts'
 import { tabLockName } from '../../bridge/lock-names.ts'
 import { openHubPort, type HubPort } from '../../bridge/tab-end.ts'
-import type { TestLocks } from '../../bridge/test-locks.ts'
+import type { PrivateLocks } from '../../bridge/private-locks.ts'
 import type { Fate, SteadyClock, TakenCount } from '../../core/ports.ts'
 import { settings } from '../../core/testing/frames.ts'
 import type { HubSettings } from '../../core/settings.ts'
@@ -18,7 +18,7 @@ export interface TabMessage {
 
 /** What tabs need of the world around them. */
 export interface TabSurroundings {
-  readonly locks: TestLocks
+  readonly locks: PrivateLocks
   readonly clock: SteadyClock
   readonly scope: string
   readonly schedule: (label: string) => Promise<void>

@@ -1,5 +1,5 @@
 import type { Locks } from '../../bridge/liveness.ts'
-import type { TestLocks } from '../../bridge/test-locks.ts'
+import type { PrivateLocks } from '../../bridge/private-locks.ts'
 import type { SteadyClock } from '../../core/ports.ts'
 import { whileAlive, type Life } from '../../storage/testing/scheduled-store.ts'
 
@@ -24,7 +24,7 @@ export function beginLife(): WorkerLife {
 }
 
 /** Locks as this worker asks for them. That one was taken away it learns at a time of its own. */
-export function locksOf(locks: TestLocks, life: WorkerLife, schedule: (label: string) => Promise<void>): Locks {
+export function locksOf(locks: PrivateLocks, life: WorkerLife, schedule: (label: string) => Promise<void>): Locks {
   const request = (name: string, ...rest: unknown[]): Promise<unknown> => {
     const run = rest.at(-1) as (lock: Lock | null) => unknown
     const options = (rest.length > 1 ? rest[0] : {}) as LockOptions
