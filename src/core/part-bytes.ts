@@ -3,8 +3,12 @@ import { CLOSE } from '../protocol/close-codes.ts'
 import type { Turn } from './events.ts'
 import { change, liveLink, log } from './turn.ts'
 
-/** Codes from here on are the protocol's own. */
-const LEAST_OWN_CODE = 4_000
+/**
+ * A server that closes for a reason of its own says nothing about the way there: with these, and with the protocol's
+ * codes.
+ */
+const SERVERS_OWN: readonly number[] = [CLOSE.goingAway, CLOSE.internal, CLOSE.restart, CLOSE.busy].map(({ code }) => code)
+const LEAST_PROTOCOL_CODE = 4_000
 
 /**
  * What is between here and the server may take no frames as long as these: where a frame was too large, or the same
@@ -17,8 +21,12 @@ export function shortenParts(turn: Turn, code: number): void {
   const end = isOnItsWay ? { code, client: outbox.client, hi: link.hi } : null
   const isSame = end !== null && lastEnd?.code === code && lastEnd.client === end.client && lastEnd.hi === end.hi
   if (end) change(turn, { lastEnd: end })
-  // A server that closes for a reason of its own says nothing about the way there.
-  if (code !== CLOSE.tooLarge.code && (!isSame || code >= LEAST_OWN_CODE)) return
-  change(turn, { partBytes: Math.max(MIN_PART_BYTES, partBytes / 2) })
-  log(turn, { level: 'info', event: 'shorter-frames', code, partBytes: turn.state.partBytes })
+  if (partBytes === MIN_PART_BYTES || (code !== CLOSE.tooLarge.code && !(isSame && isOfTheWay(code)))) return
+  const shorter = Math.max(MIN_PART_BYTES, partBytes / 2)
+  change(turn, { partBytes: shorter })
+  log(turn, { level: 'info', event: 'shorter-frames', code, partBytes: shorter })
+}
+
+function isOfTheWay(code: number): boolean {
+  return code < LEAST_PROTOCOL_CODE && !SERVERS_OWN.includes(code)
 }

@@ -35,6 +35,19 @@ describe('frames that do not pass', () => {
     expect(idle.state.partBytes).toBe(16_384)
   })
 
+  it.each([1001, 1011, 1012, 1013, 4413])('[P52] a server that closes with %i for a reason of its own says nothing of the way', (code) => {
+    const machine = createMachine()
+    for (let times = 0; times < 3; times++) endsWith(machine, code)
+    expect(machine.state.partBytes).toBe(16_384)
+  })
+
+  it('[P52] says so in the log as often as frames become shorter', () => {
+    const machine = createMachine()
+    for (let times = 0; times < 8; times++) endsWith(machine, 1009)
+    const shorter = machine.take().filter((effect) => effect.type === 'log' && effect.entry.event === 'shorter-frames')
+    expect(shorter).toHaveLength(4)
+  })
+
   it('[CN20] the hub that goes on from a machine keeps it', async () => {
     const earlier = { attempt: 0, troubledSinceMs: null, triesPaidByMs: 0, openingTookMs: null, partBytes: 2_048, lateHellos: 1 }
     const host = createHost({ earlier })

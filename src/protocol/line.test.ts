@@ -157,6 +157,23 @@ describe('a line', () => {
     expect(heard.map(({ text }) => text)).toEqual(['{"next":true}'])
   })
 
+  it('[P53] [P49] a receiver that begins to report counts what it got before, and no flight of what it did not', () => {
+    const line = new Line({ nowMs: () => 0, write: () => {} }, LIMITS)
+    line.out.isPlain = true
+    for (let n = 0; n < 10; n++) line.out.send(1, { text: '{}' })
+    expect(line.receive('=10')).toMatchObject({ type: 'report', isNew: false })
+    for (let n = 0; n < 5; n++) line.out.now({ text: `{${'x'.repeat(4_999)}` })
+    line.receive('=12')
+    expect(line.out.moved).toBe(10_000)
+    const late = new Line({ nowMs: () => 0, write: () => {} }, LIMITS)
+    late.out.isPlain = true
+    for (let n = 0; n < 10; n++) late.out.send(1, { text: '{}' })
+    late.receive('=2')
+    for (let n = 0; n < 5; n++) late.out.now({ text: `{${'x'.repeat(4_999)}` })
+    late.receive('=12')
+    expect(late.out.moved).toBe(10_000)
+  })
+
   it('[P49] a receiver that reads nothing holds no more than the first window', () => {
     let written = 0
     const line = new Line({ nowMs: () => 0, write: ({ text }) => void (written += text.length) }, LIMITS)

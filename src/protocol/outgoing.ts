@@ -61,6 +61,8 @@ export class Outgoing {
   #inFlight = 0
   #queued = 0
   #written = 0
+  /** How many of them were no flights: written while the receiver was taken for one that reports nothing. */
+  #unwatched = 0
   #reported = 0
   #window = FIRST_WINDOW
   #shortestMs = Infinity
@@ -104,7 +106,10 @@ export class Outgoing {
   now(frame: Frame): void {
     const units = frame.text.length
     this.#written++
-    if (this.isPlain) return this.#host.write(frame)
+    if (this.isPlain) {
+      this.#unwatched = this.#written
+      return this.#host.write(frame)
+    }
     this.#inFlight += units
     this.#flights.push({ units, atMs: this.#host.nowMs(), ahead: this.#inFlight })
     this.#host.write(frame)
@@ -130,10 +135,10 @@ export class Outgoing {
 
   /** The receiver has got so many frames. False when that cannot be. */
   reported(frames: number): boolean {
-    const news = frames - this.#reported
-    if (news < 0 || frames > this.#written) return false
+    const before = Math.max(this.#reported, this.#unwatched)
+    if (frames < this.#reported || frames > this.#written) return false
     this.#reported = frames
-    const arrived = this.#flights.splice(0, news)
+    const arrived = this.#flights.splice(0, Math.max(0, frames - before))
     const last = arrived[arrived.length - 1]
     if (!last) return true
     let units = 0
