@@ -72,9 +72,10 @@ async function many(/** @type {number} */ from, /** @type {number} */ count) {
  * all else.
  *
  * @param {string} script
- * @param {{ name: string, seeds?: number | undefined }} bug
+ * @param {string} name of the bug
+ * @param {number} seeds
  */
-async function firstFailure(script, { name, seeds = SABOTAGE_SEEDS }) {
+async function firstFailure(script, name, seeds) {
   const last = caughtBy[name]
   const again = last === undefined ? undefined : (await runBundle(script, last, 1, 'all')).report.failures[0]
   return again ?? (await runBundle(script, 0, seeds, 'until-caught')).report.failures[0]
@@ -88,7 +89,7 @@ async function sabotage() {
   const work = async () => {
     for (let next = left.shift(); next; next = left.shift()) {
       const { number, name, edits, seeds = SABOTAGE_SEEDS } = next
-      const failure = await firstFailure(await bundle(edits), next)
+      const failure = await firstFailure(await bundle(edits), name, seeds)
       // A seed that fails without the bug has caught nothing.
       const isFalse = failure !== undefined && (await runBundle(honest, failure.seed, 1, 'all')).report.failures.length > 0
       if (!failure || isFalse) missed++
@@ -105,7 +106,7 @@ async function sabotage() {
   return missed
 }
 
-/** Kept with the sources, so that a clean checkout knows them too; a run of the whole test changes no file. */
+/** Kept with the sources, so that a clean checkout knows them too. In CI no file is changed. */
 function rememberCaught() {
   if (process.env['CI'] !== undefined) return
   const known = SABOTAGES.flatMap(({ name }) => (caughtBy[name] === undefined ? [] : [[name, caughtBy[name]]]))

@@ -26,6 +26,6 @@ export class Farewells {
     const { check, schedule, server, totals } = this.#world
     if (!server.isRetiring || schedule.nowMs >= this.#drainEndsMs) return
     totals.count('committed by a server that stops')
-    check.holds(!this.#dismissed.has(client), 'I10', () => `number ${n} of ${client} commits after the goodbye to it`)
+    check.holds(!this.#dismissed.has(client), 'SD1', () => `number ${n} of ${client} commits after the goodbye to it`)
   }
 }

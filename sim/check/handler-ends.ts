@@ -31,6 +31,6 @@ export class HandlerEnds {
     const reason = fate?.kind === 'rejected' ? fate.reason : (fate?.kind ?? 'nothing')
     // There may be no room any more for what the handler has published.
     const isTrue = reason === 'unpublishable' || (ended === 'unanswerable' && reason === 'unreplied')
-    check.holds(isTrue, 'I14', () => `the handler of ${id} was ${ended}, and it ends as ${reason}`)
+    check.holds(isTrue, ended === 'unanswerable' ? 'EF1' : 'EF2', () => `the handler of ${id} was ${ended}, and it ends as ${reason}`)
   }
 }

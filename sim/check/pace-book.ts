@@ -1,13 +1,12 @@
+import { DEFAULT_HEARTBEAT } from '../../src/protocol/limits.ts'
 import type { Link } from '../world/link.ts'
 import type { Process } from '../world/process.ts'
 import type { Wire } from '../world/wire.ts'
 import type { World } from '../world/world.ts'
 
 /** A client that pings waits so long for anything at all. */
-const TIMEOUT_MS = 4_000
-/**
- * What was held up has arrived so long after the line is well again, and a server has looked for less than that long.
- */
+const { timeoutMs: TIMEOUT_MS } = DEFAULT_HEARTBEAT
+/** Once the line has been well for so long, what was held up has arrived, and the server has looked again. */
 const SETTLED_MS = 90_000
 
 /** Holds the deadlines to I40: none of them ends what moves. */

@@ -1,4 +1,4 @@
-import { IncomingFrames } from '../../src/protocol/incoming.ts'
+import { EVERYTHING, IncomingFrames } from '../../src/protocol/incoming.ts'
 import type { Socket, SocketListener } from '../../src/core/ports.ts'
 import { afterClose, CLOSE, type CloseName } from '../../src/protocol/index.ts'
 import type { Frame, ServerSocket, SocketEvents } from '../../src/server/ports.ts'
@@ -11,7 +11,6 @@ import type { World } from './world.ts'
 const BROKEN = 1006
 /** What a server's socket takes before it says that the network is behind. */
 const HIGH_WATER_BYTES = 16_384
-const EVERYTHING = { messageBytes: Infinity, bytes: Infinity, lanes: Infinity, partUnits: 1 }
 /** How long a server waits for the other half of a close. */
 const CLOSE_TIMEOUT_MS = 5_000
 

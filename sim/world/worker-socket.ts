@@ -31,8 +31,10 @@ export function openWorkerSocket(world: World, profile: Profile, process: Proces
       send(text) {
         if (!process.isAlive) return
         const isMessage = text.startsWith('{')
-        if (isMessage) check.sendOnly.says(profile, process, scope, text)
-        if (isMessage) said.push(text)
+        if (isMessage) {
+          check.sendOnly.says(profile, process, scope, text)
+          said.push(text)
+        }
         const sent = meddling === 'other-token' ? withToken(text, otherToken(world)) : text
         if (meddling !== 'slow') return socket.send(sent)
         readyMs = Math.max(readyMs, schedule.nowMs + random.next() * SLOW_MS)

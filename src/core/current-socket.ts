@@ -1,11 +1,9 @@
 import { CONTROL } from '../protocol/frames.ts'
+import { CLIENT_INCOMING } from '../protocol/incoming.ts'
 import { Line } from '../protocol/line.ts'
 import { decodeServerMessage } from '../protocol/server-codec.ts'
 import type { CoreEvent } from './events.ts'
 import type { Log, OpenSocket, Socket, SteadyClock } from './ports.ts'
-
-/** As much as a server may be set to. One that lets more begin is not heard any more. */
-const INCOMING = { messageBytes: 2 ** 28, bytes: 2 ** 29, lanes: 2 ** 15, partUnits: 1 }
 
 /** The one socket the machine hears. */
 export interface CurrentSocket {
@@ -29,11 +27,7 @@ export function createCurrentSocket(
   dispatch: (event: CoreEvent) => void,
   log: Log,
 ): CurrentSocket {
-  let socket: Socket | null = null
-  let line: Line | null = null
-
-  const newLine = (write: (text: string) => void): Line =>
-    new Line({ nowMs: () => clock.steadyMs(), write: ({ text }) => write(text) }, INCOMING)
+  let current: { readonly socket: Socket; readonly line: Line } | null = null
 
   const hear = (text: string, mine: Line): void => {
     const heard = mine.receive(text)
@@ -53,30 +47,29 @@ export function createCurrentSocket(
   return {
     open(partBytes) {
       const mine: { socket?: Socket } = {}
-      const current = (): boolean => socket !== null && socket === mine.socket
-      const own = newLine((text) => mine.socket?.send(text))
-      own.out.partBytes = partBytes
+      const isCurrent = (): boolean => current !== null && current.socket === mine.socket
+      const line = new Line({ nowMs: () => clock.steadyMs(), write: ({ text }) => mine.socket?.send(text) }, CLIENT_INCOMING)
+      line.out.partBytes = partBytes
       mine.socket = openSocket({
-        opened: () => current() && dispatch({ type: 'opened' }),
+        opened: () => isCurrent() && dispatch({ type: 'opened' }),
         frame(text) {
-          if (!current()) return
+          if (!isCurrent()) return
           if (text === null) bad('binary')
-          else hear(text, own)
+          else hear(text, line)
         },
         closed(code) {
-          if (!current()) return
-          socket = null
+          if (!isCurrent()) return
+          current = null
           dispatch({ type: 'closed', code })
         },
       })
-      socket = mine.socket
-      line = own
+      current = { socket: mine.socket, line }
     },
-    send: (text, lane = CONTROL) => socket && line?.out.send(lane, { text }),
-    isBehind: () => (line?.out.queued ?? 0) > 0,
+    send: (text, lane = CONTROL) => current?.line.out.send(lane, { text }),
+    isBehind: () => current !== null && current.line.out.queued > 0,
     close(code, reason) {
-      socket?.close(code, reason)
-      socket = null
+      current?.socket.close(code, reason)
+      current = null
     },
   }
 }

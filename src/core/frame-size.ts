@@ -1,4 +1,4 @@
-import { utf8Length } from '../protocol/frames.ts'
+import { fits } from '../protocol/frames.ts'
 
 /** What the envelope of one message adds to its data, in UTF-16 units, at most. */
 const ENVELOPE_UNITS = 320
@@ -8,7 +8,7 @@ export function exceedsFrame(json: string, frameBytes: number): boolean {
   return mayExceed(json, frameBytes - ENVELOPE_UNITS)
 }
 
-/** Whether the text has more UTF-8 bytes than `bytes`. Counted only when it could. */
+/** Whether the text has more UTF-8 bytes than `bytes`. */
 export function mayExceed(text: string, bytes: number): boolean {
-  return text.length * 3 > bytes && utf8Length(text) > bytes
+  return !fits({ text }, bytes)
 }

@@ -19,8 +19,8 @@ const LATE_MS = 1_000
 
 /**
  * How long the socket may take to open. Where the path was good a moment ago it is so soon again, or this socket went
- * into the hole and never opens; the longer
- * the trouble lasts, the less is known of the path. Where nothing is known, it has the time of a slow one.
+ * into the hole and never opens; the longer the trouble lasts, the less is known of the path. Where nothing is known,
+ * it has the time of a slow one.
  */
 export function openingMs({ openingTookMs, troubledSinceMs }: CoreState, nowMs: number): number {
   if (openingTookMs === null) return MOST_MS

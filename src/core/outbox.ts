@@ -4,14 +4,13 @@ import type { BurialReason, Fate, NewMessage, OutboxEntry, OutboxState, ParkedMe
 
 /**
  * The rules of the outbox as pure functions over {@link OutboxState}. The stores use them inside their transactions and
- * the session machine uses them
- * on its copy, so that memory and disk cannot follow different rules. Knows nothing of sockets or storage.
+ * the session machine uses them on its copy, so that memory and disk cannot follow different rules. Knows nothing of
+ * sockets or storage.
  */
 
 /**
  * Earlier client ids that an entry is asked about. After more restarts without an answer the oldest are left out: what
- * nobody knows under the others is
- * marked as a possible repeat in any case.
+ * nobody knows under the others is marked as a possible repeat in any case.
  */
 const MAX_EARLIER_CLIENTS = 16
 

@@ -70,9 +70,9 @@ export function receive(
     case 'reset':
       return reset(turn, message)
     case 'no_value': {
-      const [channel] = bySub(turn, message.sub)
-      if (channel !== '') tell(turn, { type: 'no-value', channel, reason: message.reason, message: message.message })
-      return
+      const [channel, known] = bySub(turn, message.sub)
+      if (!known) return
+      return tell(turn, { type: 'no-value', channel, reason: message.reason, message: message.message })
     }
     case 'refused': {
       const [channel, known] = bySub(turn, message.sub)

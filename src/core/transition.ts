@@ -16,8 +16,7 @@ import { keepOutboxToken } from './what-is-given.ts'
 
 /**
  * The session machine: pure, total and deterministic. The same state, event and moment give the same next state and
- * effects, in the order in which they
- * are to be done. Events that mean nothing in a phase change nothing.
+ * effects, in the order in which they are to be done. Events that mean nothing in a phase change nothing.
  */
 export function transition(
   state: CoreState,

@@ -43,7 +43,7 @@ export const CLOSE: { readonly [Name in CloseName]: CloseRule } = {
   frame: { code: 1002, after: 'retry' },
   /** A binary frame came where text was expected. */
   binary: { code: 1003, after: 'retry' },
-  /** A frame was over the announced size. */
+  /** A frame, or a message put together, was over the announced size. */
   tooLarge: { code: 1009, after: 'retry' },
   /** The server failed; another try may reach a healthy one. */
   internal: { code: 1011, after: 'retry' },

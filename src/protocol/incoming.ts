@@ -12,6 +12,12 @@ export interface IncomingLimits {
   readonly partUnits: number
 }
 
+/** For a client: as much as a server may be set to. One that lets more begin is not heard any more. */
+export const CLIENT_INCOMING: IncomingLimits = { messageBytes: 2 ** 28, bytes: 2 ** 29, lanes: 2 ** 15, partUnits: 1 }
+
+/** For who only listens in: no bounds. */
+export const EVERYTHING: IncomingLimits = { messageBytes: Infinity, bytes: Infinity, lanes: Infinity, partUnits: 1 }
+
 /** What a frame brought. */
 export type Incoming =
   /** A whole message, in one frame or as the last part of it. */

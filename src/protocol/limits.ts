@@ -3,7 +3,7 @@
  * Bytes are UTF-8 bytes of the JSON text; times are milliseconds.
  */
 export interface AnnouncedLimits {
-  /** Largest WebSocket message either side may send. */
+  /** Largest message either side may send, in one frame or put together (PROTOCOL.md, P50). */
   readonly frameBytes: number
   /** Largest `data` of one message. */
   readonly messageBytes: number

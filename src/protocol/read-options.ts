@@ -2,8 +2,8 @@ import { HoldfastError } from './errors.ts'
 
 /**
  * A copy of the options `given`, which have no name and no type that `sample` has not. What is `undefined` counts as
- * left out; where `sample` has
- * `undefined`, any value is taken as it is. A lone argument, such as a listener, is read in the same way.
+ * left out; where `sample` has `undefined`, any value is taken as it is. A lone argument, such as a listener, is read
+ * in the same way.
  * @throws HoldfastError `invalid-option`, naming the option, what came and what it may be.
  */
 export function readOptions<T>(given: T, sample: unknown, name: string = 'options'): T {

@@ -14,9 +14,12 @@ import type {
 
 const MAX_ITEMS = 100_000
 const MAX_TEXT = 2_000
-const REJECTIONS: readonly RejectionReason[] = ['rejected', 'failed', 'unpublishable', 'forbidden', 'too-large']
+/** Every reason a rejection can carry, as the wire and the storage name it. */
+export const REJECTIONS: readonly RejectionReason[] = ['rejected', 'failed', 'unpublishable', 'forbidden', 'too-large']
+/** Every reason a server gives for a reply that it does not have. */
+export const REPLY_LOSSES: readonly ReplyLoss[] = ['invalid', 'too-large', 'dropped']
+const NO_VALUES = ['too-slow', 'hook-failed', 'invalid', 'too-large'] as const
 const REFUSALS: readonly RefusedReason[] = ['forbidden', 'limit', 'invalid', 'too-large']
-const REPLY_LOSSES: readonly ReplyLoss[] = ['invalid', 'too-large', 'dropped']
 
 /** Decodes what a server sent. Total: any text gives a {@link ServerMessage} or an error. */
 export function decodeServerMessage(text: string): read.Decoded<ServerMessage> {
@@ -67,19 +70,9 @@ export function decodeServerMessage(text: string): read.Decoded<ServerMessage> {
         return { ...reset, from, to: read.integer(fields['to'], 'to', from) }
       }
       case 'refused':
-        return {
-          type,
-          sub: sub(fields['sub']),
-          reason: read.word(fields['reason'], 'reason', REFUSALS),
-          message: read.string(fields['message'], 'message', 0, MAX_TEXT),
-        }
+        return { type, ...reasoned(fields, REFUSALS) }
       case 'no_value':
-        return {
-          type,
-          sub: sub(fields['sub']),
-          reason: read.word(fields['reason'], 'reason', ['too-slow', 'hook-failed', 'invalid', 'too-large']),
-          message: read.string(fields['message'], 'message', 0, MAX_TEXT),
-        }
+        return { type, ...reasoned(fields, NO_VALUES) }
       case 'expected':
       case 'conflict':
         return { type, n: read.integer(fields['n'], 'n', 1) }
@@ -100,6 +93,18 @@ export function decodeServerMessage(text: string): read.Decoded<ServerMessage> {
 }
 
 const sub = (value: unknown): number => read.integer(value, 'sub', 1)
+
+/** What is said of one subscription, and why. */
+function reasoned<Reason extends string>(
+  fields: read.Fields,
+  reasons: readonly Reason[],
+): { sub: number; reason: Reason; message: string } {
+  return {
+    sub: sub(fields['sub']),
+    reason: read.word(fields['reason'], 'reason', reasons),
+    message: read.string(fields['message'], 'message', 0, MAX_TEXT),
+  }
+}
 
 /** The hot path of a client: checked in one loop, without an object per message, and offsets must rise by one. */
 function published(value: unknown): readonly PublishedMessage[] {

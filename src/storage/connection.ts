@@ -40,8 +40,8 @@ export interface Connection {
   /**
    * Runs `work` in one transaction over `stores` and resolves after its `complete` event. `guard` reads before `work`
    * and is waited for before the commit, so that a check costs no round trip of its own. After an error that {@link
-   * isConnectionFailure} knows there is no connection until `open` is called again. @param how where it is not the
-   * durability of the others
+   * isConnectionFailure} knows there is no connection until `open` is called again.
+   * @param how where it is not the durability of the others
    */
   transact(stores: readonly StoreName[], work: Work, guard?: Guard, how?: Durability): Promise<void>
   /** Gives the database up: it was deleted, or another version of the app wants it. */

@@ -52,9 +52,8 @@ interface Open {
 
 /**
  * A store in the browser's IndexedDB. Each call is one transaction that first reads who owns the database, and resolves
- * after its `complete` event. A connection the browser
- * dropped is opened again once per call. Between calls the outbox is also held in memory: only the owner writes, so the
- * two cannot differ.
+ * after its `complete` event. A connection the browser dropped is opened again once per call. Between calls the outbox
+ * is also held in memory: only the owner writes, so the two cannot differ.
  */
 export function createIndexedDbStore(options: IndexedDbStoreOptions): Store {
   const { name, clock, random, limits, durability, openDeadlineMs = 5_000, steps = SCHEMA_STEPS, repairs = true } = options

@@ -37,10 +37,9 @@ export type OutboxMethods = Omit<
 
 /**
  * Builds the outbox half of the `Store` port on top of one store's way to commit. Each method plans what it changes,
- * without doing it: the rules of the core,
- * plus fates and parked messages. Every change can be planned again after it took effect and then changes nothing more;
- * a store relies on that when it
- * repeats a call whose outcome a lost connection hid.
+ * without doing it: the rules of the core, plus fates and parked messages. Every change can be planned again after it
+ * took effect and then changes nothing more; a store relies on that when it repeats a call whose outcome a lost
+ * connection hid.
  */
 export function outboxMethods(commit: Commit, limits: OutboxLimits): OutboxMethods {
   return {

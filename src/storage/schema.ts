@@ -69,14 +69,14 @@ export const STORE_NAMES: readonly StoreName[] = [
 
 /**
  * Brings the database from one version to the next, in the one transaction of the upgrade: whatever it throws leaves
- * the database as it was. It must carry the
- * outbox, its fates, the parked messages and the session over, whatever it does to the cache.
+ * the database as it was. It must carry the outbox, its fates, the parked messages and the session over, whatever it
+ * does to the cache.
  */
 export type SchemaStep = (database: Database, tx: IDBPTransaction<HoldfastSchema, StoreName[], 'versionchange'>) => void | Promise<void>
 
 /**
- * One step per version, from an empty database on. A step that was published is never changed; additions to rows need
- * none.
+ * One step per version, from an empty database on. A step that was published is never changed; optional additions to rows
+ * need none.
  */
 export const SCHEMA_STEPS: readonly SchemaStep[] = [
   (database) => {

@@ -5,8 +5,7 @@ const SLACK_MS = 1_000
 
 /**
  * The time by which a store stamps what it takes, and by which that ages. While a hub lives it goes on as the hub's
- * steady clock does; from one hub to the next, as the wall
- * clock does, from where the last one's writes left the two.
+ * steady clock does; from one hub to the next, as the wall clock does, from where the last one's writes left the two.
  */
 export interface StoreTime {
   nowMs(): number

@@ -56,8 +56,8 @@ export function emptyStoredOutbox(client: Id, sender: Id): StoredOutbox {
 
 /**
  * What is left when the user has signed out: nothing, or with `park` the messages and what the app was not told yet,
- * under a client id to which no server has given anything. That some of them may repeat is noted, too. Nobody is to
- * know whoever comes next for the same sender, but by the messages that stay.
+ * under a client id to which no server has given anything. That some of them may repeat is noted, too. Whoever comes
+ * next is another sender, unless messages stay.
  */
 export function signedOut(
   { outbox, parked, notices }: StoredOutbox,

@@ -2,6 +2,7 @@ import type { AppNotice } from '../core/notices.ts'
 import type { CachedMessage, CachedSnapshot, Fate, OutboxEntry, ParkedMessage, StoredSendOnly } from '../core/ports.ts'
 import { isChannelName, isId, isJson as isJsonText, isOutboxToken, isTooDeep } from '../protocol/decode.ts'
 import { MAX_DEPTH, MAX_NUMBER, MAX_USER_LENGTH } from '../protocol/limits.ts'
+import { REJECTIONS, REPLY_LOSSES } from '../protocol/server-codec.ts'
 import type { Cursor, Id, SessionKey } from '../protocol/messages.ts'
 import { END_LETTERS, type EndedRow, type FatesRow } from './fate-memory.ts'
 import { SCHEMA_VERSION, type RunRow } from './schema.ts'
@@ -164,15 +165,14 @@ export function isEndedRow(value: unknown): value is EndedRow {
   return /^[\w-]+$/.test(ids) && ENDS.test(ends) && ids.length === ends.length * ID_LENGTH
 }
 
-const REPLY_LOSSES = ['invalid', 'too-large', 'dropped', 'forgotten']
+const LOSSES = [...REPLY_LOSSES, 'forgotten']
+const REASONS = [...REJECTIONS, 'may-repeat']
 
 function isFate(value: unknown): value is Fate {
   if (!isRow(value) || !isId(value['id'])) return false
   const { fate, replyJson, replyLost, reason, message } = value
-  if (fate === 'applied')
-    return (replyJson === undefined || isJson(replyJson)) && (replyLost === undefined || isOneOf(replyLost, REPLY_LOSSES))
-  if (fate === 'rejected')
-    return isOneOf(reason, ['rejected', 'failed', 'unpublishable', 'forbidden', 'too-large', 'may-repeat']) && typeof message === 'string'
+  if (fate === 'applied') return (replyJson === undefined || isJson(replyJson)) && (replyLost === undefined || isOneOf(replyLost, LOSSES))
+  if (fate === 'rejected') return isOneOf(reason, REASONS) && typeof message === 'string'
   return fate === 'expired' || fate === 'cancelled'
 }
 

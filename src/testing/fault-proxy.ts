@@ -55,11 +55,8 @@ export interface FaultProxy {
  * Starts a proxy that passes everything on until it is told otherwise. Rejects with `invalid-option` for what it cannot
  * carry out.
  *
- * @example
- * ```ts
- * const proxy = await createFaultProxy({ target: { host: '127.0.0.1', port } })
- * await proxy.set({ kind: 'cut', direction: 'toClient', afterBytes: { min: 1, max: 500 }, on: 2 })
- * ```
+ * @example ```ts const proxy = await createFaultProxy({ target: { host: '127.0.0.1', port } }) await proxy.set({ kind:
+ * 'cut', direction: 'toClient', afterBytes: { min: 1, max: 500 }, on: 2 }) ```
  */
 export async function createFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
   const { seed = 1, port = 0 } = readOptions(options, { target: undefined, seed: 0, port: 0 })

@@ -1,5 +1,6 @@
 import { WebSocket, type ClientOptions } from 'ws'
 import { CONTROL } from '../protocol/frames.ts'
+import { CLIENT_INCOMING } from '../protocol/incoming.ts'
 import { Line } from '../protocol/line.ts'
 import { decodeServerMessage, type ClientMessage, type ServerMessage } from '../protocol/index.ts'
 
@@ -40,10 +41,7 @@ export async function openWireClient(url: string, options: WireClientOptions = {
   const socket = new WebSocket(url, { perMessageDeflate: false, ...clientOptions })
   const received: ServerMessage[] = []
   const listeners = new Set<() => void>()
-  const line = new Line(
-    { nowMs: () => performance.now(), write: ({ text }) => socket.send(text) },
-    { messageBytes: 2 ** 28, bytes: 2 ** 29, lanes: 2 ** 15, partUnits: 1 },
-  )
+  const line = new Line({ nowMs: () => performance.now(), write: ({ text }) => socket.send(text) }, CLIENT_INCOMING)
   let given = 0
   let ended: { code: number; reason: string } | undefined
   let broken: Error | undefined

@@ -1,5 +1,5 @@
 import { reportText } from '../../protocol/frames.ts'
-import { IncomingFrames } from '../../protocol/incoming.ts'
+import { EVERYTHING, IncomingFrames } from '../../protocol/incoming.ts'
 
 /**
  * The far end of a socket, as it hears: parts and reports stay below it. What it says comes whole, and whether that was
@@ -12,7 +12,7 @@ export interface FarLine {
 
 /** Makes the far end of a line. `write` puts frames on the socket, `heard` gets whole messages. */
 export function createFarLine(write: (frame: string) => void, heard: (message: string) => void): FarLine {
-  const incoming = new IncomingFrames({ messageBytes: Infinity, bytes: Infinity, lanes: Infinity, partUnits: 1 })
+  const incoming = new IncomingFrames(EVERYTHING)
   return {
     hear(frame) {
       if (incoming.arrived(frame)) write(reportText(incoming.count))

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { LiveCore } from '../live-core.ts'
 import { PARTS_FEATURE, reportText } from '../../protocol/frames.ts'
-import { IncomingFrames } from '../../protocol/incoming.ts'
+import { EVERYTHING, IncomingFrames } from '../../protocol/incoming.ts'
 import type { Authenticated, LiveServerOptions } from '../options.ts'
 import type { Frame, ServerSocket, SocketEvents } from '../ports.ts'
 import { resolveOptions } from '../resolve-options.ts'
@@ -37,7 +37,7 @@ export class FakePeer implements ServerSocket {
   isStalled = false
   readonly #events: SocketEvents
   #unread: string[] = []
-  readonly #incoming = new IncomingFrames({ messageBytes: Infinity, bytes: Infinity, lanes: Infinity, partUnits: 1 })
+  readonly #incoming = new IncomingFrames(EVERYTHING)
 
   constructor(core: LiveCore) {
     this.#events = core.accept(this, { headers: {}, origin: undefined, remoteAddress: '127.0.0.1' })

@@ -22,8 +22,7 @@ export async function whileAlive(life: Life): Promise<void> {
 
 /**
  * A store whose every call commits at a time of its own and is answered at another, both in the order of the calls. A
- * worker that dies in between has
- * committed and never learns of it.
+ * worker that dies in between has committed and never learns of it.
  */
 export function scheduledStore(inner: Store, { life, schedule, failure }: StoreSurroundings): Store {
   let commits: Promise<unknown> = Promise.resolve()
