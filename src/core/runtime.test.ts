@@ -221,6 +221,29 @@ describe('sending through the runtime', () => {
     expect(host.runtime.state).toMatchObject({ confirmed: 0, phase: { name: 'live' } })
   })
 
+  it.each([false, true])('[OB13] acks that come while one is being stored are stored together after it (it fails: %s)', async (fails) => {
+    const host = await connected()
+    await host.runtime.send(['a', 'b', 'c', 'd'].map((name) => message(name)))
+    const ack = (n: number, name: string): void => host.sockets.last().send({ type: 'ack', hi: n, stable: n, id: id(name), outcomes: [] })
+    const asked = (): number => host.store.calls.filter((call) => call === 'settle').length
+    const release = host.store.hold('settle')
+    ack(1, 'a')
+    ack(2, 'b')
+    ack(3, 'c')
+    await host.settle()
+    expect(asked()).toBe(1)
+    if (fails) host.store.failing.add('settle')
+    release()
+    await host.settle()
+    expect(asked()).toBe(2)
+    expect(host.runtime.state.confirmed).toBe(fails ? 0 : 3)
+    host.store.failing.clear()
+    ack(4, 'd')
+    await host.settle()
+    expect(host.runtime.state.confirmed).toBe(4)
+    expect([...host.store.fates.keys()]).toEqual(['a', 'b', 'c', 'd'].map(id))
+  })
+
   it.each<StoreCall>(['saveIdentity', 'raiseSentThrough'])(
     '[CN13] [I5] [I32] when %s fails, or never answers, that is told and tried again with backoff until it works',
     async (call) => {
