@@ -176,6 +176,25 @@ describe('the channels of a hub', () => {
     for (const tab of [one, two]) expect(tab.heard('broken')).toEqual([{ at: 7, value: '"v7"', stale: false }])
   })
 
+  it('[EF6] tells a tab that had a place once, too, when the value after it fails again', async () => {
+    const { one, socket } = await liveHub()
+    one.heard('agents')
+    const failed = (): Promise<void> => say(socket, { type: 'reset', sub: subOf(socket, 'agents'), reason: 'hook-failed' })
+    await failed()
+    for (const delayMs of [2_000, 4_000]) {
+      world.clock.advance(delayMs)
+      await settled()
+      await failed()
+    }
+    expect(one.heard('agents')).toEqual([{ reset: { reason: 'hook-failed' } }])
+    world.clock.advance(8_000)
+    await settled()
+    await say(socket, value(subOf(socket, 'agents'), 7))
+    expect(one.heard('agents')).toEqual([{ at: 7, value: '"v7"', stale: false }])
+    await failed()
+    expect(one.heard('agents')).toEqual([{ reset: { reason: 'hook-failed' } }])
+  })
+
   it.each(['invalid', 'too-large'] as const)(
     '[EF6] [EF3] refuses the tab that needs a value which can never be sent, and no other, and asks again for the next: %s',
     async (reason) => {

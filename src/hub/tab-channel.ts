@@ -63,7 +63,9 @@ export class TabChannel {
     this.#atLeast = null
     this.#verdict = null
     this.#reset = lossAt(place, reason, cache.cursor)
-    if (this.#reset) this.#position = null
+    if (!this.#reset) return
+    this.#position = null
+    this.#isToldOfNone = this.#reset.reason === 'hook-failed' || this.#reset.reason === 'too-slow'
   }
 
   /** The server said the hub's place was good; the tab is told when it has everything up to `upTo`. */
