@@ -56,7 +56,7 @@ describe('connect', () => {
     expect(page.names).toEqual([`holdfast:${'S'.repeat(22)}:0`])
   })
 
-  it('[TB8] [TB37] gives one connection for one scope, which closes with its last holder, however often the others close', async () => {
+  it('[TB8] [TB37] shares one connection for one scope, which closes with its last holder, however often the others close', async () => {
     const first = await connected()
     const second = connect()
     expect([second.state, second.outbox, second.channel('a')]).toEqual([first.state, first.outbox, first.channel('a')])
@@ -88,6 +88,16 @@ describe('connect', () => {
     first.close()
     without.close()
     expect(await asked()).toEqual({ ok: true, value: 'third' })
+  })
+
+  it('[TB37] says that it has no token, and not that nobody needs one, when the last that gave one closed under a question', async () => {
+    const first = await connected({ token: () => 'first' })
+    const errors: unknown[] = []
+    const without = connect()
+    without.on('error', (error) => errors.push(error))
+    first.close()
+    expect(await page.hub.tab?.credential()).toMatchObject({ ok: false, error: { code: 'unauthenticated' } })
+    expect(errors).toEqual([])
   })
 
   it('[TB37] tells the hub when a tab can be asked, or wants its lines, and when that has an end', async () => {
