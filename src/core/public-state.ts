@@ -77,7 +77,7 @@ export type ConnectionState = StateFacts &
         readonly reason: RefusalReason
         /**
          * With `hub` and `reload-needed`: address of the hub's script; of the packaged one without what a bundler adds
-         * to its name. Absent where the app starts the hub itself.
+         * to its name. Absent where the app starts the hub itself, or its address is not known to the page.
          */
         readonly script?: string
         /** With `script`: whether it is of another origin than the page, where no worker can be started from it. */

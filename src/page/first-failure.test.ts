@@ -43,7 +43,7 @@ describe('a first connection that does not come', () => {
       { ...facts, status: 'refused', reason: 'hub', script: 'https://cdn.test/hub.js', crossOrigin: true } as const,
       'https://cdn.test/hub.js, of another origin',
     ],
-    [{ ...facts, status: 'refused', reason: 'reload-needed' } as const, 'started by option hub'],
+    [{ ...facts, status: 'refused', reason: 'reload-needed' } as const, '(address not known to the page)'],
     [{ ...facts, status: 'refused', reason: 'version' } as const, 'different builds'],
   ])('[TB38] names what is known: %j', (state, words) => {
     const watched = watch()

@@ -54,7 +54,7 @@ function trouble(state: ConnectionState): string | null {
     return `${reason}${code}. ${where}`
   }
   if (state.status !== 'refused') return 'no answer yet. Does a server listen there, and does a proxy pass upgrades of this path?'
-  const { reason, script = 'started by option hub', crossOrigin } = state
+  const { reason, script = 'address not known to the page', crossOrigin } = state
   if (reason === 'hub' || reason === 'reload-needed')
     return `the hub does not start (${script}${crossOrigin ? ', of another origin' : ''}), see the error event.`
   return reason === 'version' ? 'page and server are of different builds.' : null

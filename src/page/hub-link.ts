@@ -25,7 +25,7 @@ const START_MS = 5_000
 const REVIVE_MS = 2_000
 /** How often a hub in a tab is asked whether it lives, by its own tab and by those that are seen: one that is frozen or hangs keeps its locks. */
 const WATCH_MS = 2_000
-/** Longest patience, and longest pause between starts that fail. */
+/** Longest patience. */
 const MAX_PATIENCE_MS = 10_000
 
 const noHub: Result<never> = { ok: false, error: NO_HUB }
@@ -58,6 +58,7 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
   const asking: (() => void)[] = []
 
   async function stayAttached(): Promise<void> {
+    const scope = await platform.hash(scopeKey)
     let patienceMs = START_MS
     let quickDeaths = 0
     for (;;) {
@@ -67,22 +68,22 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
         pauseMs = troubles.failed(cause, url ?? rungs.script)
         return 'broken'
       }
-      const how = await attempt(patienceMs, broken).catch((error: unknown) => broken(error, undefined))
+      const how = await attempt(scope, patienceMs, broken).catch((error: unknown) => broken(error, undefined))
       if (over || how === 'stopped') return
       if (isResting) await new Promise<void>((resolve) => (wake = resolve))
       // The same name first: browsers start it afresh when it is dead, and answer nothing when it hangs or closed itself.
       if (how === 'unanswered') choice.unanswered()
       const isQuick = how === 'gone' && clock.nowMs() - sinceMs < START_MS
-      quickDeaths = isQuick && !(await isFollowed().catch(() => false)) ? quickDeaths + 1 : 0
-      if (how === 'broken' || quickDeaths > 1) await pause.wait(pauseMs || patienceMs, await platform.hash(scopeKey))
+      quickDeaths = isQuick && !(await isFollowed(scope).catch(() => false)) ? quickDeaths + 1 : 0
+      if (over) return
+      if (how === 'broken' || quickDeaths > 1) await pause.wait(pauseMs || patienceMs, scope)
       patienceMs =
         how === 'gone' ? REVIVE_MS : how === 'again' || how === 'elsewhere' ? START_MS : Math.min(patienceMs * 2, MAX_PATIENCE_MS)
     }
   }
 
   /** Attaches to a hub and stays until that ends. */
-  async function attempt(patienceMs: number, broken: (cause: unknown, url?: string) => End): Promise<End> {
-    const scope = await platform.hash(scopeKey)
+  async function attempt(scope: string, patienceMs: number, broken: (cause: unknown, url?: string) => End): Promise<End> {
     const found = await find(scope)
     if (!found) return 'again'
     const { held, rung, name, url } = found
@@ -95,8 +96,7 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
     try {
       worker = ground.start(name) ?? rungs.start(rung, name, url)
     } catch (error) {
-      if (startsElsewhere(url)) return 'elsewhere'
-      throw error
+      return startsElsewhere(url) ? 'elsewhere' : broken(error, url)
     }
     const port = openHubPort(worker.port, owner.api, clock)
     const session = new AbortController()
@@ -162,7 +162,7 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
           if (code === 'hub-timeout') rungs.silent()
           if (code === 'hub-timeout') troubles.silent(url ?? rungs.script)
           if (code === 'hub-timeout' || code === 'closed') return mine('unanswered')
-          if (code === 'hub-failed') return mine(broken(answer.error.message, url))
+          if (code === 'hub-failed') return mine(broken(HoldfastError.from(answer.error), url))
           if (code === 'version' && choice.otherBuild()) return mine('again')
           isRunning = false
           mine('stopped')
@@ -183,9 +183,9 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
   }
 
   /** Whether the hub that has gone let go for another one, and has not died. */
-  async function isFollowed(): Promise<boolean> {
+  async function isFollowed(scope: string): Promise<boolean> {
     // One that was elected and has not begun has no instance yet: it may be what follows a death.
-    return ((await newestHub(ground.locks, await platform.hash(scopeKey)))?.instance || instance) !== instance
+    return ((await newestHub(ground.locks, scope))?.instance || instance) !== instance
   }
 
   /** Where to look for a hub now. A page that is about to stand still must not be elected: it waits until it runs again. */

@@ -12,7 +12,7 @@ const SILENT_STARTS = 3
  * name.
  */
 export interface Rungs {
-  /** Address of the page's own script, as far as it is known; `null` where the app starts the hub itself. */
+  /** Address of the page's own script; `null` where the app starts the hub itself, or the page does not know it. */
   readonly script: string | null
   /** The rung to take, given the one on which the newest hub lives. */
   choose(living: Rung | null): Rung

@@ -108,6 +108,39 @@ describe('a hub whose script does not load', () => {
     expect(errors[0]).toContain('https://cdn.test/hub.js cannot be accessed')
   })
 
+  it('[TB39] names both options where the page does not know the address, as in a bundle that is no module', async () => {
+    page.packagedHub = null
+    const { connection, errors } = connect()
+    await until(() => connection.state.current.status === 'waiting')
+    expect(errors).toEqual([expect.stringMatching(/See options hub and hubUrl\.$/)])
+  })
+
+  it("[TB39] names the script of another build's hub that may not be started, and says whether it is of another origin", async () => {
+    page.broken = () => false
+    const { connection, errors } = connect()
+    await until(() => page.hubs.length === 1 && page.hub.said('attach').length === 1)
+    await settled()
+    const next = { epoch: 5, instance: page.newId(), generation: 0, rung: 'shared', build: 'next', url: 'https://cdn.test/new.js' } as const
+    void page.locks.request(hubLockName(SCOPE, next), () => new Promise(() => {}))
+    page.startHub = () => {
+      throw new DOMException('no worker from there', 'SecurityError')
+    }
+    page.kill()
+    await until(() => connection.state.current.status === 'refused')
+    expect(status(connection)).toEqual({ status: 'refused', reason: 'reload-needed', script: next.url, crossOrigin: true })
+    expect(errors).toEqual([expect.stringContaining(`no worker from there). ${next.url} is of another origin`)])
+  })
+
+  it('[TB39] says what the hub said, when it ran and failed', async () => {
+    page.broken = () => false
+    page.prepare = (hub) => {
+      hub.answers.attach = () => Promise.resolve({ ok: false, error: { code: 'hub-failed', message: 'TypeError: oops' } })
+    }
+    const { errors } = connect()
+    await until(() => errors.length === 1)
+    expect(errors).toEqual([expect.stringContaining('TypeError: oops')])
+  })
+
   it("[TB39] asks for a reload when this page had a hub before, and follows another page's as soon as it is there", async () => {
     page.broken = () => false
     const { connection } = connect({ hubUrl: '/old.js' })
@@ -141,5 +174,45 @@ describe('a hub that loads and never answers', () => {
     }
     expect(status(connection)).toMatchObject({ status: 'refused', reason: 'hub' })
     expect(errors).toEqual([expect.stringContaining('The hub does not answer')])
+  })
+
+  it('[TB39] is no refusal while the browser has no network', async () => {
+    page.broken = () => false
+    page.online = false
+    page.prepare = (hub) => (hub.isDead = true)
+    const { connection } = connect()
+    const states: unknown[] = []
+    connection.state.subscribe(() => states.push(status(connection)))
+    await until(() => page.hubs.length === 1)
+    for (const delayMs of [5_000, 10_000, 10_000]) {
+      await settled()
+      await pass(delayMs)
+    }
+    // The third silence, and the worker of this tab, which is tried then and cannot be had.
+    expect(states).toEqual([
+      { status: 'waiting', reason: 'offline', attempt: 3, retryAtMs: 25_000 },
+      { status: 'waiting', reason: 'offline', attempt: 1, retryAtMs: 26_000 },
+    ])
+  })
+})
+
+describe('a connection that is closed after a start has failed', () => {
+  it('[TB8] leaves no timer behind, though the scope takes time to reckon', async () => {
+    page.hash = () => settled().then(() => SCOPE)
+    const { connection } = connect()
+    await until(() => connection.state.current.status === 'waiting')
+    connection.close()
+    for (let turn = 0; turn < 5; turn++) await settled()
+    expect(page.clock.pending).toBe(0)
+  })
+
+  it('[TB8] leaves no timer behind in a page that froze as it failed', async () => {
+    const { connection } = connect()
+    connection.state.subscribe(() => queueMicrotask(() => page.tell('frozen')))
+    await until(() => connection.state.current.status === 'waiting')
+    await settled()
+    connection.close()
+    await settled()
+    expect(page.clock.pending).toBe(0)
   })
 })

@@ -69,7 +69,7 @@ export function createStartTroubles(
 
   /** What a developer has to know. */
   const explain = (script: string | null): string => {
-    if (script === null) return 'See option hub.'
+    if (script === null) return 'See options hub and hubUrl.'
     if (isForeign(script))
       return `${script} is of another origin than the page, ${platform.origin}: browsers start no worker from it. See option hubUrl.`
     const help = choice.isReturning() ? 'If a deploy has removed it, reload the page.' : 'See option hubUrl, and worker-src in your policy.'
@@ -77,23 +77,27 @@ export function createStartTroubles(
     return `It should be at ${script}${bundled}. ${help}`
   }
 
+  /** Shows that no hub starts; `isHopeless`: that does not pass by itself. */
+  const show = (script: string | null, attempt: number, retryAtMs: number, isHopeless: boolean): void => {
+    if (!platform.isOnline()) owner.stuck({ status: 'waiting', attempt, retryAtMs, reason: 'offline' })
+    else owner.stuck(isHopeless ? refused(script) : { status: 'waiting', attempt, retryAtMs, reason: 'hub' })
+  }
+
   return {
     failed(cause, script) {
       const pauseMs = Math.min(BASE_PAUSE_MS * 2 ** failures, LAST_PAUSE_MS)
-      const retryAtMs = platform.clock.nowMs() + pauseMs
       failures++
       const why = cause instanceof Error ? ` (${String(cause)})` : ''
       tell(`The script of the hub failed or did not load${why}.`, script, { cause })
       const isHopeless = Math.max(failures, silences) >= PATIENCE || (script !== null && isForeign(script))
-      if (!platform.isOnline()) owner.stuck({ status: 'waiting', attempt: failures, retryAtMs, reason: 'offline' })
-      else if (isHopeless) owner.stuck(refused(script))
-      else owner.stuck({ status: 'waiting', attempt: failures, retryAtMs, reason: 'hub' })
+      show(script, failures, platform.clock.nowMs() + pauseMs, isHopeless)
       return pauseMs
     },
     silent(script) {
       if (++silences < PATIENCE) return
       tell('The hub does not answer.', script)
-      owner.stuck(refused(script))
+      // The next one is tried at once.
+      show(script, silences, platform.clock.nowMs(), true)
     },
     over() {
       if (failures + silences > 0) owner.stuck(null)
