@@ -14,8 +14,8 @@ export type OpenBroadcast = (name: string) => Broadcast
 
 /**
  * What is said under the hub's name, where all hear it: a tab wants a port, or a hub has just begun to listen.
- * Everything else is said under a name
- * that only the two ends of a port know, so that a tab is not woken by what is meant for another one.
+ * Everything else is said under a name that only the two ends of a port know, so that a tab is not woken by what is
+ * meant for another one.
  */
 type Call = { readonly open: Id } | { readonly listening: true }
 

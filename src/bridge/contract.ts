@@ -7,8 +7,7 @@ import type { Cursor, Id, ResetReason } from '../protocol/messages.ts'
 
 /**
  * What tab and hub say to each other over one port, as Comlink calls in both directions. Plain data only: no proxies,
- * no thrown errors,
- * no callbacks. The page and the hub are written against this file and never against each other.
+ * no thrown errors, no callbacks. The page and the hub are written against this file and never against each other.
  */
 
 /**
@@ -104,8 +103,8 @@ export type HandedMessage = Pick<NewMessage, 'id' | 'channel' | 'json'> | Retrie
 
 /**
  * What became of each message of a `send`, in order: queued, already ended under this id, or failed. With `taken`
- * nothing was done with any of them, for the tab
- * named another store than the hub's: it hands them over once more, as for the first time, naming this count.
+ * nothing was done with any of them, for the tab named another store than the hub's: it hands them over once more, as
+ * for the first time, naming this count.
  */
 export type SendAnswer =
   | { readonly queued: true }
@@ -115,8 +114,8 @@ export type SendAnswer =
 
 /**
  * What happens to a page. `suspended`: it will not run (frozen, or in the back–forward cache); nothing is posted to it
- * until it attaches again. The last four take back what it said of itself when it attached: whether it can be asked for
- * a credential, and wants the hub's lines.
+ * until it attaches again. The last four change what it said of itself when it attached: whether it can be asked for a
+ * credential, and wants the hub's lines.
  */
 export type TabSignal =
   | 'visible'
@@ -139,9 +138,8 @@ export interface HubApi {
   unsubscribe(channels: readonly string[]): Promise<Result<null>>
   /**
    * Answers when the messages are in the outbox for good. `since` is what the tab had heard before it handed them over
-   * first, to whatever hub; `isAgain` says that it did so
-   * before and was not answered. Then what is not remembered is queued only when the store remembers everything since,
-   * and fails with `may-repeat` otherwise.
+   * first, to whatever hub; `isAgain` says that it did so before and was not answered. Then what is not remembered is
+   * queued only when the store remembers everything since, and fails with `may-repeat` otherwise.
    */
   send(messages: readonly HandedMessage[], since: TakenCount, isAgain: boolean): Promise<Result<readonly SendAnswer[]>>
   /**

@@ -22,8 +22,18 @@ const MAX_ITEMS = 20_000
 const MAX_DATA_DEPTH = MAX_DEPTH - 4
 
 const SIGNALS: readonly TabSignal[] = [
-  ...(['visible', 'hidden', 'online', 'offline', 'suspended', 'retry', 'watch-outbox', 'unwatch-outbox'] as const),
-  ...(['has-token', 'no-token', 'wants-log', 'no-log'] as const),
+  'visible',
+  'hidden',
+  'online',
+  'offline',
+  'suspended',
+  'retry',
+  'watch-outbox',
+  'unwatch-outbox',
+  'has-token',
+  'no-token',
+  'wants-log',
+  'no-log',
 ]
 
 /** How each argument of each call is read. */

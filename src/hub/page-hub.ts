@@ -12,7 +12,7 @@ import { createMemoryStore } from '../storage/memory-store.ts'
 import { clock, log, random } from './browser-platform.ts'
 import { browserSocket } from './browser-socket.ts'
 import { createHub } from './hub.ts'
-import type { HubMark } from './platform.ts'
+import type { HubMark, HubPlatform } from './platform.ts'
 
 /** Later than any hub: who hears of such a one lets go. */
 const LATER: HubMark = { epoch: Infinity, instance: '', sees: [] }
@@ -27,7 +27,7 @@ function startHub(name: string, locks: PrivateLocks): LocalHub {
   const named = parseHubName(name)
   if (!named) throw new HoldfastError('invalid-option', `"${name}" is no name of a hub`)
   let hear = (_mark: HubMark): void => {}
-  const store = createMemoryStore
+  const store: HubPlatform['memoryStore'] = ({ outbox }) => createMemoryStore({ clock, random, limits: outbox })
   const hub = createHub({
     clock,
     random,
@@ -38,8 +38,8 @@ function startHub(name: string, locks: PrivateLocks): LocalHub {
     hubs: { tell: () => {}, listen: (listener) => void (hear = listener) },
     shared: false,
     openSocket: browserSocket,
-    durableStore: ({ outbox }) => store({ clock, random, limits: outbox }),
-    memoryStore: ({ outbox }) => store({ clock, random, limits: outbox }),
+    durableStore: store,
+    memoryStore: store,
   })
   return { connect: (port) => hub.connect(port), end: () => hear(LATER) }
 }

@@ -65,8 +65,7 @@ export function lossOf(
 
 /**
  * Saves what can be saved when a store was lost: its messages, those that are parked, and what the app had not been
- * told. What happened is noted before anything is
- * queued, and told when it is known what the new store took.
+ * told. What happened is noted before anything is queued, and told when it is known what the new store took.
  */
 export async function inherit(loss: Loss, store: Store, host: RescueHost): Promise<void> {
   const carrying = carry(loss, store, host.fail)
@@ -78,8 +77,8 @@ export async function inherit(loss: Loss, store: Store, host: RescueHost): Promi
 
 /**
  * Leaves in the new store what a hub that dies before it has queued anything is to leave: the parked messages, and a
- * notice that nothing else was saved. Nothing may be told as
- * saved again that is lost. Gives whether the parked messages are there.
+ * notice that nothing else was saved. Nothing may be told as saved again that is lost. Gives whether the parked
+ * messages are there.
  */
 export function carry({ messages: { again }, parked, without }: Loss, store: Store, fail: (error: unknown) => void): Promise<boolean> {
   const isDone = (call: Promise<unknown>): Promise<boolean> =>

@@ -29,8 +29,8 @@ export interface SubmitHost {
 
 /**
  * Queues what a tab hands over; it is told what becomes of those that are queued. A parked message is queued as a new
- * one before it is forgotten: a crash in between
- * shows it twice, and never loses it. It is queued once, whoever else wants it tried again meanwhile.
+ * one before it is forgotten: a crash in between shows it twice, and never loses it. It is queued once, whoever else
+ * wants it tried again meanwhile.
  * @param since `null` when this is handed over for the first time
  */
 export async function submit(
@@ -97,8 +97,7 @@ async function queue(
 
 /**
  * What became of a parked message that was to be queued under this id, and is not parked any more. The tab is told of
- * the end of
- * one that still waits: it may have attached anew since it asked first.
+ * the end of one that still waits: it may have attached anew since it asked first.
  */
 async function lookUp(tab: TabSession, id: Id, since: TakenCount, { fates, runtime, store }: SubmitHost): Promise<Submitted> {
   const held = runtime.state.outbox.entries.find((entry) => entry.id === id && !entry.skip)

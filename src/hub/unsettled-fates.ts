@@ -5,9 +5,8 @@ import type { Id } from '../protocol/messages.ts'
 
 /**
  * What became of messages a tab still waits for, as far as it is decided: recorded, committed but not stable yet, or
- * parked. Those the outbox still
- * holds are left out. One that nobody knows any more, because its fate is older than the store remembers or the store
- * was lost, may have been applied.
+ * parked. Those the outbox still holds are left out. One that nobody knows any more, because its fate is older than the
+ * store remembers or the store was lost, may have been applied.
  */
 export function unsettledFates(
   ids: readonly Id[],

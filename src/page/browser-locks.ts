@@ -11,10 +11,9 @@ export function currentLocks(): LockManager {
 
 /**
  * Moves to the lock table of pages that load now, when the lock `held` is not in it. Seen in Chromium 156: a page or
- * worker keeps the table in which it first looked for
- * locks, also when the site's storage is cleared; whatever starts later has another one, and neither is told. An empty
- * frame made now is one of those, under any policy,
- * and lends its locks to the page it is in for as long as it is there.
+ * worker keeps the table in which it first looked for locks, also when the site's storage is cleared; whatever starts
+ * later has another one, and neither is told. An empty frame made now is one of those, under any policy, and lends its
+ * locks to the page it is in for as long as it is there.
  */
 export async function renewLocks(held: string): Promise<boolean> {
   const fresh = document.createElement('iframe')

@@ -13,14 +13,12 @@ export interface Electorate {
 
 /**
  * Joins the hub `name` that runs in a worker of one of the tabs: of this one, when no other has it. Closing the port
- * ends this tab's part in it, and
- * with it the worker, if it runs here; then another tab is elected.
+ * ends this tab's part in it, and with it the worker, if it runs here; then another tab is elected.
  * @param startWorker starts the hub's worker in this tab
  */
 export function joinElectedHub({ locks, openBroadcast, newId }: Electorate, name: string, startWorker: () => ElectedWorker): HubWorker {
   // A tab stands for election until a hub has answered, as the one that hears it may end before it does, and no longer:
-  // one that is frozen would be elected
-  // and never know.
+  // one that is frozen would be elected and never know.
   const candidacy = new AbortController()
   const port = openBroadcastPort(openBroadcast, name, newId(), () => candidacy.abort())
   const failed: ((cause: unknown) => void)[] = []

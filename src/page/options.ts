@@ -28,15 +28,14 @@ export interface ConnectOptions {
   readonly hubUrl?: string | URL
   /**
    * `false` never uses a SharedWorker: the hub then runs in a worker of one of the tabs, and in another one's when that
-   * tab closes. The same happens by
-   * itself where there is no SharedWorker, or where it does not start. @defaultValue true
+   * tab closes. The same happens by itself where there is no SharedWorker, or where it does not start.
+   * @defaultValue true
    */
   readonly shared?: boolean
   /**
    * The app's name for its build: 1 to 64 of A-Z a-z 0-9 . _ + -. A page that loads with another one than the running
-   * hub's starts a hub of its own, to which all tabs
-   * go. Needed where a new build's hub has the same address and name as the old one's: an unhashed `hubUrl`, another
-   * option, a dev server. @defaultValue `''`
+   * hub's starts a hub of its own, to which all tabs go. Needed where a new build's hub has the same address and name
+   * as the old one's: an unhashed `hubUrl`, another option, a dev server. @defaultValue `''`
    */
   readonly build?: string
   /**

@@ -8,10 +8,9 @@ export function isVisible(): boolean {
 
 /**
  * Tells what happens to this page until `signal` aborts. A page that is kept but will not run (`freeze`, or `pagehide`
- * into the back–forward
- * cache) is `suspended`, and `resumed` once when it runs again, whichever of the browser's events says so first. Where
- * the browser tells the very last
- * moment (`freeze`), the page is `frozen` then: until that the app may still send, as many do when a page is hidden.
+ * into the back–forward cache) is `suspended`, and `resumed` once when it runs again, whichever of the browser's events
+ * says so first. Where the browser tells the very last moment (`freeze`), the page is `frozen` then: until that the app
+ * may still send, as many do when a page is hidden.
  */
 export function watchPage(listener: (event: PageEvent) => void, signal: AbortSignal): void {
   let suspended = false

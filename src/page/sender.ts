@@ -40,11 +40,9 @@ export interface Sender {
 
 /**
  * Hands messages to the hub's outbox in order: one call at a time, while the next group gathers. A group without an
- * answer is handed over again, under the
- * same ids and before anything newer, to the same hub or the next, which is told so, and what had been heard before the
- * first time: by that it knows whether it remembers
- * enough to tell. Messages with `durable: false` are worth nothing later: those of one microtask leave in one call, or
- * none of them.
+ * answer is handed over again, under the same ids and before anything newer, to the same hub or the next, which is told
+ * so, and what had been heard before the first time: by that it knows whether it remembers enough to tell. Messages
+ * with `durable: false` are worth nothing later: those of one microtask leave in one call, or none of them.
  */
 export function createSender(link: HubLink, { newId, report }: Platform, { maxMessages, maxBytes }: OutboxSettings): Sender {
   let waiting: HandedMessage[] = []

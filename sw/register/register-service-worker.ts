@@ -53,8 +53,8 @@ const OPTIONS = { connection: undefined, scope: '', type: '', reload() {}, faile
 
 /**
  * Registers the app's service worker when the page has loaded, follows its updates, and has it send the outbox when no
- * tab is open. Without service workers
- * (no secure context, private windows of some browsers) nothing happens, and `update` stays `none`.
+ * tab is open. Without service workers (no secure context, private windows of some browsers) nothing happens, and
+ * `update` stays `none`.
  * @param url the script, on the app's own origin; passed on as it is, so that it may come from a Trusted Types policy
  * @throws HoldfastError `invalid-option`
  */
