@@ -14,6 +14,8 @@ import { createLiveServer, type LiveServer } from './live-server.ts'
 import type { LiveServerOptions } from './options.ts'
 import { helloOf } from './testing/attack-contract.ts'
 import { fakeServer, freshId } from './testing/fake-peer.ts'
+import { clientFrame } from './testing/raw-peer.ts'
+import { upgrade } from './testing/raw-request.ts'
 import { openWireClient } from '../testing/wire-client.ts'
 
 const ends: (() => unknown)[] = []
@@ -122,6 +124,20 @@ describe.each(hosts)('[N8] a WebSocket of %s', (_name, host) => {
     const next = await open('https://app.example.com')
     next.send(helloOf())
     await next.next('session_init')
+  })
+
+  it('that may not come in ends no process, whatever it sends after that', async () => {
+    const unheard: unknown[] = []
+    const note = (error: unknown): unknown => unheard.push(error)
+    process.on('uncaughtException', note)
+    ends.push(() => process.off('uncaughtException', note))
+    const live = start({ allowedOrigins: ['https://app.example.com'] })
+    const { client } = await upgrade(await host(live), 'Origin: https://evil.example')
+    client.socket.write(clientFrame(0xff))
+    await client.gone
+    expect(unheard).toEqual([])
+    // What it broke after it was refused is nobody's concern.
+    expect(live.metrics().totals).toEqual({ 'refused.origin': 1 })
   })
 
   it('is closed for what is no text, and for a frame that is too large', async () => {
