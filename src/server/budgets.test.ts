@@ -3,7 +3,7 @@ import { Chain, Link } from './chain.ts'
 import { Fences } from './fences.ts'
 import { Flusher } from './flusher.ts'
 import { inSlices } from './in-slices.ts'
-import { fakeServer, freshId } from './testing/fake-peer.ts'
+import { fakeServer, freshId, type FakePeer } from './testing/fake-peer.ts'
 import { FakeClock } from './testing/fake-clock.ts'
 import type { SubscribeRequest } from '../protocol/index.ts'
 
@@ -79,6 +79,16 @@ describe('subscriptions', () => {
     ada.drop()
     for (const peer of strangers) peer.drop()
     expect(core.budgets.subscriptions.taken).toBe(0)
+  })
+
+  it('[BU1] who signs out gives places back once, and has his share and no more', async () => {
+    const { open, clock } = fakeServer({ authenticate, limits: { subscriptions: 1_000, sharePercent: 6 } })
+    const read = (): Promise<FakePeer> => open({ user: 'ada', credential: 'ada', subscriptions: channels(60) })
+    const [leaving, staying] = [await open({ user: 'ada', credential: 'ada' }), await read()]
+    leaving.say({ type: 'sign_out' })
+    await clock.pass(3_000)
+    expect([leaving.closedWith?.code, staying.all('refused')]).toEqual([4410, []])
+    expect((await read()).all('refused')).toHaveLength(60)
   })
 
   it('[BU6] values asked for too often wait for their turn; nobody is closed', async () => {

@@ -7,7 +7,7 @@ export interface Places {
   take(): boolean
   /** Gives one back. */
   give(): void
-  /** Gives all back. */
+  /** Gives all back; it may be called more than once. */
   end(): void
 }
 

@@ -124,8 +124,9 @@ export class Shares<T> {
     if (!isIdle) this.use(share)
   }
 
-  /** It is gone. */
+  /** It is gone; one that was gone before is ignored. */
   remove(share: Share<T>): void {
+    if (share.order.chain === undefined) return
     const { account } = share
     this.resize(share, 0)
     share.isIdle = false
