@@ -199,7 +199,7 @@ export class ClientLane {
     const handled: Awaitable<Handled | undefined> =
       message === undefined || fate !== undefined
         ? { fate: fate ?? { kind: 'skipped' }, publications: [] }
-        : this.#host.handler.handle(message, source.party)
+        : this.#host.handler.handle(message, source)
     if (!isPromise(handled)) {
       this.#add(entry, handled)
       // A new client gets its record at once: it is what the numbers after the first are judged by.

@@ -80,6 +80,41 @@ describe('a handler that publishes to two channels, one of which cannot be made'
   })
 })
 
+describe('a handler of a user who has his share of channels', () => {
+  it.each(['in time', 'and is volatile'])('[P45] [BU1] [BU4] is told so by whoever has room beside him: %s', async (how) => {
+    const told: unknown[] = []
+    const { open, core, clock } = fakeServer({
+      engine: memoryEngine({ maxChannels: 400 }),
+      authenticate: ({ credential }) => ({ user: credential ?? 'nobody' }),
+      onMessage: ({ data }, { publish }) => {
+        try {
+          publish(String(data), 1)
+        } catch (error) {
+          told.push((error as { code: string }).code)
+          throw error
+        }
+      },
+    })
+    const names = Array.from({ length: 25 }, (_, at) => `room:${at}`)
+    const ada = await open({ user: 'ada', credential: 'ada' })
+    const subscriptions = names.map((channel, at) => ({ sub: at + 1, channel, cursor: null }))
+    const reader = await open({ user: 'nobody', subscriptions })
+    for (const [at, name] of names.entries()) {
+      if (how === 'in time' || at < 24) ada.say(send(at + 1, name))
+      else ada.say({ type: 'volatile', messages: [{ id: freshId(), channel: 'in', data: name }] })
+      await clock.settle()
+    }
+    await clock.pass(10_000)
+    expect(new Set(told)).toEqual(new Set(['storage-full']))
+    expect(outcomes(ada)).toMatchObject(how === 'in time' ? [{ n: 25, rejected: 'failed' }] : [])
+    expect(core.metrics()).toMatchObject({ channels: 24, totals: { 'refused.channels': told.length } })
+    const bob = await open({ user: 'bob', credential: 'bob' })
+    bob.say(send(1, 'room:24'))
+    await clock.settle()
+    expect([outcomes(bob), reader.messagesOf(25)]).toMatchObject([[], [{ data: 1 }]])
+  })
+})
+
 describe('room that is gone when the number commits', () => {
   it('[P45] [P14] [I14] fails those it is missing for, once, and nobody else: 120 messages, 100 channels', async () => {
     let calls = 0

@@ -1,16 +1,12 @@
 import type { Fate } from './client-record.ts'
 import { byteLength } from './encode-data.ts'
-import type { Holder } from './holder.ts'
 import { incomingMessage } from './incoming-message.ts'
+import type { MessageSource } from './message-handler.ts'
 import type { IncomingMessage } from './options.ts'
-import type { Party } from './party.ts'
 import type { Id, NumberedMessage } from '../protocol/index.ts'
 
 /** The connection a number came on; it is told what becomes of it. */
-export interface LaneSource {
-  readonly party: Party
-  /** Whose share what it makes the server keep takes. */
-  readonly holder: Holder
+export interface LaneSource extends MessageSource {
   /**
    * After `conflict` or `unknown_client`, and when a newer connection replaced it, nothing of it is applied any more.
    */

@@ -75,7 +75,7 @@ export class LiveCore implements ConnectionHost {
       clock,
       messageBytes: limits.messageBytes,
       maySend: (party, channel) => this.rights.maySend(party, channel),
-      probe: (key, others) => engine.probe(key, others),
+      probe: (key, others, holder) => engine.probe(key, others, holder),
       log: logSafely,
       count,
     })

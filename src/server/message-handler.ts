@@ -4,6 +4,7 @@ import { tryEncode } from './encode-data.ts'
 import type { Awaitable, Engine, Publication } from './engine.ts'
 import { errorFacts, someCause } from './error-facts.ts'
 import { HandlerRun } from './handler-run.ts'
+import type { Holder } from './holder.ts'
 import type { IncomingMessage, Settings } from './options.ts'
 import type { Party } from './party.ts'
 import type { Clock } from './ports.ts'
@@ -26,6 +27,13 @@ export interface Handled {
   readonly publications: readonly Publication[]
 }
 
+/** Who sent a message. */
+export interface MessageSource {
+  readonly party: Party
+  /** Whose share what it makes the server keep takes. */
+  readonly holder: Holder
+}
+
 /** What handling needs of the server. */
 export interface HandlerHost {
   readonly hook: Settings['hooks']['onMessage']
@@ -33,7 +41,7 @@ export interface HandlerHost {
   readonly messageBytes: number
   /** Whether the app lets somebody send to the channel. Never rejects. */
   maySend(party: Party, channel: string): Awaitable<boolean>
-  /** Whether a channel can be published to, before the handler goes on believing so. */
+  /** Whether a channel can be published to by somebody, before the handler goes on believing so. */
   probe: Engine['probe']
   log(entry: LogEntry): void
   count(name: string): void
@@ -52,8 +60,8 @@ export class MessageHandler {
   }
 
   /** Handles a message to its end; `undefined` when the server stopped first. Never rejects. */
-  handle(message: IncomingMessage, party: Party): Awaitable<Handled | undefined> {
-    const handled = this.#handle(message, party)
+  handle(message: IncomingMessage, source: MessageSource): Awaitable<Handled | undefined> {
+    const handled = this.#handle(message, source)
     if (isPromise(handled)) {
       this.#open.add(handled)
       void handled.then(() => this.#open.delete(handled))
@@ -66,13 +74,13 @@ export class MessageHandler {
     await Promise.all(this.#open)
   }
 
-  #handle(message: IncomingMessage, party: Party): Awaitable<Handled | undefined> {
+  #handle(message: IncomingMessage, source: MessageSource): Awaitable<Handled | undefined> {
     const { hook } = this.#host
     if (hook === undefined || message.channel.startsWith('@')) return rejected('forbidden', 'not allowed')
-    const allowed = this.#host.maySend(party, message.channel)
+    const allowed = this.#host.maySend(source.party, message.channel)
     if (isPromise(allowed))
-      return allowed.then((isAllowed) => (isAllowed ? this.#tryAll(hook, message, party) : rejected('forbidden', 'not allowed')))
-    return allowed ? this.#tryAll(hook, message, party) : rejected('forbidden', 'not allowed')
+      return allowed.then((isAllowed) => (isAllowed ? this.#tryAll(hook, message, source) : rejected('forbidden', 'not allowed')))
+    return allowed ? this.#tryAll(hook, message, source) : rejected('forbidden', 'not allowed')
   }
 
   /** Handlers under way are told to stop, and nothing is repeated any more. */
@@ -81,18 +89,26 @@ export class MessageHandler {
     for (const run of this.#running) run.end(new HoldfastError('closed', 'The server closes.'))
   }
 
-  #tryAll(hook: NonNullable<Settings['hooks']['onMessage']>, message: IncomingMessage, party: Party): Awaitable<Handled | undefined> {
-    const first = this.#try(hook, message, party)
-    if (isPromise(first)) return first.then((handled) => handled ?? this.#repeat(hook, message, party))
-    return first ?? this.#repeat(hook, message, party)
+  #tryAll(
+    hook: NonNullable<Settings['hooks']['onMessage']>,
+    message: IncomingMessage,
+    source: MessageSource,
+  ): Awaitable<Handled | undefined> {
+    const first = this.#try(hook, message, source)
+    if (isPromise(first)) return first.then((handled) => handled ?? this.#repeat(hook, message, source))
+    return first ?? this.#repeat(hook, message, source)
   }
 
-  async #repeat(hook: NonNullable<Settings['hooks']['onMessage']>, message: IncomingMessage, party: Party): Promise<Handled | undefined> {
+  async #repeat(
+    hook: NonNullable<Settings['hooks']['onMessage']>,
+    message: IncomingMessage,
+    source: MessageSource,
+  ): Promise<Handled | undefined> {
     let pauseMs = FIRST_PAUSE_MS
     for (let tries = 2; tries <= TRIES && message.durable; tries++) {
       await this.#pause(pauseMs)
       if (this.#isStopped) return undefined
-      const handled = await this.#try(hook, message, party)
+      const handled = await this.#try(hook, message, source)
       if (handled !== undefined) return handled
       pauseMs *= PAUSE_FACTOR
     }
@@ -102,9 +118,9 @@ export class MessageHandler {
   }
 
   /** One try; `undefined` when it failed. */
-  #try(hook: NonNullable<Settings['hooks']['onMessage']>, message: IncomingMessage, party: Party): Awaitable<Handled | undefined> {
-    const { messageBytes, clock, probe } = this.#host
-    const run = new HandlerRun(party, messageBytes, probe)
+  #try(hook: NonNullable<Settings['hooks']['onMessage']>, message: IncomingMessage, source: MessageSource): Awaitable<Handled | undefined> {
+    const { messageBytes, clock } = this.#host
+    const run = new HandlerRun(source.party, messageBytes, (key, others) => this.#probe(key, others, source.holder))
     let result: unknown
     try {
       result = hook(message, run)
@@ -117,6 +133,12 @@ export class MessageHandler {
       (reply) => this.#ran(run, message, reply),
       (error: unknown) => this.#failed(run, message, error),
     )
+  }
+
+  #probe(key: string, others: number, holder: Holder): ReturnType<Engine['probe']> {
+    const found = this.#host.probe(key, others, holder)
+    if (found === 'no-room') this.#host.count('refused.channels')
+    return found
   }
 
   /** The handler has returned: whatever is wrong with its reply, its work is done and must not be done again. */

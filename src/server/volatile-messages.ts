@@ -1,15 +1,11 @@
 import { isPromise } from './deadline.ts'
 import type { Engine, Refusal } from './engine.ts'
-import type { Holder } from './holder.ts'
 import { incomingMessage } from './incoming-message.ts'
-import type { Handled, MessageHandler } from './message-handler.ts'
-import type { Party } from './party.ts'
+import type { Handled, MessageHandler, MessageSource } from './message-handler.ts'
 import type { Cursor, Id, VolatileMessage } from '../protocol/index.ts'
 
 /** What volatile messages need of their connection. */
-export interface VolatileHost {
-  readonly party: Party
-  readonly holder: Holder
+export interface VolatileHost extends MessageSource {
   readonly client: Id
   readonly handler: MessageHandler
   readonly engine: Engine
@@ -40,7 +36,7 @@ export class VolatileMessages {
   #handle({ id, channel, data }: VolatileMessage): void {
     const { handler, client, party } = this.#host
     const message = incomingMessage(party, { id, client, channel, data, durable: false, mayRepeat: false })
-    const handled = handler.handle(message, party)
+    const handled = handler.handle(message, this.#host)
     if (!isPromise(handled)) {
       this.#publish(handled)
       return
