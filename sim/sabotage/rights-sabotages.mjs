@@ -2,14 +2,14 @@
 export const RIGHTS_SABOTAGES = [
   {
     name: 'a right goes on: who is disconnected stays',
-    edits: [{ file: 'server/rights.ts', find: 'for (const holder of this.#of(ending.of)) holder.end(ending.close)', put: '' }],
+    edits: [{ file: 'server/rights.ts', find: 'for (const bearer of this.#of(ending.of)) bearer.end(ending.close)', put: '' }],
   },
   {
     name: 'a right goes on: a user who is taken out of a channel reads on',
-    edits: [{ file: 'server/rights.ts', find: 'for (const holder of this.#of(ending)) holder.unsubscribe(ending.channel)', put: '' }],
+    edits: [{ file: 'server/rights.ts', find: 'for (const bearer of this.#of(ending)) bearer.unsubscribe(ending.channel)', put: '' }],
   },
   {
     name: 'a right goes on: who is revoked stays',
-    edits: [{ file: 'server/rights.ts', find: "else for (const holder of this.#of(ending)) holder.end('unauthenticated')", put: '' }],
+    edits: [{ file: 'server/rights.ts', find: "else for (const bearer of this.#of(ending)) bearer.end('unauthenticated')", put: '' }],
   },
 ]

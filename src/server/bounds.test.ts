@@ -27,6 +27,28 @@ describe('what a client may make the server keep', () => {
     expect(waiting(next)).toBe('open')
   })
 
+  it.each(['at once', 'later'])('[BU4] a record without room: closed with 1013 when all of it was told, which happens %s', async (when) => {
+    const replies = [40_000, 50_000].map((length) => 'r'.repeat(length))
+    const { open, clock, core } = fakeServer({
+      sessions: { recordBytes: 2 ** 20 },
+      onMessage: ({ data }) => (when === 'later' ? Promise.resolve(replies[Number(data)]) : replies[Number(data)]),
+    })
+    const peer = await open()
+    const messages = numbered(1, 2)
+    peer.isStalled = true
+    peer.say({ type: 'send', confirmed: 0, messages: messages.slice(0, 1) })
+    await clock.pass(100)
+    expect(peer.all('ack')).toEqual([])
+    peer.say({ type: 'send', confirmed: 0, messages: messages.slice(1) })
+    await clock.pass(100)
+    expect([waiting(peer), core.metrics().totals['closes.busy']]).toEqual(['1013', 1])
+    const told = peer.all('ack').flatMap(({ outcomes }) => outcomes)
+    expect(told.map((outcome) => [outcome.n, 'reply' in outcome ? JSON.stringify(outcome.reply).length : 0])).toEqual([
+      [1, 40_002],
+      [2, 50_002],
+    ])
+  })
+
   it('(SEC10) [P16] [I30] replies of slow handlers: nothing more of that connection is applied', async () => {
     let applied = 0
     const { open, clock } = fakeServer({

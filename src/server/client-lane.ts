@@ -2,7 +2,8 @@ import { endOf, type ClientRecord, type Fate } from './client-record.ts'
 import { isPromise } from './deadline.ts'
 import type { Awaitable, Commit, Refusal } from './engine.ts'
 import type { LaneEntry } from './lane-entry.ts'
-import type { LaneHost } from './lane-host.ts'
+import type { LaneConnection, LaneHost } from './lane-host.ts'
+import { LaneQueue } from './lane-queue.ts'
 import type { Handled } from './message-handler.ts'
 import { HoldfastError, type Id } from '../protocol/index.ts'
 
@@ -28,11 +29,9 @@ export class ClientLane {
   /** What the server remembers of the client; `null` when nothing. */
   record: ClientRecord | null = null
   /** Connections that send under this client id now. */
-  sources = 0
-  readonly connections: Set<{ crowd(): void }> = new Set()
+  readonly connections: Set<LaneConnection> = new Set()
   readonly #host: LaneHost
-  #queue: LaneEntry[] = []
-  #next = 0
+  readonly #queue = new LaneQueue()
   #batch: Done[] = []
   #isRunning = false
   #isStopping = false
@@ -42,7 +41,9 @@ export class ClientLane {
   #taking: LaneEntry | undefined
   /** What was handed to the engine and not answered yet. */
   #committing: readonly LaneEntry[] = []
+  #isCrowded = false
   #idle: (() => void)[] = []
+
   constructor(client: Id, host: LaneHost) {
     this.client = client
     this.#host = host
@@ -55,12 +56,12 @@ export class ClientLane {
 
   /** Numbers on their way. */
   get length(): number {
-    return this.#queue.length - this.#next
+    return this.#queue.length
   }
 
   /** The highest number of this user that may still commit; 0 when there is none. */
   begunBy(user: string | null): number {
-    const waiting = this.#queue.slice(this.#next).filter(({ source }) => !source.isRefusing)
+    const waiting = this.#queue.waiting.filter(({ source }) => !source.isRefusing)
     let highest = 0
     for (const { n, source } of [...this.#begun(), ...waiting]) if (source.party.user === user) highest = Math.max(highest, n)
     return highest
@@ -80,16 +81,21 @@ export class ClientLane {
 
   /** Drops what gone connections left behind and was not begun: the client sends it again. */
   dropLeftovers(): void {
-    const waiting = this.#queue.slice(this.#next)
-    this.#queue = waiting.filter(({ source }) => !source.isGone)
-    this.#next = 0
-    this.#host.count('dropped.replaced', waiting.length - this.#queue.length)
+    const { length } = this
+    this.#queue.keep(this.#queue.waiting.filter(({ source }) => !source.isGone))
+    this.#host.count('dropped.replaced', length - this.length)
+  }
+
+  /** The record has no more room: the connections end, when what is being committed is known to them. */
+  crowd(): void {
+    this.#isCrowded = this.#committing.length > 0
+    if (!this.#isCrowded) for (const connection of this.connections) connection.crowd()
   }
 
   /** Takes numbers in the order they came. */
   push(entries: readonly LaneEntry[]): void {
     if (this.#isStopping) return this.#drop(entries)
-    for (const entry of entries) this.#queue.push(entry)
+    this.#queue.push(entries)
     if (!this.#isRunning) void this.#run()
   }
 
@@ -104,9 +110,8 @@ export class ClientLane {
   /** The server closes: drops what was not begun, and takes nothing more. */
   stop(): void {
     this.#isStopping = true
-    const waiting = this.#queue.slice(this.#next)
-    this.#queue = []
-    this.#next = 0
+    const { waiting } = this.#queue
+    this.#queue.keep([])
     this.#drop(waiting)
   }
 
@@ -126,25 +131,18 @@ export class ClientLane {
         this.#isLoaded = true
       }
       for (;;) {
-        const entry = this.#queue[this.#next]
+        const entry = this.#queue.take()
         if (entry === undefined) {
           const committing = this.#commit()
           if (committing !== undefined) await committing
           if (this.length === 0) break
           continue
         }
-        this.#next++
-        if (this.#next > 1_024) {
-          this.#queue = this.#queue.slice(this.#next)
-          this.#next = 0
-        }
         this.#taking = entry
         const taking = this.#take(entry)
         if (taking !== undefined) await taking
         this.#taking = undefined
       }
-      this.#queue = []
-      this.#next = 0
     } catch (error) {
       this.#abandon(error)
     }
@@ -251,6 +249,7 @@ export class ClientLane {
       entry.source.left()
       entry.source.committed()
     }
+    if (this.#isCrowded) this.crowd()
     return undefined
   }
 
@@ -282,14 +281,14 @@ export class ClientLane {
   /** Nothing is known of what was on its way: the clients ask again, and the record is read again. */
   #abandon(error: unknown): void {
     this.#host.failed(error)
-    const lost = [...this.#begun(), ...this.#queue.slice(this.#next)]
+    const lost = [...this.#begun(), ...this.#queue.waiting]
     const sources = new Set(lost.map(({ source }) => source))
     this.#host.count('dropped.failed', lost.length)
     this.#taking = undefined
     this.#committing = []
+    this.#isCrowded = false
     this.#batch = []
-    this.#queue = []
-    this.#next = 0
+    this.#queue.keep([])
     this.#isLoaded = false
     for (const source of sources) source.failed()
   }

@@ -6,6 +6,7 @@ import { ConnectionWatch } from './connection-watch.ts'
 import { checkCredential } from './credentials.ts'
 import { EarlyMessages } from './early-messages.ts'
 import { hashToken } from './hash-token.ts'
+import type { Holder } from './holder.ts'
 import { isTakenWhileClosing } from './is-taken-while-closing.ts'
 import { announcesOtherVersion } from './other-version.ts'
 import { Outbound } from './outbound.ts'
@@ -15,7 +16,7 @@ import type { ServerSocket, SocketEvents, UpgradeRequest } from './ports.ts'
 import { RateBucket } from './rate-bucket.ts'
 import type { Refusal } from './refusals.ts'
 import { SendOnlyConnection } from './send-only-connection.ts'
-import type { Holder } from './rights.ts'
+import type { RightsBearer } from './rights.ts'
 import type { Guest } from './send-only-desk.ts'
 import type { UpwardAdmission } from './upstream.ts'
 import type { CloseName } from '../protocol/close-codes.ts'
@@ -24,7 +25,7 @@ import { decodeClientMessage, PROTOCOL_VERSION } from '../protocol/index.ts'
 import type { Answer, Hello, Id, ServerMessage } from '../protocol/messages.ts'
 
 /** One accepted socket, from the upgrade to its end. It knows no network: its host brings text in and takes frames out. */
-export class Connection implements SocketEvents, Guest, Holder {
+export class Connection implements SocketEvents, Guest, RightsBearer {
   /** Session and connection number, from the moment they are known. */
   session: Id | undefined
   number = 0
@@ -214,7 +215,7 @@ export class Connection implements SocketEvents, Guest, Holder {
     this.session = this.claimed = admitted.session
     this.number = admitted.connection
     if (!this.#host.entered(this)) return this.end('replaced')
-    const upward = await this.#upward(hello, { user, session: admitted.session, sender: hello.sender, context: verdict.context })
+    const upward = await this.#upward(hello, holder, { user, session: admitted.session, sender: hello.sender, context: verdict.context })
     if (upward === null) return
     const connection = new AdmittedConnection(this.#host, {
       ...upward,
@@ -246,7 +247,8 @@ export class Connection implements SocketEvents, Guest, Holder {
     const asked = await pass.ask()
     if (typeof asked === 'string') return this.close(asked)
     if (this.#isClosed()) return
-    const upward = await this.#upward(hello, { user: hello.user, session: null, sender: hello.sender, ...asked })
+    const holder = this.#host.budgets.holderOf(hello, this.#request)
+    const upward = await this.#upward(hello, holder, { user: hello.user, session: null, sender: hello.sender, ...asked })
     if (upward === null) return
     const connection = new SendOnlyConnection(this.#host, upward)
     this.#host.count('admitted.sendOnly')
@@ -256,12 +258,10 @@ export class Connection implements SocketEvents, Guest, Holder {
   }
 
   /** Enters the lane of the client; `null` when the connection has ended meanwhile. */
-  async #upward(hello: Hello, party: Party): Promise<UpwardAdmission | null> {
-    const lane = (this.#lane = this.#host.lanes.enter(hello.client))
-    lane.connections.add(this)
+  async #upward(hello: Hello, holder: Holder, party: Party): Promise<UpwardAdmission | null> {
+    const lane = (this.#lane = this.#host.lanes.enter(hello.client, this))
     await lane.load()
     if (this.#isClosed()) return null
-    const holder = this.#host.budgets.holderOf(hello, this.#request)
     return { party, holder, lane, confirmed: hello.confirmed, outbound: this.#outbound, close: (name) => this.close(name) }
   }
 
@@ -283,9 +283,9 @@ export class Connection implements SocketEvents, Guest, Holder {
     return this.#phase === 'closed'
   }
 
-  /** Lets go of everything; false when that was done before. */
-  #end(): boolean {
-    if (this.#isClosed()) return false
+  /** Lets go of everything. */
+  #end(): void {
+    if (this.#isClosed()) return
     this.#phase = 'closed'
     this.#outbound.end()
     this.#early.take()
@@ -293,8 +293,6 @@ export class Connection implements SocketEvents, Guest, Holder {
     this.#leave()
     this.#host.rights.leave(this)
     this.#host.left(this)
-    this.#lane?.connections.delete(this)
-    if (this.#lane !== undefined) this.#host.lanes.leave(this.#lane)
-    return true
+    if (this.#lane !== undefined) this.#host.lanes.leave(this.#lane, this)
   }
 }

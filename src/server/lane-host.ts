@@ -10,3 +10,9 @@ export interface LaneHost {
   count(name: string, count?: number): void
   failed(error: unknown): void
 }
+
+/** A connection that sends. */
+export interface LaneConnection {
+  /** There is no more room for what it makes the server keep. */
+  crowd(): void
+}

@@ -1,5 +1,5 @@
 import { ClientLane } from './client-lane.ts'
-import type { LaneHost } from './lane-host.ts'
+import type { LaneConnection, LaneHost } from './lane-host.ts'
 import type { Id } from '../protocol/index.ts'
 
 /** The lanes of the clients that are connected, or whose numbers are still on their way. */
@@ -23,7 +23,7 @@ export class Lanes {
 
   /** The client's record has no more room: its connections end. */
   crowd(client: Id): void {
-    for (const connection of this.#byClient.get(client)?.connections ?? []) connection.crowd()
+    this.#byClient.get(client)?.crowd()
   }
 
   /** Numbers on their way in all lanes. */
@@ -34,22 +34,22 @@ export class Lanes {
   }
 
   /** The lane of a client, for one more connection; each call is followed by one `leave`. */
-  enter(client: Id): ClientLane {
+  enter(client: Id, connection: LaneConnection): ClientLane {
     let lane = this.#byClient.get(client)
     if (lane === undefined) {
       lane = new ClientLane(client, this.#host)
       this.#byClient.set(client, lane)
     }
-    lane.sources++
+    lane.connections.add(connection)
     lane.dropLeftovers()
     return lane
   }
 
   /** A connection is gone. Its lane goes when nothing is on its way any more. */
-  leave(lane: ClientLane): void {
-    lane.sources--
+  leave(lane: ClientLane, connection: LaneConnection): void {
+    lane.connections.delete(connection)
     void lane.whenIdle().then(() => {
-      if (lane.sources > 0 || !lane.isIdle || this.#byClient.get(lane.client) !== lane) return
+      if (lane.connections.size > 0 || !lane.isIdle || this.#byClient.get(lane.client) !== lane) return
       this.#byClient.delete(lane.client)
       this.#host.engine.touch([], [lane.client])
       lane.record?.pack()

@@ -28,7 +28,7 @@ const TAIL = ']}'
 /** What may wait of a burst, in multiples of the outbound limit: the text is kept once for all sockets. */
 const BURST_SHARE = 2
 /** Before these closes the client is told what is committed. */
-const TOLD_BEFORE: ReadonlySet<CloseName> = new Set(['restart', 'signedOut', 'rate'])
+const TOLD_BEFORE: ReadonlySet<CloseName> = new Set(['restart', 'signedOut', 'rate', 'busy'])
 /** More than the envelope of one batch. */
 const BATCH_BYTES = 64
 

@@ -21,7 +21,7 @@ export interface RightsHost {
 }
 
 /** A connection, as far as its rights go. */
-export interface Holder {
+export interface RightsBearer {
   /** Whom its `hello` claims to be, from the moment it was read: what ends then must not be let in a moment later. */
   readonly user: string | null
   /** The session its `hello` named, or that it was given. */
@@ -36,8 +36,8 @@ export interface Holder {
 export class Rights {
   readonly #host: RightsHost
   /** Every connection whose `hello` was read. */
-  readonly #holders = new Set<Holder>()
-  readonly #byUser = new Map<string, Set<Holder>>()
+  readonly #bearers = new Set<RightsBearer>()
+  readonly #byUser = new Map<string, Set<RightsBearer>>()
 
   constructor(host: RightsHost) {
     this.#host = host
@@ -65,22 +65,22 @@ export class Rights {
   }
 
   /** A `hello` was read; followed by one `leave`. */
-  enter(holder: Holder): void {
-    this.#holders.add(holder)
-    const { user } = holder
+  enter(bearer: RightsBearer): void {
+    this.#bearers.add(bearer)
+    const { user } = bearer
     if (user === null) return
     const others = this.#byUser.get(user)
-    if (others === undefined) this.#byUser.set(user, new Set([holder]))
-    else others.add(holder)
+    if (others === undefined) this.#byUser.set(user, new Set([bearer]))
+    else others.add(bearer)
   }
 
   /** A connection is gone; one that never entered is ignored. */
-  leave(holder: Holder): void {
-    this.#holders.delete(holder)
-    const { user } = holder
+  leave(bearer: RightsBearer): void {
+    this.#bearers.delete(bearer)
+    const { user } = bearer
     const others = user === null ? undefined : this.#byUser.get(user)
     if (user === null || others === undefined) return
-    others.delete(holder)
+    others.delete(bearer)
     if (others.size === 0) this.#byUser.delete(user)
   }
 
@@ -89,14 +89,14 @@ export class Rights {
     this.#host.count(`ended.${ending.type}`)
     switch (ending.type) {
       case 'unsubscribe':
-        for (const holder of this.#of(ending)) holder.unsubscribe(ending.channel)
+        for (const bearer of this.#of(ending)) bearer.unsubscribe(ending.channel)
         break
       case 'disconnect':
-        for (const holder of this.#of(ending.of)) holder.end(ending.close)
+        for (const bearer of this.#of(ending.of)) bearer.end(ending.close)
         break
       case 'revoke':
         if ('client' in ending) this.#host.sendOnly.revoked(ending.client)
-        else for (const holder of this.#of(ending)) holder.end('unauthenticated')
+        else for (const bearer of this.#of(ending)) bearer.end('unauthenticated')
     }
   }
 
@@ -128,9 +128,9 @@ export class Rights {
   }
 
   /** A copy: who is ended leaves meanwhile. */
-  #of(of: { readonly user: string } | { readonly session: Id }): Holder[] {
+  #of(of: { readonly user: string } | { readonly session: Id }): RightsBearer[] {
     if ('user' in of) return [...(this.#byUser.get(of.user) ?? [])]
-    return [...this.#holders].filter(({ claimed }) => claimed === of.session)
+    return [...this.#bearers].filter(({ claimed }) => claimed === of.session)
   }
 
   #ask({ user, session, context }: Party, channel: string, action: Permission['action'], failed: () => boolean): Awaitable<boolean> {
