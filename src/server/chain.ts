@@ -49,6 +49,13 @@ export class Chain<T> {
     link.next = undefined
   }
 
+  /** Takes out the one that was put in longest ago. */
+  takeFirst(): T | undefined {
+    const link = this.#first
+    if (link !== undefined) this.remove(link)
+    return link?.value
+  }
+
   /** All, from the first on. Whoever is at one may take it out. */
   *[Symbol.iterator](): Iterator<T> {
     let link = this.#first

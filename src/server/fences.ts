@@ -1,4 +1,5 @@
 import { Chain, Link } from './chain.ts'
+import { SWEPT } from './swept.ts'
 import type { Id } from '../protocol/index.ts'
 
 interface Fence {
@@ -46,10 +47,11 @@ export class Fences {
     return true
   }
 
-  /** Forgets what was noted before a time. */
+  /** Forgets what was noted before a time, the oldest first and not more than one sweep takes. */
   sweep(beforeMs: number): void {
+    let left = SWEPT
     for (const { atMs } of this.#order) {
-      if (atMs >= beforeMs) return
+      if (left-- <= 0 || atMs >= beforeMs) return
       this.#forgetFirst()
     }
   }

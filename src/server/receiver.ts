@@ -1,5 +1,6 @@
 import type { Flushable } from './flusher.ts'
 import type { Reader, SharedChannel } from './shared-channel.ts'
+import type { Turn } from './turns.ts'
 import type { Cursor } from '../protocol/index.ts'
 
 /** What a receiver is sent by. */
@@ -33,6 +34,8 @@ export class Receiver implements Reader {
   requestedFrom: number | undefined
   /** Whether such a request is being answered. */
   isAnswering = false
+  /** What it waits for. */
+  #turns: Set<Turn> | undefined
 
   constructor(sub: number, channel: string, outbound: ReceiverOutbound) {
     this.sub = sub
@@ -43,6 +46,20 @@ export class Receiver implements Reader {
   wake(): Flushable {
     this.#outbound.want(this)
     return this.#outbound
+  }
+
+  /** Waits for its turn, as long as it is not over. */
+  async wait(turn: Turn): Promise<void> {
+    this.#turns ??= new Set()
+    this.#turns.add(turn)
+    await turn.come
+    this.#turns.delete(turn)
+  }
+
+  /** It is over. */
+  end(): void {
+    this.phase = 'ended'
+    for (const turn of this.#turns ?? []) turn.giveUp()
   }
 
   /** Whether it is over; a method, since others may end it during any wait. */

@@ -241,8 +241,8 @@ export class Subscriptions {
   ): Promise<{ head: Cursor; value: string | undefined } | NoValueReason> {
     for (let tries = 0; tries < 2; tries++) {
       for (const turns of this.#host.turns) {
-        const turn = turns.turn(() => !receiver.hasEnded())
-        if (turn !== undefined) await turn
+        const turn = turns.turn()
+        if (turn !== undefined) await receiver.wait(turn)
         if (receiver.hasEnded()) return { head: shared.log.headCursor(), value: undefined }
       }
       const flight = this.#host.snapshots.fly(shared, receiver.channel, this.#host.party, from)
@@ -287,7 +287,7 @@ export class Subscriptions {
   }
 
   #end(receiver: Receiver): void {
-    receiver.phase = 'ended'
+    receiver.end()
     if (this.#bySub.delete(receiver.sub)) this.#host.places.give()
     if (this.#byChannel.get(receiver.channel) === receiver) this.#byChannel.delete(receiver.channel)
     if (receiver.shared !== undefined) this.#host.channels.leave(receiver.shared, receiver)

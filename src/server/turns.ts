@@ -1,14 +1,24 @@
+import { Chain, Link } from './chain.ts'
 import type { Clock } from './ports.ts'
 import { RateBucket } from './rate-bucket.ts'
 
 /** How often those are looked at who wait for their turn. */
 const EVERY_MS = 50
 
+/** Somebody who waits for a turn. */
+export interface Turn {
+  /** Resolves when it has come, or nobody waits for it any more. */
+  readonly come: Promise<void>
+  /** Nobody waits for it any more: it takes nobody's place. */
+  giveUp(): void
+}
+
 /** Lets so many through at once and per second; the others wait, in the order they came. */
 export class Turns {
   readonly #clock: Clock
   readonly #bucket: RateBucket
-  #waiting: { readonly isWanted: () => boolean; readonly resolve: () => void }[] = []
+  /** What resolves the turn of each. */
+  readonly #waiting = new Chain<() => void>()
   #isTimed = false
 
   constructor(clock: Clock, perSecond: number, burst: number) {
@@ -16,16 +26,19 @@ export class Turns {
     this.#bucket = new RateBucket(perSecond, burst, clock.nowMs())
   }
 
-  /**
-   * A promise of one's turn, or nothing where it has come.
-   * @param isWanted whether somebody still waits for it: who does not takes nobody's turn
-   */
-  turn(isWanted: () => boolean): Promise<void> | undefined {
-    if (this.#waiting.length === 0 && this.#bucket.take(1, this.#clock.nowMs())) return undefined
-    return new Promise((resolve) => {
-      this.#waiting.push({ isWanted, resolve })
-      this.#time()
-    })
+  /** One's turn that is still to come, or nothing where it has. */
+  turn(): Turn | undefined {
+    if (this.#waiting.first === undefined && this.#bucket.take(1, this.#clock.nowMs())) return undefined
+    let resolve = (): void => {}
+    const come = new Promise<void>((resolved) => (resolve = resolved))
+    const link = new Link(resolve)
+    this.#waiting.append(link)
+    this.#time()
+    const giveUp = (): void => {
+      this.#waiting.remove(link)
+      resolve()
+    }
+    return { come, giveUp }
   }
 
   #time(): void {
@@ -34,16 +47,8 @@ export class Turns {
     this.#clock.setTimer(EVERY_MS, () => {
       this.#isTimed = false
       const nowMs = this.#clock.nowMs()
-      const asked = this.#waiting
-      this.#waiting = []
-      let isOpen = true
-      for (const one of asked) {
-        const isWanted = one.isWanted()
-        isOpen &&= !isWanted || this.#bucket.take(1, nowMs)
-        if (isOpen || !isWanted) one.resolve()
-        else this.#waiting.push(one)
-      }
-      if (this.#waiting.length > 0) this.#time()
+      while (this.#waiting.first !== undefined && this.#bucket.take(1, nowMs)) this.#waiting.takeFirst()?.()
+      if (this.#waiting.first !== undefined) this.#time()
     })
   }
 }

@@ -1,5 +1,6 @@
 import type { Holder } from '../holder.ts'
 import { Shares, type Share, type ShareLimits } from '../shares.ts'
+import { SWEPT } from '../swept.ts'
 import type { Id } from '../../protocol/index.ts'
 
 /** Something that is kept for a time after its last use. */
@@ -92,13 +93,14 @@ export class KeptByUse<T extends Kept> {
     return nowMs - entry.usedMs >= ttlMs && !this.#isUsed(id)
   }
 
-  /** Those that have lived out their time. */
+  /** Those that have lived out their time, the oldest first and not more than one sweep takes. */
   expired(nowMs: number, ttlMs: number): Id[] {
     this.#lookAgain(LOOKED_AT_IN_SWEEP)
     const expired: Id[] = []
+    let left = SWEPT
     for (const share of this.#shares.idle) {
       const { id, kept } = share.value
-      if (nowMs - kept.usedMs < ttlMs) break
+      if (left-- <= 0 || nowMs - kept.usedMs < ttlMs) break
       if (this.#isUsed(id)) this.#shares.use(share)
       else expired.push(id)
     }

@@ -2,6 +2,7 @@ import { ChannelLog } from '../channel-log.ts'
 import { channelOfKey, type EngineHost, type Publication, type Refusal } from '../engine.ts'
 import type { Holder } from '../holder.ts'
 import { shareLimits, Shares, type Portions, type Share } from '../shares.ts'
+import { SWEPT } from '../swept.ts'
 import type { Id } from '../../protocol/index.ts'
 
 interface Channel {
@@ -23,8 +24,6 @@ export interface Prepared {
 
 /** Channels given up at a time for the bytes of others: the rest has its turn with the next message. */
 const GIVEN_UP_AT_ONCE = 64
-/** Logs that one sweep looks through. */
-const SWEPT = 10_000
 
 /**
  * The channels of the memory engine. What calls the host is apart from what changes something.

@@ -1,4 +1,5 @@
 import { userChannelKey, type Revoked } from '../engine.ts'
+import { SWEPT } from '../swept.ts'
 import type { Id } from '../../protocol/index.ts'
 
 /**
@@ -38,10 +39,11 @@ export class Revocations {
     return user === null ? ofClient : Math.max(ofClient, this.#numberOf(userChannelKey(user)))
   }
 
-  /** Forgets the revocations up to a time. */
+  /** Forgets the revocations up to a time, the oldest first and not more than one sweep takes. */
   sweep(beforeMs: number): void {
+    let left = SWEPT
     for (const [name, revocation] of this.#byName) {
-      if (revocation.atMs > beforeMs) return
+      if (left-- <= 0 || revocation.atMs > beforeMs) return
       this.#forget(name, revocation)
     }
   }

@@ -19,6 +19,7 @@ export type MakeEngine = (options: {
 export interface WorldSize {
   readonly maxSessions?: number
   readonly maxHistoryBytes?: number
+  readonly recordBytes?: number
   readonly history?: HistoryLimits
 }
 
@@ -130,7 +131,7 @@ export class EngineWorld {
       sessionTtlMs: SESSION_TTL_MS,
       clientTtlMs: CLIENT_TTL_MS,
       maxSessions: this.#size.maxSessions ?? MOST_SESSIONS,
-      recordBytes: RECORD_BYTES,
+      recordBytes: this.#size.recordBytes ?? RECORD_BYTES,
       portions: { anonymousPercent: 100, sharePercent: 6 },
       isSessionUsed: (session) => used.has(session),
       isClientUsed: (client) => used.has(client),
