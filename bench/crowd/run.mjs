@@ -40,7 +40,10 @@ const harms = []
 /** A user who pings, sends and reads, and obeys. */
 function sitDown(/** @type {string} */ name) {
   const socket = new WebSocket(`ws://127.0.0.1:${port}/live`, { perMessageDeflate: false })
-  let [n, sentAt] = [1, 0]
+  let n = 1
+  /** When the pings were sent that have no answer yet. */
+  /** @type {number[]} */
+  const sent = []
   socket.on('error', (error) => harms.push(String(error)))
   socket.on('close', (code) => harms.push(`closed ${code}`))
   socket.on('open', () =>
@@ -60,11 +63,11 @@ function sitDown(/** @type {string} */ name) {
   )
   socket.on('message', (/** @type {Buffer} */ data) => {
     const text = data.toString()
-    if (text === '{"type":"pong"}') pings.push(performance.now() - sentAt)
+    if (text === '{"type":"pong"}') pings.push(performance.now() - (sent.shift() ?? 0))
     else if (/^\{"type":"(reset|refused|conflict|unknown_client|expected)"/.test(text)) harms.push(text.slice(0, 100))
     else if (text.startsWith('{"type":"session_init"')) {
       setInterval(() => {
-        sentAt = performance.now()
+        sent.push(performance.now())
         socket.send('{"type":"ping"}')
       }, PING_MS)
       setInterval(() => {

@@ -76,7 +76,7 @@ class AnySocket implements ServerSocket {
     this.#webSocket = webSocket
     this.#core = core
     webSocket.addEventListener('close', () => this.#end())
-    // One that was refused may go on sending until it is closed: an error that nobody listens for would end the process.
+    // One that was refused may go on sending until it is closed: an error that nobody hears would end the process.
     webSocket.addEventListener('error', () => {})
   }
 

@@ -10,7 +10,11 @@ const CLOSES: { readonly [Name in CloseName]?: Omit<Refusal, 'kind' | 'level'> }
     sentence: 'A client sent what is no message of the protocol, or out of its order.',
     advice: 'Something else than Holdfast connects here, or a page of another build.',
   },
-  tooLarge: { sentence: 'A client sent a frame that is too large.', option: 'limits.frameBytes' },
+  tooLarge: {
+    sentence: 'A client sent a frame that is too large.',
+    option: 'limits.frameBytes, limits.channels',
+    advice: 'Before its hello is answered, limits.channels decides.',
+  },
   helloTimeout: {
     sentence: 'A client said no hello in time.',
     option: 'limits.helloMs',
@@ -22,7 +26,8 @@ const CLOSES: { readonly [Name in CloseName]?: Omit<Refusal, 'kind' | 'level'> }
   },
   rate: {
     sentence: 'A client does more at a time than is allowed.',
-    option: 'limits.framesPerSecond, limits.messagesPerSecond, limits.sendWindow, limits.resumesPerMinute, limits.sendOnly',
+    option:
+      'limits.framesPerSecond, limits.messagesPerSecond, limits.sendWindow, limits.replyBytes, limits.resumesPerMinute, limits.sendOnly',
   },
 }
 

@@ -128,7 +128,7 @@ export interface EngineCounts {
  * server says so in its log (`engine_failed`, with the method), closes the connections concerned, and the clients ask
  * again. What nobody waits for (`release`, `touch`, `sweep`, `close`, a `confirm` that rejects) closes none. What can
  * never be done is no error but a refusal: an error that came again each time would have its message sent for ever.
- * `contract.ts` holds every engine to this.
+ * `engines/engine-contract.ts` holds every engine to this.
  *
  * Reading is synchronous: `open` hands out a log that the engine keeps up to date, so that one node reads its channels
  * without

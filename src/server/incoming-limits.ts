@@ -5,13 +5,13 @@ import type { IncomingLimits } from '../protocol/incoming.ts'
 const LANES = 2
 /** Least UTF-16 units of a part that is not the last: so many hold 1 KiB of any script. */
 const PART_UNITS = 256
-/** Room in a `hello` for what is always there, and for one channel with its cursor. */
-const HELLO_BYTES = 65_536
-const CHANNEL_BYTES = 512
+/** Room in the text of a `hello` for what is always there, and for one channel with its cursor. */
+const HELLO_TEXT_BYTES = 65_536
+const CHANNEL_TEXT_BYTES = 512
 
 /** What is kept for a socket of which nobody knows yet whose it is. */
 export function limitsBeforeHello({ frameBytes, channels }: ServerLimits): IncomingLimits {
-  const bytes = Math.min(frameBytes, HELLO_BYTES + CHANNEL_BYTES * channels)
+  const bytes = Math.min(frameBytes, HELLO_TEXT_BYTES + CHANNEL_TEXT_BYTES * channels)
   return { messageBytes: bytes, bytes, lanes: 1, partUnits: PART_UNITS }
 }
 

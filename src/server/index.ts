@@ -29,8 +29,11 @@ export type {
   EngineCounts,
   EngineHost,
   Publication,
+  Refusal,
   Revoked,
 } from './engine.ts'
+export type { Holder } from './holder.ts'
+export type { Portions } from './shares.ts'
 export type { ChannelLog } from './channel-log.ts'
 export type { ClientRecord, Fate } from './client-record.ts'
 export type { Metrics } from './metrics.ts'

@@ -86,15 +86,15 @@ export interface ServerLimits extends Omit<AnnouncedLimits, 'history'> {
   readonly messageBurst: number
   /** Bytes that may wait for one socket before its receivers are left at their places. Default 1 MiB. */
   readonly outboundBytes: number
-  /** Time for `hello` after the upgrade. Default 10 s. */
+  /** Time for `hello` after the upgrade, unless 1 KiB a second of it comes. Default 10 s. */
   readonly helloMs: number
   /** Time in which less than 1 KiB a second may pass, either way, though there is more. Default 30 s. */
   readonly slowConsumerMs: number
   /** Sockets whose `hello` was not answered yet; a further upgrade is refused with 503. Default 10,000. */
   readonly waitingSockets: number
   /**
-   * Bytes that all sockets together may bring before their `hello` is answered; beyond it the one that brought most is
-   * closed. Default 64 MiB.
+   * Bytes that all sockets together may bring before their `hello` is answered; beyond it the one that brought about
+   * most is closed. Default 64 MiB.
    */
   readonly waitingBytes: number
   /** Subscriptions of all connections together; a further one is refused. Default 500,000. */

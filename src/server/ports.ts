@@ -7,7 +7,7 @@ export type { Frame }
 export interface Clock {
   /** Milliseconds since an arbitrary start; never goes back, whatever happens to the wall clock. */
   nowMs(): number
-  /** Milliseconds since 1970. Only the expiry of credentials is measured with it. */
+  /** Milliseconds since 1970. Only the expiry of credentials and of outbox tokens is measured with it. */
   wallMs(): number
   /** Runs `run` once after `delayMs`; the returned function cancels it. Never keeps the process alive. */
   setTimer(delayMs: number, run: () => void): () => void
@@ -37,7 +37,7 @@ export interface ServerSocket {
 
 /** What the host of a connection tells it. */
 export interface SocketEvents {
-  /** So many bytes came, be they a whole frame or a part of one; before what they bring is told. */
+  /** So many bytes came, be they a whole frame or a part of one; before or after what they bring is told. */
   bytes?(length: number): void
   /** A text frame came. */
   text(text: string): void

@@ -4,9 +4,9 @@ import { fieldOf } from './error-facts.ts'
 const BRAND = Symbol.for('holdfast.Rejected')
 
 /**
- * Thrown by `onMessage` to refuse a message for good. The sender's receipt becomes `rejected` with this error's message
- * (the first 2,000 characters travel). Anything else that is thrown is retried, unless it says that the handler
- * published what cannot be published. Two copies of the package in one process know each other's.
+ * Thrown by `onMessage` to refuse a message for good. The sent message becomes `rejected` with this error's message
+ * (the first 2,000 characters travel). Anything else that is thrown is retried, unless it says that the handler published
+ * what cannot be published. Two copies of the package in one process know each other's.
  */
 export class Rejected extends Error {
   override readonly name: string = 'Rejected'

@@ -37,10 +37,15 @@ export type Limit = 'holder' | 'anonymous' | 'total'
 /** From the one that pays first: nobody pays for somebody who comes before him. */
 const RANKS = ['anonymous', 'user', 'app'] as const
 
+/** Whether one pays after the other. */
+export function paysAfter(one: Holder, other: Holder): boolean {
+  return RANKS.indexOf(one.pool) > RANKS.indexOf(other.pool)
+}
+
 /**
  * A budget and who has what of it. A holder has no more than a share, all anonymous ones no more than a pool of their
  * own, and all together no more than the total. Where that is reached, what is not in use pays: the holder's own when
- * it is the share, otherwise that of the holder who has most, anonymous ones before users and users before the app.
+ * it is the share, otherwise that of whoever has about most, anonymous ones before users and users before the app.
  * Every call is O(1). The sizes are whatever the owner counts: things, or bytes.
  */
 export class Shares<T> {

@@ -11,13 +11,13 @@ export interface Unknown extends SocketEvents {
   close(name: CloseName): void
 }
 
-/** Room for everything in a `hello` but its channels, and for each channel. */
+/** Room on the wire for everything in a `hello` but its channels, and for each channel. */
 const HELLO_BYTES = 65_536
 const CHANNEL_BYTES = 1_024
 
 /**
  * What sockets bring before their `hello` is answered: nobody knows yet who they are, so each may bring little, and all
- * together no more than there is room for. Where that is reached, who has brought most is closed.
+ * together no more than there is room for. Where that is reached, who has brought about most is closed.
  */
 export class WaitingBytes {
   readonly #each: number

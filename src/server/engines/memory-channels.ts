@@ -1,7 +1,7 @@
 import { ChannelLog } from '../channel-log.ts'
 import { channelOfKey, type EngineHost, type Publication, type Refusal } from '../engine.ts'
 import type { Holder } from '../holder.ts'
-import { shareLimits, Shares, type Portions, type Share } from '../shares.ts'
+import { paysAfter, shareLimits, Shares, type Portions, type Share } from '../shares.ts'
 import { SWEPT } from '../swept.ts'
 import type { Id } from '../../protocol/index.ts'
 
@@ -198,7 +198,7 @@ export class MemoryChannels {
    */
   #charge(channel: Channel, by: Holder): void {
     const share = channel.share ?? never()
-    if (isAbove(by, share.account.holder)) this.#shares.move(share, by)
+    if (paysAfter(by, share.account.holder)) this.#shares.move(share, by)
     this.#size(channel)
     const { holder } = share.account
     this.#makeRoom(holder, 0)
@@ -246,12 +246,6 @@ export class MemoryChannels {
     this.#emptyEpoch ??= random.id()
     this.#nextEpoch ??= random.id()
   }
-}
-
-const RANK = { anonymous: 0, user: 1, app: 2 } as const
-
-function isAbove(one: Holder, other: Holder): boolean {
-  return RANK[one.pool] > RANK[other.pool]
 }
 
 function make(host: EngineHost, key: string, epoch: Id): Channel | null {

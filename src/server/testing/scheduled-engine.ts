@@ -74,17 +74,18 @@ export function sharedEngine(schedule: (label: string) => Promise<void>): Shared
               isClientUsed: (client) => host?.isClientUsed(client) === true,
               fenced: (session, connection) => host?.fenced(session, connection),
               ended: (ending) => host?.ended(ending),
-              count: (name) => host?.count(name),
+              crowded: (client) => host?.crowded(client),
+              count: (name, times) => host?.count(name, times),
             })
         },
         open: (key) => later('open', () => inner.open(key)) as ReturnType<Engine['open']>,
         release: (key) => inner.release(key),
-        probe: (key, others) => inner.probe(key, others),
-        publish: (publications) => later('publish', () => inner.publish(publications)) as ReturnType<Engine['publish']>,
+        probe: (key, others, holder) => inner.probe(key, others, holder),
+        publish: (publications, holder) => later('publish', () => inner.publish(publications, holder)) as ReturnType<Engine['publish']>,
         loadClient: (client) => later('loadClient', () => copyOf(client)) as ReturnType<Engine['loadClient']>,
-        commit: (client, user, commits) =>
+        commit: (client, user, commits, holder) =>
           later('commit', () => {
-            const record = inner.commit(client, user, commits)
+            const record = inner.commit(client, user, commits, holder)
             if (typeof record === 'string') return record
             known.set(client, { user, commits: [...(known.get(client)?.commits ?? []), ...commits] })
             for (const commit of commits) shared.committed(client, commit)
