@@ -158,8 +158,11 @@ export interface HubApi {
    * while this is under way gets the same answer.
    */
   signOut(park: boolean): Promise<Result<SignedOut>>
-  /** `closed` when the tab is not attached, or not any more. */
-  ping(): Promise<Result<{ readonly instance: Id }>>
+  /**
+   * `closed` when the tab is not attached, or not any more. `handed` is how many batches this tab was handed since it
+   * attached; older hubs do not say.
+   */
+  ping(): Promise<Result<{ readonly instance: Id; readonly handed?: number }>>
   detach(): Promise<Result<null>>
 }
 

@@ -32,6 +32,19 @@ describe('a hub and its tabs', () => {
     expect(tab.status).toBe('connected')
   })
 
+  it('[EL9] says how many batches it has handed a tab since it attached', async () => {
+    const tab = world.tab(world.hub())
+    await tab.attach()
+    await world.accept()
+    expect(tab.batches.length).toBeGreaterThan(1)
+    expect(await tab.hub.ping()).toMatchObject({ ok: true, value: { handed: tab.batches.length } })
+    tab.batches.length = 0
+    await tab.attach({ attempt: 2 })
+    await settled()
+    expect(tab.batches.length).toBeGreaterThan(0)
+    expect(await tab.hub.ping()).toMatchObject({ ok: true, value: { handed: tab.batches.length } })
+  })
+
   it('[HU12] [HU16] forgets a tab that left before the owner lock was had', async () => {
     const other = await holdLock(world.locks, ownerLockName(id('scope')))
     const hub = world.hub()

@@ -220,7 +220,7 @@ function hubApi(instance: Id, attach: (request: AttachRequest) => Promise<Attach
     heard: (notices) => order((_tab, owner) => owner.heard(notices)),
     signal: (signal) => order((tab, owner) => owner.signal(tab, signal)),
     signOut: (park) => call((tab, owner) => owner.signOut(tab, park)),
-    ping: () => call(() => ({ instance })),
+    ping: () => call(({ handed }) => ({ instance, handed })),
     detach: () =>
       settle(() => {
         leave()

@@ -50,6 +50,8 @@ export class TabSession {
   watchesOutbox: boolean
   wantsLog: boolean
   suspended = false
+  /** Batches it was handed so far. */
+  handed = 0
   /** The user has signed out: nothing of this tab is done any more. */
   hasLeft = false
   readonly #remote: RemoteTab
@@ -182,6 +184,7 @@ export class TabSession {
     if (this.suspended || !this.#credit) return
     const batch = this.#batch()
     if (!batch) return
+    this.handed++
     if (this.#goesUnanswered(batch)) return this.#remote.push(batch)
     this.#credit = false
     void this.#remote.deliver(batch).then((answer) => {

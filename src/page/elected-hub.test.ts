@@ -206,6 +206,26 @@ describe('a hub in a worker of one tab', () => {
     expect(onlyWorker().name).toBe(`${NAME}:0`)
   })
 
+  it('[EL9] a tab that got fewer batches than it was handed attaches again, once; one that got all of them stays', async () => {
+    await openTab()
+    await openTab()
+    const worker = onlyWorker()
+    const wait = async (): Promise<void> => {
+      browser.clock.pass(2_000)
+      await settled()
+    }
+    worker.hand[1]?.(true)
+    await wait()
+    expect(worker.attached).toHaveLength(2)
+    worker.hand[1]?.(false)
+    await wait()
+    await until(() => worker.attached.length === 3)
+    expect(worker.attached[2]?.tab).toBe(worker.attached[1]?.tab)
+    await wait()
+    await wait()
+    expect(worker.attached).toHaveLength(3)
+  })
+
   it('[EL4] a hub that cannot be started is told, and another try is made after a pause', async () => {
     const page = Object.assign(browser.page(), { broken: (): boolean => true })
     const { errors } = await openTab(page)

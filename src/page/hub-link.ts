@@ -219,9 +219,12 @@ export function createHubLink(platform: Platform, scopeKey: string, choice: HubC
     const mine = end
     const asked = instance
     const whenSilent = silence
+    const got = hub?.got ?? (() => 0)
     const answer = await hub?.call(REVIVE_MS, 'ping')
     if (answer?.ok === false) mine(answer.error.code === 'closed' ? 'gone' : whenSilent())
     else if (answer && answer.value.instance !== asked) mine('gone')
+    // The answer comes behind all batches that were handed before it.
+    else if (answer && (answer.value.handed ?? 0) > got()) mine('again')
   }
 
   async function call<Name extends keyof HubApi>(name: Name, ...args: Parameters<HubApi[Name]>): Promise<HubAnswer<Name>> {

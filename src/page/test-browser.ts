@@ -15,6 +15,8 @@ export interface TestWorker {
   readonly url: string
   readonly attached: AttachRequest[]
   readonly taken: string[]
+  /** Hands a batch to each of its ports, in the order in which they were opened; it may get lost on its way. */
+  readonly hand: ((arrives: boolean) => void)[]
   isAlive: boolean
   /** Its thread hangs, or its page is frozen: it answers nothing and keeps what it holds. */
   isFrozen: boolean
@@ -58,7 +60,7 @@ export class TestBrowser {
   }
 
   #start(page: TestPage, name: string, url: string): ElectedWorker {
-    const worker: TestWorker = { page, name, url, attached: [], taken: [], isAlive: true, isFrozen: false, isEnding: false }
+    const worker: TestWorker = { page, name, url, attached: [], taken: [], hand: [], isAlive: true, isFrozen: false, isEnding: false }
     this.workers.push(worker)
     if (page.broken(name)) {
       worker.isAlive = false
@@ -75,25 +77,36 @@ export class TestBrowser {
         worker.attached.push(request)
         return { ok: true, value: { bridge: 1, instance, lock } }
       },
-      ping: async () => ({ ok: true, value: { instance } }),
       send: async (messages) => {
         worker.taken.push(...messages.map((message) => ('json' in message ? message.json : '')))
         return { ok: true, value: messages.map((): SendAnswer => ({ queued: true })) }
       },
     }
-    const api = new Proxy({} as HubApi, {
-      get: (_target, method: keyof HubApi) => {
-        if (!worker.isAlive || worker.isFrozen || worker.isEnding) return () => new Promise(() => {})
-        return answers[method] ?? (() => Promise.resolve(ok))
-      },
-    })
+    const apiOf = (handed: () => number): HubApi =>
+      new Proxy({} as HubApi, {
+        get: (_target, method: keyof HubApi) => {
+          if (!worker.isAlive || worker.isFrozen || worker.isEnding) return () => new Promise(() => {})
+          if (method === 'ping') return async () => ({ ok: true, value: { instance, handed: handed() } })
+          return answers[method] ?? (() => Promise.resolve(ok))
+        },
+      })
     listenForPorts(page.openBroadcast, name, instance, (port) => {
       // A thread that hangs does not even open its end.
       if (!worker.isAlive || worker.isFrozen) return
-      const { tab } = serveTab(port, api, { clock: this.clock })
+      let handed = 0
+      const { tab } = serveTab(
+        port,
+        apiOf(() => handed),
+        { clock: this.clock },
+      )
+      const hand = (arrives: boolean): void => {
+        handed++
+        if (arrives) void tab.deliver({ taken: { memory: 'M'.repeat(22), taken: 0 } })
+      }
+      worker.hand.push(hand)
       // In another turn: only who has attached hands anything over.
       queueMicrotask(() => {
-        if (!worker.isEnding) void tab.deliver({ taken: { memory: 'M'.repeat(22), taken: 0 } })
+        if (!worker.isEnding) hand(true)
       })
     })
     return {
