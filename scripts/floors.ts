@@ -33,7 +33,7 @@ const FLOORS: { readonly [room: string]: { readonly rooms: readonly string[]; re
   // The same pages and the same scene as end to end, in other browsers.
   engines: { ...APP, rooms: ['scripts', 'e2e'] },
   // Hosts the session machine itself: five hundred hubs need no browsers.
-  soak: { ...APP, rooms: ['scripts', 'core', 'storage'] },
+  soak: { ...APP, rooms: ['scripts', 'core', 'storage', 'testing'] },
 }
 
 /** Holds every import to the floors. Returns one sentence per violation. */

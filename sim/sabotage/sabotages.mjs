@@ -92,9 +92,9 @@ export const SABOTAGES = [
       },
       { file: 'server/client-record.ts', find: 'if (this.#ids.length > 4 * KEPT_NUMBERS) this.#forget()', put: 'this.#forget()' },
       {
-        file: 'server/client-lane.ts',
-        find: '    } else if (known !== undefined && known !== id) {',
-        put: '    } else if (known !== id) {',
+        file: 'server/judge-number.ts',
+        find: 'return known !== undefined && known !== id',
+        put: 'return known !== id',
       },
     ],
   },
@@ -168,9 +168,9 @@ export const SABOTAGES = [
     number: 11,
     edits: [
       {
-        file: 'core/connecting.ts',
-        find: 'subscriptions.push({ sub, channel, cursor: receiving.cursor })',
-        put: 'subscriptions.push({ sub, channel, cursor: null })',
+        file: 'core/opening-subscriptions.ts',
+        find: 'wanted.push({ sub, channel, cursor: receiving.cursor })',
+        put: 'wanted.push({ sub, channel, cursor: null })',
       },
     ],
   },
@@ -372,9 +372,9 @@ export const SABOTAGES = [
     seeds: 2000,
     edits: [
       {
-        file: 'server/client-lane.ts',
-        find: '    } else if (known !== undefined && known !== id) {',
-        put: '    } else if (known === null) {',
+        file: 'server/judge-number.ts',
+        find: 'return known !== undefined && known !== id',
+        put: 'return known === null',
       },
       { file: 'core/outbox.ts', find: "return idAt(outbox, hi) === id ? null : 'other-id'", put: 'return id === undefined ? null : null' },
       { file: 'core/outbox.ts', find: "  if (hi >= outbox.next) return 'store-went-back'\n", put: '' },

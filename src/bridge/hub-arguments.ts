@@ -16,8 +16,10 @@ import {
 } from './contract.ts'
 import { HIDDEN_DELAY_RANGE, OUTBOX_RANGES, outOfRange, RECONNECT_RANGES, type Range } from './setting-ranges.ts'
 
-/** Most items in one list of a call. */
+/** Most items in one list of a call that the page cuts itself. */
 const MAX_ITEMS = 20_000
+/** Lists as long as what the app has asked for: the hub answers item by item what is too much, and no call is broken for it. */
+const ANY = Infinity
 /** The envelope of a frame takes the rest of {@link MAX_DEPTH}. */
 const MAX_DATA_DEPTH = MAX_DEPTH - 4
 
@@ -40,7 +42,7 @@ const SIGNALS: readonly TabSignal[] = [
 export const HUB_ARGUMENTS: { readonly [Name in keyof HubApi]: readonly ((value: unknown) => unknown)[] } = {
   attach: [attachRequest],
   subscribe: [positions],
-  unsubscribe: [(value) => read.array(value, 'channels', MAX_ITEMS, read.channelName)],
+  unsubscribe: [(value) => read.array(value, 'channels', ANY, read.channelName)],
   send: [handedMessages, takenCount, (value) => value === true],
   sendVolatile: [messages],
   cancel: [id],
@@ -85,7 +87,7 @@ function attachRequest(value: unknown): AttachRequest {
     channels: positions(fields['channels']),
     ...(fields['wantsLog'] === true ? { wantsLog: true } : {}),
     watchesOutbox: fields['watchesOutbox'] === true,
-    unsettled: read.array(fields['unsettled'], 'unsettled', MAX_ITEMS, id),
+    unsettled: read.array(fields['unsettled'], 'unsettled', ANY, id),
     ...(fields['signOuts'] === undefined ? {} : { signOuts: read.integer(fields['signOuts'], 'signOuts') }),
   }
 }
@@ -117,7 +119,7 @@ function inRange(value: unknown, what: string, range: Range): unknown {
 }
 
 function positions(value: unknown): readonly TabPosition[] {
-  return read.array(value, 'channels', MAX_ITEMS, (item) => {
+  return read.array(value, 'channels', ANY, (item) => {
     const fields = read.object(item, 'channel')
     return {
       channel: read.channelName(fields['channel']),
@@ -128,7 +130,7 @@ function positions(value: unknown): readonly TabPosition[] {
 }
 
 function messages(value: unknown): readonly NewMessage[] {
-  return read.array(value, 'messages', MAX_ITEMS, message)
+  return read.array(value, 'messages', ANY, message)
 }
 
 function message(item: unknown): NewMessage {

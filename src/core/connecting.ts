@@ -1,16 +1,19 @@
 import { PART_BYTES, PARTS_FEATURE } from '../protocol/frames.ts'
 import { afterClose, CLOSE } from '../protocol/close-codes.ts'
-import type { SendOnly, SessionInit, SessionRestored, SubscribeRequest } from '../protocol/messages.ts'
+import type { SendOnly, SessionInit, SessionRestored } from '../protocol/messages.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
+import { NO_ERRANDS } from './errand-list.ts'
 import { afterTry, backoffDelayMs, believedPaidByMs, tryDelayMs } from './backoff.ts'
 import type { TimerName, Turn } from './events.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import type { Disagreement } from './notices.ts'
 import { shortenParts } from './part-bytes.ts'
+import { pursesFor } from './purse.ts'
+import { openingSubscriptions } from './opening-subscriptions.ts'
 import { openedLate, openingMs, waitToOpen } from './opening-time.ts'
 import { compareMemories, sinceOf } from './outbox.ts'
 import type { RefusalReason, WaitReason } from './public-state.ts'
-import type { ChannelState, Phase, SendOnlyEnd } from './state.ts'
+import type { Phase, SendOnlyEnd } from './state.ts'
 import { change, changeLink, clearTimer, liveLink, log, send, setTimer } from './turn.ts'
 import { whatIsGiven } from './what-is-given.ts'
 
@@ -28,7 +31,7 @@ export const ANSWERS_MS = 240_000
 /** Close code for "this side gives the socket up": not in the server's table, since no server sends it. */
 const GIVEN_UP = 4000
 
-const SOCKET_TIMERS: readonly TimerName[] = ['handshake', 'stable', 'heartbeat', 'pong', 'pace', 'resubscribe', 'answers']
+const SOCKET_TIMERS: readonly TimerName[] = ['handshake', 'stable', 'heartbeat', 'pong', 'pace', 'errands', 'resubscribe', 'answers']
 
 /** Whether there is a socket, open or opening. */
 export function hasSocket(phase: Phase): boolean {
@@ -77,13 +80,7 @@ export function greet(turn: Turn): void {
   const { phase, settings, session, sendOnly, outbox, confirmed, partBytes } = turn.state
   if (phase.name !== 'opening') return
   if (openedLate(turn)) return giveUp(turn, 'unreachable')
-  const channels = new Map<string, ChannelState>()
-  const subscriptions: SubscribeRequest[] = []
-  let sub = turn.state.nextSub
-  for (const [channel, receiving] of turn.state.channels) {
-    subscriptions.push({ sub, channel, cursor: receiving.cursor })
-    channels.set(channel, { ...receiving, sub: sub++, stage: 'asked', failures: 0, misplaced: 0 })
-  }
+  const { channels, nextSub, named } = openingSubscriptions(turn.state)
   turn.effects.push({
     type: 'hello',
     hello: {
@@ -95,7 +92,7 @@ export function greet(turn: Turn): void {
       user: settings.user,
       session: sendOnly === null ? session : null,
       credential: phase.credential,
-      subscriptions,
+      subscriptions: named,
       ...(sendOnly === null ? {} : { outboxToken: sendOnly }),
       features: [PARTS_FEATURE],
       ...(partBytes < PART_BYTES && { partBytes }),
@@ -103,9 +100,9 @@ export function greet(turn: Turn): void {
   })
   setTimer(turn, 'handshake', HANDSHAKE_TIMEOUT_MS)
   change(turn, {
-    phase: { name: 'greeting', asked: subscriptions.map((asked) => asked.sub), sinceMs: phase.sinceMs, greetedMs: turn.at.nowMs },
+    phase: { name: 'greeting', asked: named.map(({ sub }) => sub), confirmed, sinceMs: phase.sinceMs, greetedMs: turn.at.nowMs },
     channels,
-    nextSub: sub,
+    nextSub,
     openingTookMs: Math.max(0, turn.at.nowMs - phase.sinceMs),
   })
 }
@@ -137,6 +134,7 @@ export function welcome(turn: Turn, answer: SessionInit | SessionRestored | Send
   log(turn, { level: 'info', event: answer.type, ...(answer.type === 'send_only' ? {} : { connection: answer.connection }) })
   change(turn, {
     links: number,
+    limits: answer.limits,
     outbox: { ...state.outbox, ledger: answer.ledger, since, sentThrough },
     phase: {
       name: 'live',
@@ -150,8 +148,10 @@ export function welcome(turn: Turn, answer: SessionInit | SessionRestored | Send
         hi: committed,
         raising: 0,
         recalling: null,
-        tokens: Math.max(1, answer.limits.framesPerSecond / 2),
-        tokensAtMs: turn.at.nowMs,
+        purses: pursesFor(answer.limits, state.phase.asked.length, turn.at.nowMs),
+        errands: NO_ERRANDS,
+        toldConfirmed: state.phase.confirmed,
+        replyUnits: 0,
         sinceMs: turn.at.nowMs,
         lastHeardMs: turn.at.nowMs,
         lastSaidMs: turn.at.nowMs,

@@ -17,6 +17,8 @@ export type TimerName =
   | 'answers'
   /** Frames may be sent again. */
   | 'pace'
+  /** Channels and values may be asked for again. */
+  | 'errands'
   /** Channels that could not get a value are asked for again. */
   | 'resubscribe'
 
@@ -49,7 +51,7 @@ export type CoreEvent =
   | { readonly type: 'unsubscribe'; readonly channel: string }
   /** A tab needs a value at `from` or later, and the cache has none. */
   | { readonly type: 'want-snapshot'; readonly channel: string; readonly from: number }
-  | { readonly type: 'volatile'; readonly frame: string }
+  | { readonly type: 'volatile'; readonly frame: string; readonly count: number }
   /** The store has taken messages in; `sent` as it was asked for. */
   | { readonly type: 'appended'; readonly client: Id; readonly entries: readonly OutboxEntry[]; readonly sent: boolean }
   | { readonly type: 'sent-through'; readonly client: Id; readonly n: number }

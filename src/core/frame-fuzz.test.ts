@@ -61,7 +61,7 @@ class Healthy {
     }
     for (const { sub, cursor } of subscriptions) {
       if (cursor !== null) say({ type: 'reset', sub, reason: 'epoch' })
-      say({ type: 'subscribed', sub, head: { epoch: id('healthy'), offset: 0, id: '' }, verdict: 'start' })
+      say({ type: 'subscribed', sub, head: { epoch: id('healthy'), offset: 0, id: '' }, verdict: 'start', follows: true })
     }
     if (frame.type === 'recall') say({ type: 'recalled', client: frame['client'] as string, fates: [] })
     if (frame.type === 'ping') say({ type: 'pong' })

@@ -129,7 +129,7 @@ describe('heartbeat', () => {
     for (let second = 1; second <= 60; second++) {
       host.clock.advance(1_000)
       host.sockets.last().send({ type: 'pong' })
-      host.runtime.dispatch({ type: 'volatile', frame: '{"type":"volatile","messages":[]}' })
+      host.runtime.dispatch({ type: 'volatile', frame: '{"type":"volatile","messages":[]}', count: 0 })
     }
     expect([host.sockets.last().received.filter(({ type }) => type === 'volatile').length, pings(host)]).toEqual([60, 0])
   })

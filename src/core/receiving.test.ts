@@ -86,7 +86,7 @@ describe('receiving', () => {
     machine
       .frame({ type: 'messages', batches: [{ sub: 1, messages: published(8, 8) }] })
       .frame({ type: 'missed_messages', sub: 1, messages: published(8, 8) })
-      .frame({ type: 'subscribed', sub: 1, head: place(9), verdict: 'start' })
+      .frame({ type: 'subscribed', sub: 1, head: place(9), verdict: 'start', follows: true })
       .frame({ type: 'reset', sub: 1, reason: 'epoch' })
       .frame({ type: 'refused', sub: 1, reason: 'limit', message: '' })
     expect(machine.take()).toEqual([])
@@ -167,7 +167,7 @@ describe('receiving', () => {
       .frame({ type: 'reset', sub: 2, reason: 'too-slow' })
     expect(machine.told().filter(({ type }) => type === 'reset')).toEqual([{ type: 'reset', channel: 'a', reason: 'epoch' }])
     expect(nextHello(machine)).toEqual([{ sub: 3, channel: 'a', cursor: null }])
-    machine.frame({ type: 'subscribed', sub: 3, head: place(1, id('new')), verdict: 'start' })
+    machine.frame({ type: 'subscribed', sub: 3, head: place(1, id('new')), verdict: 'start', follows: true })
     expect(machine.told()).toEqual([{ type: 'started', channel: 'a', cursor: place(1, id('new')), continues: false }])
   })
 
@@ -179,7 +179,7 @@ describe('receiving', () => {
   it('[EF6] [CN14] a channel without a value holds up no other, however often it is asked for', () => {
     const status = (of: Machine): string => publicState(of.state, { durable: true, shared: true }).status
     const machine = asking(null).feed(want(null, 'b'))
-    machine.frame({ type: 'subscribed', sub: 2, head: place(1), verdict: 'start' })
+    machine.frame({ type: 'subscribed', sub: 2, head: place(1), verdict: 'start', follows: true })
     expect(status(machine)).toBe('recovering')
     for (let sub = 1; sub <= 5; sub++) {
       machine.frame({ type: 'reset', sub: sub === 1 ? 1 : sub + 1, reason: 'hook-failed' })
@@ -215,7 +215,7 @@ describe('receiving', () => {
     ['a start', 'start'],
   ])('[CH7] [I15] %s that would replace a place without a word breaks the protocol', (_, verdict) => {
     const head = place(20)
-    const answer = verdict === 'start' ? { verdict } : { verdict, value: 1, follows: true }
+    const answer = verdict === 'start' ? { verdict, follows: true } : { verdict, value: 1, follows: true }
     const machine = asking(7).frame({ type: 'subscribed', sub: 1, head, ...answer })
     expect([machine.state.phase.name, machine.told()]).toEqual(['waiting', []])
     const newcomer = asking(null).frame({ type: 'subscribed', sub: 1, head, ...answer })
@@ -239,7 +239,7 @@ describe('receiving', () => {
     expect(machine.sent()).toEqual([{ type: 'snapshot_request', sub: 1, from: 7 }])
     const before = channel(machine)
     machine.frame({ type: 'subscribed', sub: 1, head: place(7), verdict: 'snapshot', value: 'v', follows: false })
-    machine.frame({ type: 'subscribed', sub: 1, head: place(7), verdict: 'start' })
+    machine.frame({ type: 'subscribed', sub: 1, head: place(7), verdict: 'start', follows: false })
     expect(machine.told()).toEqual([
       { type: 'snapshot', channel: 'a', value: 'v', cursor: place(7), continues: true },
       { type: 'started', channel: 'a', cursor: place(7), continues: true },

@@ -1,9 +1,10 @@
 import type { Cursor, PublishedMessage, Reset, ServerMessage, Subscribed } from '../protocol/messages.ts'
 import { backoffDelayMs } from './backoff.ts'
 import { breakProtocol } from './connecting.ts'
+import * as errands from './errands.ts'
 import type { Turn } from './events.ts'
 import type { ChannelState } from './state.ts'
-import { change, liveLink, send, setTimer, tell } from './turn.ts'
+import { change, liveLink, setTimer, tell } from './turn.ts'
 
 /**
  * The downward half: subscriptions, places, replay and verdicts. Nothing is handed on that is not the next message of
@@ -26,7 +27,7 @@ export function unsubscribe(turn: Turn, channel: string): void {
   const channels = new Map(turn.state.channels)
   channels.delete(channel)
   change(turn, { channels })
-  if (liveLink(turn) && known.stage !== 'refused') send(turn, { type: 'unsubscribe', subs: [known.sub] })
+  if (known.stage !== 'refused') errands.drop(turn, known.sub)
 }
 
 /**
@@ -34,19 +35,15 @@ export function unsubscribe(turn: Turn, channel: string): void {
  * the subscriptions that `hello` named.
  */
 export function catchUp(turn: Turn, asked: readonly number[]): void {
-  if (!liveLink(turn)) return
-  const wanted = [...turn.state.channels].map(([channel, { sub, cursor }]) => ({ sub, channel, cursor }))
-  const subscriptions = wanted.filter(({ sub }) => !asked.includes(sub))
-  const subs = asked.filter((sub) => !wanted.some((known) => known.sub === sub))
-  if (subs.length > 0) send(turn, { type: 'unsubscribe', subs })
-  if (subscriptions.length > 0) send(turn, { type: 'subscribe', subscriptions })
+  const wanted = new Set([...turn.state.channels.values()].map(({ sub }) => sub))
+  for (const sub of asked) if (!wanted.delete(sub)) errands.drop(turn, sub)
+  for (const sub of wanted) errands.ask(turn, sub)
 }
 
 /** Asks for a value of a channel that is live, without disturbing it. */
 export function wantSnapshot(turn: Turn, channel: string, from: number): void {
   const known = turn.state.channels.get(channel)
-  if (liveLink(turn) && known && (known.stage === 'live' || known.stage === 'replaying'))
-    send(turn, { type: 'snapshot_request', sub: known.sub, from })
+  if (known && (known.stage === 'live' || known.stage === 'replaying')) errands.askValue(turn, channel, from)
 }
 
 /** Asks again for the channels that pause. */
@@ -107,7 +104,8 @@ function subscribed(turn: Turn, message: Subscribed): void {
       return put(turn, channel, liveAt(known, head))
     case 'start': {
       // The answer to a question for a value, of a channel that has none: the subscription goes on.
-      const continues = known.stage === 'live' || known.stage === 'replaying'
+      const continues = !message.follows
+      if (continues && known.stage !== 'live' && known.stage !== 'replaying') return
       if (!continues && known.cursor !== null) return breakProtocol(turn)
       tell(turn, { type: 'started', channel, cursor: head, continues })
       if (continues) return
@@ -146,7 +144,7 @@ function liveAt({ sub, misplaced }: ChannelState, cursor: Cursor | null): Channe
 function doesNotFollow(turn: Turn, channel: string, known: ChannelState): void {
   const next = { ...known, misplaced: known.misplaced + 1 }
   if (known.misplaced === 0) return ask(turn, channel, next)
-  send(turn, { type: 'unsubscribe', subs: [known.sub] })
+  errands.drop(turn, known.sub)
   // What is still on its way under the old number is ignored.
   const sub = turn.state.nextSub
   change(turn, { nextSub: sub + 1 })
@@ -181,7 +179,7 @@ function ask(turn: Turn, channel: string, known: ChannelState): void {
   const sub = turn.state.nextSub
   change(turn, { nextSub: sub + 1 })
   put(turn, channel, { ...known, sub, stage: 'asked' })
-  if (liveLink(turn)) send(turn, { type: 'subscribe', subscriptions: [{ sub, channel, cursor: known.cursor }] })
+  errands.ask(turn, sub)
 }
 
 function bySub(turn: Turn, sub: number): [string, ChannelState] | ['', null] {

@@ -159,7 +159,9 @@ describe('runtime', () => {
       },
     })
     host.runtime.dispatch({ type: 'subscribe', channel: 'a', cursor: null })
-    expect(() => host.sockets.last().send({ type: 'subscribed', sub: 1, head: place(0), verdict: 'start' })).toThrow('bad host')
+    expect(() => host.sockets.last().send({ type: 'subscribed', sub: 1, head: place(0), verdict: 'start', follows: true })).toThrow(
+      'bad host',
+    )
     host.runtime.dispatch({ type: 'wake' })
     expect(types(host)).toEqual(['hello', 'subscribe', 'subscribe', 'ping'])
   })
@@ -617,8 +619,8 @@ describe('cancel and expiry', () => {
   it('[OB19] a message that fits no frame is parked and told as too large, and what is behind it goes on', async () => {
     const host = createHost()
     host.runtime.dispatch({ type: 'start' })
-    await host.answer(welcome({ limits: { ...DEFAULT_LIMITS, frameBytes: 4_096 } }))
-    const large = { ...message('large'), json: JSON.stringify('x'.repeat(5_000)) }
+    await host.answer(welcome({ limits: { ...DEFAULT_LIMITS, frameBytes: 16_384 } }))
+    const large = { ...message('large'), json: JSON.stringify('x'.repeat(20_000)) }
     await host.runtime.send([large, message('small')])
     await host.settle()
     expect(host.told('fates').flatMap(({ fates }) => fates)).toMatchObject([{ id: id('large'), fate: 'rejected', reason: 'too-large' }])

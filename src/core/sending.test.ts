@@ -257,15 +257,15 @@ describe('sending', () => {
     const machine = limited({ frameBytes: 4_096 })
     machine.take()
     const frame = `"${'x'.repeat(5_000)}"`
-    expect(machine.feed({ type: 'volatile', frame }).take()).toEqual([])
-    expect(whyDropped(machine.state, frame, machine.nowMs)).toMatchObject({ code: 'dropped' })
+    expect(machine.feed({ type: 'volatile', frame, count: 1 }).take()).toEqual([])
+    expect(whyDropped(machine.state, frame, 1, machine.nowMs)).toMatchObject({ code: 'dropped' })
   })
 
   it('[OB11] [P18] a volatile message takes its share of the rate, and is dropped where that is spent', () => {
     const machine = limited({ framesPerSecond: 4 })
-    const volatile = { type: 'volatile', frame: '{"type":"volatile","messages":[]}' } as const
+    const volatile = { type: 'volatile', frame: '{"type":"volatile","messages":[]}', count: 1 } as const
     machine.take()
-    const why = (): string | undefined => whyDropped(machine.state, volatile.frame, machine.nowMs)?.code
+    const why = (): string | undefined => whyDropped(machine.state, volatile.frame, 1, machine.nowMs)?.code
     expect(why()).toBeUndefined()
     machine.feed(volatile, volatile, volatile)
     expect(machine.sent()).toHaveLength(2)
@@ -276,8 +276,8 @@ describe('sending', () => {
     expect(why()).toBe('dropped')
     expect(numbers(machine.feed({ type: 'timer', timer: 'pace' }).sent())).toEqual([['send', 1]])
     expect(createMachine().feed(volatile).take()).toEqual([])
-    expect(whyDropped(createMachine().state, volatile.frame, machine.nowMs)).toMatchObject({ code: 'not-connected' })
-    expect(whyDropped(createMachine().connect().feed({ type: 'sign-out' }).state, volatile.frame, machine.nowMs)).toMatchObject({
+    expect(whyDropped(createMachine().state, volatile.frame, 1, machine.nowMs)).toMatchObject({ code: 'not-connected' })
+    expect(whyDropped(createMachine().connect().feed({ type: 'sign-out' }).state, volatile.frame, 1, machine.nowMs)).toMatchObject({
       code: 'not-connected',
     })
   })
@@ -403,5 +403,56 @@ describe('sending', () => {
     const machine = createMachine(settings(), outbox).identify().raised().frame(ack(1, 1))
     expect(machine.told()).toEqual([])
     expect(machine.state.outbox.entries).toEqual([])
+  })
+})
+
+describe('what a server announces of a rate', () => {
+  it('[OB32] [P60] messages leave at the announced rate, once the burst is spent', () => {
+    const machine = createMachine().append(...range(1, 30))
+    const limits = { ...DEFAULT_LIMITS, sendWindow: 10, messageBurst: 10, messagesPerSecond: 5 }
+    machine.identify(welcome({ limits })).raised()
+    expect(numbers(machine.sent())).toEqual([['send', ...range(1, 10)]])
+    machine.frame(ack(10, 10)).raised()
+    expect(machine.effects).toContainEqual({ type: 'set-timer', timer: 'pace', delayMs: 200 })
+    expect(machine.sent()).toEqual([])
+    machine.nowMs += 2_000
+    expect(numbers(machine.feed({ type: 'timer', timer: 'pace' }).sent())).toEqual([['send', ...range(11, 20)]])
+  })
+
+  it('[OB32] [P60] more volatile messages at a time than the burst are dropped', () => {
+    const machine = limited({ messageBurst: 10 })
+    const frame = '{"type":"volatile","messages":[]}'
+    expect(whyDropped(machine.state, frame, 10, machine.nowMs)).toBeNull()
+    expect(whyDropped(machine.state, frame, 11, machine.nowMs)).toMatchObject({ code: 'dropped' })
+    machine.feed({ type: 'volatile', frame, count: 10 })
+    expect(whyDropped(machine.state, frame, 1, machine.nowMs + 1_000)).toBeNull()
+    expect(whyDropped(machine.state, frame, 1, machine.nowMs)).toMatchObject({ code: 'dropped' })
+  })
+
+  it('[OB33] [P62] what is confirmed is told when the server waits for it, though there is nothing to send', () => {
+    const machine = createMachine().append(...range(1, 10))
+    machine.identify(welcome({ limits: { ...DEFAULT_LIMITS, sendWindow: 10, unconfirmed: 10 } })).raised()
+    machine.take()
+    machine.frame(ack(4, 4)).take()
+    expect(machine.feed({ type: 'settled', client: CLIENT, through: 4 }).sent()).toEqual([{ type: 'send', confirmed: 4, messages: [] }])
+    expect(machine.feed({ type: 'settled', client: CLIENT, through: 4 }).sent()).toEqual([])
+  })
+
+  it('[OB33] [P62] replies that fill half of what the server keeps are confirmed at once, others with the next message', () => {
+    const machine = createMachine().append(...range(1, 10))
+    machine.identify(welcome({ limits: { ...DEFAULT_LIMITS, replyBytes: 10_000 } })).raised()
+    machine.take()
+    const reply = (n: number, length: number): void => {
+      machine.frame({ ...ack(n, n), outcomes: [{ n, reply: 'r'.repeat(length) }] }).take()
+    }
+    reply(1, 4_000)
+    expect(machine.feed({ type: 'settled', client: CLIENT, through: 1 }).sent()).toEqual([])
+    reply(2, 4_000)
+    reply(3, 4_000)
+    // Not all that has come is stored yet: what is left still counts.
+    expect(machine.feed({ type: 'settled', client: CLIENT, through: 2 }).sent()).toMatchObject([{ confirmed: 2 }])
+    expect(machine.feed({ type: 'settled', client: CLIENT, through: 3 }).sent()).toMatchObject([{ confirmed: 3 }])
+    reply(4, 4_000)
+    expect(machine.feed({ type: 'settled', client: CLIENT, through: 4 }).sent()).toEqual([])
   })
 })

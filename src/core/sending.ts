@@ -7,6 +7,7 @@ import type { Turn } from './events.ts'
 import { exceedsFrame, mayExceed } from './frame-size.ts'
 import { entryAt, idAt, nextRecall, settleThrough } from './outbox.ts'
 import type { Fate, OutboxEntry, OutboxState } from './ports.ts'
+import { ratesOf, reckoned, spend, waitMs, type Purses } from './purse.ts'
 import { lastToLeave, lookForEnd } from './send-only.ts'
 import type { CoreState, Link } from './state.ts'
 import { change, changeLink, liveLink, sendText, setTimer, tell } from './turn.ts'
@@ -70,7 +71,8 @@ export function pump(turn: Turn): void {
   const link = liveLink(turn)
   if (!link?.identified || link.recalling || link.leaving) return
   const { outbox, sendOnly } = turn.state
-  const question = sendOnly === null ? nextRecall(outbox, MAX_RECALL_IDS) : null
+  const question =
+    sendOnly === null ? nextRecall(outbox, Math.min(MAX_RECALL_IDS, Math.floor(link.limits.frameBytes / RECALL_BYTES))) : null
   if (question) {
     sendText(turn, JSON.stringify({ type: 'recall', ...question }), MESSAGES)
     return changeLink(turn, { recalling: question })
@@ -84,14 +86,18 @@ export function pump(turn: Turn): void {
   lookForEnd(turn)
 }
 
+/** What an id takes of a question and its answer takes of a frame, where nothing is said of a reply. */
+const RECALL_BYTES = 128
+
 function sendEntries(turn: Turn, through: number): void {
   const link = liveLink(turn)
   if (!link) return
   const { outbox, confirmed, burying, partBytes } = turn.state
-  let { sent, ahead } = link
-  let tokens = refill(link, turn.at.nowMs)
+  let { sent, toldConfirmed, ahead } = link
+  const { nowMs } = turn.at
+  let purses = reckoned(link.purses, link.limits, nowMs)
   const ids: string[] = []
-  while (sent < through && tokens >= 1 && ahead < AHEAD_UNITS && !link.isBehind) {
+  while (sent < through && pauseMs(purses, link, nowMs) === 0 && ahead < AHEAD_UNITS && !link.isBehind) {
     const run = nextRun(outbox, burying, sent + 1, through, Math.min(link.limits.frameBytes / 4, partBytes - SEND_UNITS))
     const first = run[0]
     if (!first) break
@@ -103,30 +109,47 @@ function sendEntries(turn: Turn, through: number): void {
     const text = first.skip ? skipFrame(run) : sendFrame(run, confirmed)
     sendText(turn, text, MESSAGES)
     if (!first.skip) for (const entry of run) ids.push(entry.id)
+    if (!first.skip) toldConfirmed = confirmed
     sent += run.length
     ahead += text.length
     // A long frame is not counted by the server.
-    if (text.length < UNCOUNTED_UNITS) tokens -= 1
+    purses = spent(purses, link, text.length < UNCOUNTED_UNITS ? 1 : 0, run.length, nowMs)
   }
-  if (sent < through && tokens < 1) setTimer(turn, 'pace', 2_000 / link.limits.framesPerSecond)
+  const pause = pauseMs(purses, link, nowMs)
+  if (sent < through && pause > 0) setTimer(turn, 'pace', pause)
   if (ids.length > 0) tell(turn, { type: 'sent', ids })
-  changeLink(turn, { sent, tokens, tokensAtMs: turn.at.nowMs, ahead })
+  changeLink(turn, { sent, purses, toldConfirmed, ahead })
+}
+
+/**
+ * Tells what is confirmed when that is due and no message goes out that would: a server that keeps too much for this
+ * client applies nothing more.
+ */
+export function confirm(turn: Turn): void {
+  const link = liveLink(turn)
+  const { confirmed } = turn.state
+  if (!link || link.leaving || confirmed <= link.toldConfirmed) return
+  const { limits, sent, hi, toldConfirmed, replyUnits } = link
+  if (sent - toldConfirmed < limits.unconfirmed / 2 && replyUnits < limits.replyBytes / 2) return
+  sendText(turn, sendFrame([], confirmed), MESSAGES)
+  changeLink(turn, { toldConfirmed: confirmed, replyUnits: confirmed >= hi ? 0 : replyUnits })
 }
 
 /** Sends what is sent once or not at all: now, or never. */
-export function volatile(turn: Turn, frame: string): void {
+export function volatile(turn: Turn, frame: string, count: number): void {
   const link = liveLink(turn)
-  if (!link || whyDropped(turn.state, frame, turn.at.nowMs)) return
+  const { nowMs } = turn.at
+  if (!link || whyDropped(turn.state, frame, count, nowMs)) return
   sendText(turn, frame, MESSAGES)
-  changeLink(turn, { tokens: refill(link, turn.at.nowMs) - 1, tokensAtMs: turn.at.nowMs })
+  changeLink(turn, { purses: spent(link.purses, link, 1, count, nowMs) })
 }
 
 /** Why a frame that is sent once or not at all would not be sent now; `null` when it would. */
-export function whyDropped({ phase, outbox }: CoreState, frame: string, nowMs: number): ErrorData | null {
+export function whyDropped({ phase, outbox }: CoreState, frame: string, count: number, nowMs: number): ErrorData | null {
   if (phase.name !== 'live' || phase.link.leaving) return { code: 'not-connected', message: 'there is no connection' }
   const { link } = phase
   if (mayExceed(frame, link.limits.frameBytes)) return dropped('the messages do not fit a frame')
-  if (refill(link, nowMs) < 1) return dropped('more is sent than the server takes')
+  if (count > link.limits.messageBurst || pauseMs(link.purses, link, nowMs) > 0) return dropped('more is sent than the server takes')
   if (link.isBehind) return dropped('the line is not fast enough')
   const isBehind = link.sent < Math.min(outbox.sentThrough, link.hi + link.limits.sendWindow)
   return isBehind ? dropped('a queued message goes first') : null
@@ -136,11 +159,20 @@ function dropped(message: string): ErrorData {
   return { code: 'dropped', message }
 }
 
-/** Half of the announced rate is for messages; the other half is left for everything else. */
-function refill(link: Link, nowMs: number): number {
-  const perSecond = link.limits.framesPerSecond / 2
-  // At least one, or a slow server would never be sent anything.
-  return Math.min(Math.max(1, perSecond), link.tokens + (Math.max(0, nowMs - link.tokensAtMs) / 1_000) * perSecond)
+/** Until a frame with messages may go out. */
+function pauseMs({ frames, messages }: Purses, { limits }: Link, nowMs: number): number {
+  const rates = ratesOf(limits)
+  return Math.max(waitMs(frames, rates.frames, nowMs), waitMs(messages, rates.messages, nowMs))
+}
+
+/** The purses after so many frames with so many messages. */
+function spent(purses: Purses, { limits }: Link, frames: number, messages: number, nowMs: number): Purses {
+  const rates = ratesOf(limits)
+  return {
+    ...purses,
+    frames: spend(purses.frames, rates.frames, frames, nowMs),
+    messages: spend(purses.messages, rates.messages, messages, nowMs),
+  }
 }
 
 /** What a message has beside channel and data, and a `send` beside its messages, in UTF-16 units, at most. */
@@ -195,8 +227,19 @@ export function acknowledged(turn: Turn, { hi, stable, id, outcomes }: Ack): voi
   const covered = Math.max(0, stable - outbox.acked)
   if (covered > 0) turn.effects.push({ type: 'settle', through: stable, id, fates: known.slice(0, covered).filter(isFate) })
   change(turn, { outbox: settleThrough(outbox, stable, id), decided: known.slice(covered) })
-  changeLink(turn, { hi: Math.max(link.hi, hi), sent: Math.max(link.sent, hi) })
+  const replyUnits = link.replyUnits + unitsOf(news)
+  changeLink(turn, { hi: Math.max(link.hi, hi), sent: Math.max(link.sent, hi), replyUnits })
   pump(turn)
+}
+
+/** Text that the server keeps for these until they are confirmed. */
+function unitsOf(fates: readonly (Fate | null)[]): number {
+  let units = 0
+  for (const fate of fates) {
+    if (fate?.fate === 'applied') units += fate.replyJson?.length ?? 0
+    else if (fate?.fate === 'rejected') units += fate.message.length
+  }
+  return units
 }
 
 /** The next number the server can apply is `n`: sends from there, when it is still held. */

@@ -109,7 +109,7 @@ describe('what is handed to the line', () => {
     const machine = createMachine().identify().feed({ type: 'line', isBehind: true })
     machine.append(1).raised()
     expect(machine.sent()).toEqual([])
-    machine.feed({ type: 'volatile', frame: '{"type":"volatile","messages":[]}' })
+    machine.feed({ type: 'volatile', frame: '{"type":"volatile","messages":[]}', count: 1 })
     expect(machine.sent()).toEqual([])
     machine.feed({ type: 'line', isBehind: false })
     expect(machine.sent()).toMatchObject([{ type: 'send' }])

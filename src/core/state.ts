@@ -1,8 +1,10 @@
 import { PART_BYTES } from '../protocol/frames.ts'
 import type { AnnouncedLimits, Heartbeat } from '../protocol/limits.ts'
 import type { Cursor, Id, SessionKey } from '../protocol/messages.ts'
+import type { Errands } from './errand-list.ts'
 import type { Fate, OutboxState } from './ports.ts'
 import type { RefusalReason, WaitReason } from './public-state.ts'
+import type { Purses } from './purse.ts'
 import type { HubSettings } from './settings.ts'
 
 /** Where the connection stands. A field exists only in the phase where it means something. */
@@ -26,6 +28,8 @@ export type Phase =
       readonly name: 'greeting'
       /** Subscriptions that `hello` named. */
       readonly asked: readonly number[]
+      /** What it said is confirmed. */
+      readonly confirmed: number
       /** When its socket began to open. */
       readonly sinceMs: number
       /** When `hello` was said. */
@@ -77,9 +81,13 @@ export interface Link {
   readonly raising: number
   /** The `recall` that is not answered and stored yet. */
   readonly recalling: { readonly client: Id; readonly ids: readonly Id[] } | null
-  /** Frames that may be sent now, and when that was reckoned. */
-  readonly tokens: number
-  readonly tokensAtMs: number
+  /** What may be sent now of what the server announced as a rate. */
+  readonly purses: Purses
+  readonly errands: Errands
+  /** What the server was told last of what is confirmed. */
+  readonly toldConfirmed: number
+  /** Text of replies that came since everything that had come was confirmed, in UTF-16 units. */
+  readonly replyUnits: number
   /** When `hello` was answered. */
   readonly sinceMs: number
   readonly lastHeardMs: number
@@ -159,6 +167,8 @@ export interface CoreState {
   readonly channels: ReadonlyMap<string, ChannelState>
   readonly nextSub: number
   readonly links: number
+  /** What the server announced last. */
+  readonly limits: AnnouncedLimits | null
   /** Failures in a row since a connection last held. */
   readonly attempt: number
   /** When the first of them was: the link was lost, or a socket began to open that failed. */
@@ -216,6 +226,7 @@ export function initialState(
     channels: new Map(),
     nextSub: 1,
     links: 0,
+    limits: null,
     ...FRESH_TRIES,
     triesPaidByMs: 0,
     openingTookMs: null,

@@ -354,7 +354,7 @@ describe('ends of a socket', () => {
     const effects = machine.take()
     expect(effects[0]).toEqual({ type: 'close', code: 1000, reason: 'closed' })
     const cleared = effects.flatMap((effect) => (effect.type === 'clear-timer' ? [effect.timer] : []))
-    expect(cleared.toSorted()).toEqual(['answers', 'handshake', 'heartbeat', 'pace', 'pong', 'resubscribe', 'retry', 'stable'])
+    expect(cleared.toSorted()).toEqual(['answers', 'errands', 'handshake', 'heartbeat', 'pace', 'pong', 'resubscribe', 'retry', 'stable'])
     machine.feed({ type: 'wake' }, { type: 'retry' }, retryTimer, credential, closed(1006), {
       type: 'restarted',
       outbox: machine.state.outbox,
@@ -401,7 +401,7 @@ describe('transition', () => {
       { type: 'frame', message: welcome() },
       { type: 'frame', message: { type: 'goodbye', retryMinMs: 0, retryMaxMs: 9_000 } },
       { type: 'frame', message: { type: 'reset', sub: 1, reason: 'hook-failed' } },
-      { type: 'frame', message: { type: 'subscribed', sub: 1, head: place(0), verdict: 'start' } },
+      { type: 'frame', message: { type: 'subscribed', sub: 1, head: place(0), verdict: 'start', follows: true } },
       { type: 'frame', message: { type: 'unknown_client' } },
       ...(['handshake', 'retry', 'stable', 'heartbeat', 'pong', 'pace', 'resubscribe'] as const).map((timer): CoreEvent => ({
         type: 'timer',

@@ -1,4 +1,5 @@
 import * as connecting from './connecting.ts'
+import { runErrands } from './errands.ts'
 import type { CoreEvent, Effect, Moment, Turn } from './events.ts'
 import { checkSilence, heard, ping } from './heartbeat.ts'
 import { held } from './held.ts'
@@ -25,6 +26,7 @@ export function transition(
 ): { readonly state: CoreState; readonly effects: readonly Effect[] } {
   const turn: Turn = { state, effects: [], at }
   handle(turn, event)
+  runErrands(turn)
   return { state: turn.state, effects: turn.effects }
 }
 
@@ -84,7 +86,7 @@ function handle(turn: Turn, event: CoreEvent): void {
     case 'want-snapshot':
       return receiving.wantSnapshot(turn, event.channel, event.from)
     case 'volatile':
-      return sending.volatile(turn, event.frame)
+      return sending.volatile(turn, event.frame, event.count)
     case 'appended':
       if (event.client !== outbox.client) return
       change(turn, { outbox: appendEntries(outbox, notHeld(outbox, event.entries), event.sent) })
@@ -97,6 +99,7 @@ function handle(turn: Turn, event: CoreEvent): void {
       return identified(turn, event.link)
     case 'settled':
       if (event.client === outbox.client) change(turn, { confirmed: Math.max(turn.state.confirmed, event.through) })
+      sending.confirm(turn)
       return lookForEnd(turn)
     case 'burying':
       if (event.client === outbox.client) change(turn, { burying: new Set([...turn.state.burying, ...event.numbers]) })
@@ -194,6 +197,8 @@ function timer(turn: Turn, name: TimerName): void {
       return lookForAnswers(turn)
     case 'pace':
       return sending.pump(turn)
+    case 'errands':
+      return
     case 'resubscribe':
       return receiving.resubscribePaused(turn)
     default:

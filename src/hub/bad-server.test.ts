@@ -11,7 +11,13 @@ perTest((fresh) => (world = fresh))
 keepProcessUnharmed()
 
 const json = (value: unknown): string => JSON.stringify(value)
-const started = (sub: number, offset: number): ServerMessage => ({ type: 'subscribed', sub, head: place(offset), verdict: 'start' })
+const started = (sub: number, offset: number): ServerMessage => ({
+  type: 'subscribed',
+  sub,
+  head: place(offset),
+  verdict: 'start',
+  follows: true,
+})
 
 describe('a hub with a bad server', () => {
   let one: TestTab

@@ -85,7 +85,7 @@ describe('[I30] a hub', () => {
   it('[HU18] [I31] gives a tab a thousand channels, and tells it of one too many', async () => {
     const tab = world.tab(world.hub())
     await tab.attach({ channels: Array.from({ length: 999 }, (_, at) => newcomer(`c${at}`)) })
-    const socket = await world.accept({ limits: { ...DEFAULT_LIMITS, channels: 20_000 } })
+    const socket = await world.accept({ limits: { ...DEFAULT_LIMITS, channels: 20_000, subscriptionBurst: 20_000 } })
     await tab.hub.subscribe([newcomer('one'), newcomer('two')])
     await settled()
     expect([subOf(socket, 'one') > 0, subOf(socket, 'two')]).toEqual([true, 0])
@@ -94,6 +94,17 @@ describe('[I30] a hub', () => {
     await tab.hub.subscribe([newcomer('two')])
     await settled()
     expect(subOf(socket, 'two')).toBeGreaterThan(0)
+  })
+
+  it('[HU26] takes in a tab that waits for any number of messages, or wants any number of channels, and breaks no call for it', async () => {
+    const tab = world.tab(world.hub())
+    const ids = Array.from({ length: 25_000 }, (_, at) => id(at))
+    const answer = await tab.attach({ unsettled: ids, channels: ids.map((name) => newcomer(name)) })
+    expect(answer).toMatchObject({ ok: true })
+    await world.accept()
+    const messages = ids.map((name) => message(name))
+    expect(await tab.hub.sendVolatile(messages)).toMatchObject({ ok: false, error: { code: 'dropped' } })
+    expect(await tab.hub.unsubscribe(ids)).toMatchObject({ ok: true })
   })
 
   it('(SEC16) [HU18] closes the ports of scripts that never attach, the oldest first, and its tabs notice nothing', async () => {
@@ -138,7 +149,7 @@ describe('[I30] a hub', () => {
     await one.attach({ channels: Array.from({ length: 500 }, (_, at) => newcomer(`c${at}`)) })
     const socket = await world.accept({ limits: { ...DEFAULT_LIMITS, channels: 500 } })
     const sub = subOf(socket, 'c0')
-    await say(socket, { type: 'subscribed', sub, head: place(0), verdict: 'start' })
+    await say(socket, { type: 'subscribed', sub, head: place(0), verdict: 'start', follows: true })
     for (const shown of published(1, 4)) {
       await say(socket, { type: 'messages', batches: [{ sub, messages: [{ ...shown, data: 'x'.repeat(100_000) }] }] })
     }

@@ -361,6 +361,9 @@ describe('the channels of a hub', () => {
     const { one, socket } = await liveHub()
     const names = Array.from({ length: 64 }, (_, n) => `c${n}`)
     await one.hub.subscribe(names.map(newcomer))
+    // More than may be asked for at once.
+    world.clock.advance(100)
+    await settled()
     await say(socket, ...names.map((name) => value(subOf(socket, name), 1)))
     world.clock.advance(1_000)
     await settled()

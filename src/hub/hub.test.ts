@@ -269,7 +269,7 @@ describe('a hub and its tabs', () => {
     const shown = () => one.batches.filter(({ outbox }) => outbox).map(({ outbox }) => outbox?.pendingCount)
     await settled()
     const before = shown().length
-    await say(socket, { type: 'subscribed', sub: 1, head: place(1), verdict: 'start' })
+    await say(socket, { type: 'subscribed', sub: 1, head: place(1), verdict: 'start', follows: true })
     expect(shown()).toHaveLength(before)
     await two.hub.send([message('a')])
     await say(socket, ack(1, 'a'))

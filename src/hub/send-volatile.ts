@@ -7,9 +7,9 @@ import { HoldfastError } from '../protocol/errors.ts'
 export function sendVolatile(runtime: Runtime | null, messages: readonly NewMessage[], nowMs: number): void {
   if (!runtime) throw new HoldfastError('not-connected', 'there is no connection')
   const frame = frameOf(messages)
-  const why = whyDropped(runtime.state, frame, nowMs)
+  const why = whyDropped(runtime.state, frame, messages.length, nowMs)
   if (why) throw HoldfastError.from(why)
-  runtime.dispatch({ type: 'volatile', frame })
+  runtime.dispatch({ type: 'volatile', frame, count: messages.length })
 }
 
 /** Their data is JSON text already. */

@@ -33,7 +33,7 @@ describe('signing out', () => {
     const sub = subOf(socket, 'agents')
     await say(
       socket,
-      { type: 'subscribed', sub, head: place(0), verdict: 'start' },
+      { type: 'subscribed', sub, head: place(0), verdict: 'start', follows: true },
       { type: 'messages', batches: [{ sub, messages: published(1, 3) }] },
     )
     world.clock.advance(5_000)

@@ -1,12 +1,7 @@
 import * as read from './decode.ts'
 import { MIN_PART_BYTES, PART_BYTES } from './frames.ts'
-import { MAX_CREDENTIAL_LENGTH, MAX_RECALL_IDS, MAX_USER_LENGTH } from './limits.ts'
+import { MAX_CREDENTIAL_LENGTH, MAX_ITEMS, MAX_RECALL_IDS, MAX_USER_LENGTH } from './limits.ts'
 import type { ClientMessage, Hello, NumberedMessage, SubscribeRequest } from './messages.ts'
-
-/** Most items in any array of a frame; the frame's size is the real bound, this one keeps the error early. */
-const MAX_ITEMS = 20_000
-/** Most features that `hello` may name. */
-const MAX_FEATURES = 64
 
 /** Decodes what a client sent. Total: any text gives a {@link ClientMessage} or an error. */
 export function decodeClientMessage(text: string): read.Decoded<ClientMessage> {
@@ -57,7 +52,7 @@ const sub = (value: unknown): number => read.integer(value, 'sub', 1)
 const credential = (value: unknown): string => read.string(value, 'credential', 1, MAX_CREDENTIAL_LENGTH)
 
 function hello(fields: read.Fields): Hello {
-  const { partBytes, features } = fields
+  const partBytes = fields['partBytes']
   const said: Hello = {
     type: 'hello',
     protocol: read.integer(fields['protocol'], 'protocol', 1, 1_000_000),
@@ -68,17 +63,13 @@ function hello(fields: read.Fields): Hello {
     session: read.nullable(read.present(fields, 'session'), session),
     credential: read.nullable(read.present(fields, 'credential'), credential),
     subscriptions: read.array(fields['subscriptions'], 'subscriptions', MAX_ITEMS, subscription),
-    ...(features === undefined ? {} : { features: read.array(features, 'features', MAX_FEATURES, feature) }),
     ...(partBytes === undefined ? {} : { partBytes: read.integer(partBytes, 'partBytes', MIN_PART_BYTES, PART_BYTES) }),
+    ...read.features(fields),
   }
   if (fields['outboxToken'] === undefined) return said
   if (said.session !== null || said.credential !== null || said.subscriptions.length > 0)
     return read.malformed('more than an outbox is asked for with its token')
   return { ...said, outboxToken: read.outboxToken(fields['outboxToken'], 'outboxToken') }
-}
-
-function feature(value: unknown): string {
-  return read.string(value, 'feature', 1, 64)
 }
 
 function session(value: unknown): { id: string; token: string } {

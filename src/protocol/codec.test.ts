@@ -92,7 +92,8 @@ const serverMessages: { readonly [Type in ServerMessage['type']]: readonly Extra
     { type: 'subscribed', sub: 1, head: cursor, verdict: 'recovered', missed: 0 },
     { type: 'subscribed', sub: 1, head: cursor, verdict: 'snapshot', value: null, follows: true },
     { type: 'subscribed', sub: 1, head: cursor, verdict: 'snapshot', value: [1], follows: false },
-    { type: 'subscribed', sub: 1, head: { epoch: ID, offset: 0, id: '' }, verdict: 'start' },
+    { type: 'subscribed', sub: 1, head: { epoch: ID, offset: 0, id: '' }, verdict: 'start', follows: true },
+    { type: 'subscribed', sub: 1, head: { epoch: ID, offset: 3, id: OTHER }, verdict: 'start', follows: false },
   ],
   missed_messages: [{ type: 'missed_messages', sub: 1, messages: [{ offset: 8, id: ID, data: 1 }] }],
   messages: [
@@ -378,5 +379,23 @@ describe('fields', () => {
     { type: 'goodbye', retryMinMs: 0, retryMaxMs: 1e12 },
   ])('[P2] what would make a client spin or wait for ever is a bad message', (message) => {
     expect(decodeServerMessage(JSON.stringify(message)).ok).toBe(false)
+  })
+
+  it('[P63] features are names, and what nobody knows of is ignored', () => {
+    const plain = {
+      type: 'hello',
+      protocol: 1,
+      sender: OTHER,
+      client: ID,
+      confirmed: 0,
+      user: null,
+      session: null,
+      credential: null,
+      subscriptions: [],
+    }
+    const decoded = decodeClientMessage(JSON.stringify({ ...plain, features: ['x-new'], later: { any: 1 } }))
+    expect(decoded).toEqual({ ok: true, message: { ...plain, features: ['x-new'] } })
+    expect(decodeClientMessage(JSON.stringify({ ...plain, features: [1] })).ok).toBe(false)
+    expect(decodeClientMessage(JSON.stringify({ ...plain, features: Array.from({ length: 65 }, () => 'x') })).ok).toBe(false)
   })
 })

@@ -1,4 +1,4 @@
-import { MAX_CHANNEL_LENGTH, MAX_DEPTH, MAX_NUMBER, MAX_OUTBOX_TOKEN_LENGTH } from './limits.ts'
+import { MAX_CHANNEL_LENGTH, MAX_DEPTH, MAX_FEATURES, MAX_FEATURE_LENGTH, MAX_NUMBER, MAX_OUTBOX_TOKEN_LENGTH } from './limits.ts'
 import type { Cursor, Id } from './messages.ts'
 
 /** The outcome of decoding a frame: a message of the closed union, or a sentence that says what was wrong with it. */
@@ -81,6 +81,12 @@ export function outboxToken(value: unknown, what: string): string {
 /** Whether `value` may be an outbox token. */
 export function isOutboxToken(value: unknown): value is string {
   return typeof value === 'string' && value.length <= MAX_OUTBOX_TOKEN_LENGTH && /^[\w.-]+$/.test(value)
+}
+
+/** What a peer can do beyond its version; absent where it says nothing of it. */
+export function features(fields: Fields): { readonly features?: readonly string[] } {
+  if (fields['features'] === undefined) return {}
+  return { features: array(fields['features'], 'features', MAX_FEATURES, (name) => string(name, 'feature', 1, MAX_FEATURE_LENGTH)) }
 }
 
 /** A place in a channel's log. */

@@ -1,5 +1,5 @@
 import * as read from './decode.ts'
-import type { AnnouncedLimits } from './limits.ts'
+import { ANNOUNCED_RANGES, HEARTBEAT_RANGES, HISTORY_RANGES, type AnnouncedLimits } from './limits.ts'
 import type {
   Answer,
   Outcome,
@@ -125,7 +125,7 @@ function published(value: unknown): readonly PublishedMessage[] {
 function subscribed(fields: read.Fields): ServerMessage {
   const base = { type: 'subscribed', sub: sub(fields['sub']), head: read.cursor(fields['head'], 'head') } as const
   const verdict = read.word(fields['verdict'], 'verdict', ['recovered', 'snapshot', 'start'])
-  if (verdict === 'start') return { ...base, verdict }
+  if (verdict === 'start') return { ...base, verdict, follows: fields['follows'] === true }
   if (verdict === 'recovered') return { ...base, verdict, missed: read.integer(fields['missed'], 'missed', 0, base.head.offset) }
   return { ...base, verdict, value: read.present(fields, 'value'), follows: fields['follows'] === true }
 }
@@ -172,7 +172,8 @@ function answer(fields: read.Fields): Answer {
     reach: reach(fields['reach']),
     ...(fields['begun'] === undefined ? {} : { begun: read.integer(fields['begun'], 'begun', 1) }),
     limits: limits(fields['limits']),
-    heartbeat: read.integers(fields['heartbeat'], 'heartbeat', HEARTBEAT),
+    heartbeat: read.integers(fields['heartbeat'], 'heartbeat', HEARTBEAT_RANGES),
+    ...read.features(fields),
   }
 }
 
@@ -187,22 +188,7 @@ function reach(value: unknown): Answer['reach'] {
   return { made, forgotten: read.integer(fields['forgotten'], 'forgotten', 0, made) }
 }
 
-/**
- * A hostile server must not make a client spin, hold everything, or wait for ever: each limit has a floor and a
- * ceiling.
- */
-const LIMITS = {
-  frameBytes: [1_024, 2 ** 28],
-  messageBytes: [1, 2 ** 28],
-  framesPerSecond: [1, 1_000_000],
-  sendWindow: [1, 20_000],
-  channels: [1, 20_000],
-} as const
-const HISTORY = { messages: [1, 1_000_000], bytes: [1_024, 2 ** 32], ageMs: [1_000, 2 ** 40] } as const
-const PAUSE = [100, 3_600_000] as const
-const HEARTBEAT = { pingMs: PAUSE, hiddenPingMs: PAUSE, timeoutMs: PAUSE } as const
-
 function limits(value: unknown): AnnouncedLimits {
   const { history } = read.object(value, 'limits')
-  return { ...read.integers(value, 'limits', LIMITS), history: read.integers(history, 'history', HISTORY) }
+  return { ...read.integers(value, 'limits', ANNOUNCED_RANGES), history: read.integers(history, 'history', HISTORY_RANGES) }
 }

@@ -27,6 +27,8 @@ export interface Answer {
   readonly begun?: number
   readonly limits: AnnouncedLimits
   readonly heartbeat: Heartbeat
+  /** What the server can do beyond this version; names nobody knows are ignored. Absent: nothing. */
+  readonly features?: readonly string[]
 }
 
 /** What the answers that give a session say, too. */
@@ -75,8 +77,12 @@ export type Subscribed = {
       readonly follows: boolean
     }
   | {
-      /** This channel has no snapshots; the log from `head` + 1 follows. */
+      /**
+       * This channel has no snapshots. With `follows` the log from `head` + 1 follows; without, a `snapshot_request` was
+       * answered, and the subscription goes on undisturbed.
+       */
       readonly verdict: 'start'
+      readonly follows: boolean
     }
 )
 

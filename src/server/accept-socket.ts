@@ -86,13 +86,17 @@ class AnySocket implements ServerSocket {
     if (this.isDraining()) this.#look()
   }
 
-  close(name: CloseName): void {
+  close(name: CloseName, why: string = name): void {
     this.#cancelCut()
     this.#cancelCut = this.#core.settings.clock.setTimer(CLOSE_TIMEOUT_MS, () => {
       this.#try(() => this.#webSocket.terminate?.())
       this.#end()
     })
-    this.#try(() => this.#webSocket.close(CLOSE[name].code, name))
+    this.#try(() => this.#webSocket.close(CLOSE[name].code, why))
+  }
+
+  hold(isHeld: boolean): void {
+    this.#try(() => (isHeld ? this.#webSocket.pause?.() : this.#webSocket.resume?.()))
   }
 
   bufferedBytes(): number {

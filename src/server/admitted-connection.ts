@@ -20,7 +20,7 @@ const CREDENTIAL_NOTICE_MS = 60_000
 function noticeMs(endsAtMs: number, nowMs: number): number {
   return Math.min(CREDENTIAL_NOTICE_MS, (endsAtMs - nowMs) / 2)
 }
-/** What may be asked at a time that takes the server long: a client asks such things one after the other. */
+/** What may be asked at a time that takes the server long; what comes then is read when one of them is answered. */
 const MAX_QUESTIONS = 16
 /** Time for what was begun to commit after `sign_out`. */
 const SIGN_OUT_MS = 2_000
@@ -41,6 +41,8 @@ export interface Admission extends UpwardAdmission {
 export interface Admitted {
   /** What the answer to `hello` says of the client. */
   said(): Pick<Answer, 'client' | 'begun'>
+  /** Whether nothing is to be read before something that is under way has ended. */
+  isBusy(): boolean
   /** Takes one message of the client; `length` is that of its frame, in UTF-16 units. */
   handle(message: Exclude<ClientMessage, Hello>, length: number): void
   /** Looks at its time limits; `isArriving` while a message comes in parts. */
@@ -111,7 +113,11 @@ export class AdmittedConnection implements Admitted {
   begin(subscriptions: readonly SubscribeRequest[]): void {
     this.#upstream.flush()
     this.tick(this.#host.settings.clock.nowMs())
-    if (this.#upstream.mayTake(subscriptions.length)) this.#subscribe(subscriptions)
+    this.#subscribe(subscriptions)
+  }
+
+  isBusy(): boolean {
+    return this.#questions >= MAX_QUESTIONS
   }
 
   handle(message: Exclude<ClientMessage, Hello>, length: number): void {
@@ -124,15 +130,17 @@ export class AdmittedConnection implements Admitted {
         this.#upstream.skip(message)
         break
       case 'volatile':
-        if (this.#upstream.mayTake(message.messages.length)) this.#volatile.take(message.messages)
+        this.#admission.pace.messages(message.messages.length)
+        this.#volatile.take(message.messages)
         break
       case 'subscribe':
-        if (this.#upstream.mayTake(message.subscriptions.length)) this.#subscribe(message.subscriptions)
+        this.#subscribe(message.subscriptions)
         break
       case 'unsubscribe':
         this.#subscriptions.close(message.subs)
         break
       case 'snapshot_request':
+        this.#admission.pace.subscriptions(1)
         this.#subscriptions.request(message.sub, message.from)
         break
       case 'recall': {
@@ -188,7 +196,8 @@ export class AdmittedConnection implements Admitted {
   }
 
   #subscribe(requests: readonly SubscribeRequest[]): void {
-    if (!this.#subscriptions.open(requests)) this.#admission.close('badMessage')
+    this.#admission.pace.subscriptions(requests.length)
+    if (!this.#subscriptions.open(requests)) this.#admission.close('badMessage', 'P22: subscription numbers rise, and none is used twice')
   }
 
   async #signOut(): Promise<void> {
@@ -210,9 +219,12 @@ export class AdmittedConnection implements Admitted {
   }
 
   #ask(answer: () => Promise<void>): void {
-    if (this.#questions >= MAX_QUESTIONS) return this.#admission.close('rate')
     this.#questions++
-    this.#admission.guard(answer().finally(() => this.#questions--))
+    const answered = (): void => {
+      this.#questions--
+      this.#admission.goOn()
+    }
+    this.#admission.guard(answer().finally(answered))
   }
 
   async #authenticateAgain(credential: string): Promise<void> {

@@ -9,22 +9,27 @@ const never = (): Promise<never> => new Promise(() => {})
 const waiting = (peer: FakePeer): string => (peer.closedWith === undefined ? 'open' : String(peer.closedWith.code))
 
 describe('what a client may make the server keep', () => {
-  it('(SEC10) [P16] [I30] replies that are not confirmed: closed with 4429, and what was told can be confirmed with the next hello', async () => {
+  it('(SEC10) [P62] [I30] replies that are not confirmed: the next number waits until the client has', async () => {
     let applied = 0
     const { open, clock, core } = fakeServer({ limits: { replyBytes: 100_000 }, onMessage: () => (applied++, 'r'.repeat(10_000)) })
     const peer = await open()
     const messages = numbered(1, 100)
     peer.say({ type: 'send', confirmed: 0, messages })
     await clock.settle()
-    expect(waiting(peer)).toBe('4429')
-    expect(applied).toBeLessThanOrEqual(100)
-    const told = peer.all('ack').at(-1)?.hi ?? 0
-    expect(told).toBeGreaterThan(0)
-    expect(core.metrics().totals['closes.rate']).toBe(1)
-    const next = await open({ client: peer.client, confirmed: told })
-    next.say({ type: 'send', confirmed: told, messages: messages.slice(told, told + 5) })
+    expect([waiting(peer), applied, core.metrics().totals['heldBack']]).toEqual(['open', 10, 1])
+    const told = peer.last('ack').hi
+    expect(told).toBe(10)
+    peer.say({ type: 'send', confirmed: 4, messages: [] })
     await clock.settle()
-    expect(waiting(next)).toBe('open')
+    expect([applied, peer.last('ack').hi]).toEqual([14, 14])
+    // What a connection that is gone has left is not waited for: its client sends it again.
+    peer.drop()
+    await clock.settle()
+    const next = await open({ client: peer.client, confirmed: 14 })
+    expect(core.metrics().totals['dropped.unconfirmed']).toBe(1)
+    next.say({ type: 'send', confirmed: 14, messages: messages.slice(14, 20) })
+    await clock.settle()
+    expect([waiting(next), applied, next.last('ack').hi]).toEqual(['open', 20, 20])
   })
 
   it.each(['at once', 'later'])('[BU4] a record without room: closed with 1013 when all of it was told, which happens %s', async (when) => {
@@ -49,7 +54,7 @@ describe('what a client may make the server keep', () => {
     ])
   })
 
-  it('(SEC10) [P16] [I30] replies of slow handlers: nothing more of that connection is applied', async () => {
+  it('(SEC10) [P62] [I30] replies of slow handlers: the next number waits', async () => {
     let applied = 0
     const { open, clock } = fakeServer({
       limits: { replyBytes: 50_000 },
@@ -58,13 +63,16 @@ describe('what a client may make the server keep', () => {
     const peer = await open()
     peer.say({ type: 'send', confirmed: 0, messages: numbered(1, 100) })
     await clock.settle()
-    expect([waiting(peer), applied]).toEqual(['4429', 5])
+    expect([waiting(peer), applied]).toEqual(['open', 5])
+    peer.say({ type: 'send', confirmed: 5, messages: [] })
+    await clock.settle()
+    expect([waiting(peer), applied]).toEqual(['open', 10])
   })
 
   it.each<[string, (peer: FakePeer) => void]>([
     ['credentials', (peer) => peer.say({ type: 'authenticate', credential: 'x' })],
     ['recalls', (peer) => peer.say({ type: 'recall', client: peer.client, ids: [freshId()] })],
-  ])('(SEC10) [P35] [I30] questions under way: %s', async (_, ask) => {
+  ])('(SEC10) [P35] [P60] [I30] questions under way: %s', async (_, ask) => {
     let hello = true
     const { open, clock, core } = fakeServer({
       authenticate: () => (hello ? ((hello = false), { user: 'ada' }) : never()),
@@ -76,9 +84,16 @@ describe('what a client may make the server keep', () => {
     for (let times = 0; times < 16; times++) ask(peer)
     await clock.settle()
     expect(waiting(peer)).toBe('open')
+    expect(peer.isHeld).toBe(false)
     ask(peer)
+    peer.say({ type: 'ping' })
     await clock.settle()
-    expect([waiting(peer), core.metrics().totals['closes.rate']]).toEqual(['4429', 1])
+    // Neither the question nor what is behind it is read, and the client hears all the same that the server lives.
+    expect([waiting(peer), peer.isHeld, peer.all('pong').length]).toEqual(['open', true, 0])
+    const before = peer.frames.length
+    await clock.pass(6_000)
+    expect([waiting(peer), peer.all('pong').length, peer.frames.length - before]).toEqual(['open', 0, 1])
+    expect(core.metrics().totals['closes.rate']).toBeUndefined()
   })
 
   it('[P35] a question that was answered makes room for the next', async () => {
@@ -95,9 +110,9 @@ describe('what a client may make the server keep', () => {
     let asked = 0
     const { open, clock, core } = fakeServer({ limits: { channels: 2 }, authorize: () => (asked++, never()) })
     const peer = await open()
-    for (let sub = 1; sub <= 20; sub++) peer.say({ type: 'subscribe', subscriptions: [{ sub, channel: 'a', cursor: null }] })
+    peer.say({ type: 'subscribe', subscriptions: Array.from({ length: 20 }, (_, at) => ({ sub: at + 1, channel: 'a', cursor: null })) })
     await clock.settle()
-    expect([asked, peer.all('refused').length, core.metrics().totals['refused.subscription.limit']]).toEqual([8, 12, 12])
+    expect([asked, peer.all('refused').length, core.metrics().totals['refused.subscription.limit']]).toEqual([16, 4, 4])
   })
 
   it.each<[string, (from: number, count: number) => ClientMessage]>([
@@ -114,28 +129,40 @@ describe('what a client may make the server keep', () => {
       'messages without a number',
       (from, count) => ({ type: 'volatile', messages: numbered(from, count).map(({ id, channel, data }) => ({ id, channel, data })) }),
     ],
-  ])('(SEC10) [P16] [I30] %s at a time: beyond the burst closed with 4429', async (_, frame) => {
-    const { open, clock } = fakeServer({ limits: { messageBurst: 100, messagesPerSecond: 1 }, onMessage: () => undefined })
+  ])('(SEC10) [P60] [I30] %s at a time: beyond the burst nothing is read for a while', async (_, frame) => {
+    const limits = {
+      sendWindow: 100,
+      messageBurst: 100,
+      messagesPerSecond: 1,
+      channels: 50,
+      subscriptionBurst: 100,
+      subscriptionsPerSecond: 1,
+    }
+    const { open, clock } = fakeServer({ limits, onMessage: () => undefined })
     const peer = await open()
     peer.say(frame(1, 100))
     await clock.settle()
-    expect(waiting(peer)).toBe('open')
+    expect(peer.isHeld).toBe(false)
     peer.say(frame(101, 1))
+    peer.say({ type: 'ping' })
     await clock.settle()
-    expect(waiting(peer)).toBe('4429')
+    expect([waiting(peer), peer.isHeld, peer.all('pong').length]).toEqual(['open', true, 0])
+    await clock.pass(600)
+    expect([waiting(peer), peer.isHeld, peer.all('pong').length]).toEqual(['open', false, 1])
   })
 
-  it('(SEC10) [P12] [I30] numbers that are not confirmed: 4,096 may be, however small the window', async () => {
-    const { open, clock } = fakeServer({ limits: { sendWindow: 10 }, onMessage: () => undefined })
+  it('(SEC10) [P62] [I30] numbers that are not confirmed: the next one waits until some are', async () => {
+    const { open, clock } = fakeServer({ limits: { sendWindow: 10, unconfirmed: 25 }, onMessage: () => undefined })
     const peer = await open()
-    for (let n = 1; n <= 4_090; n += 10) {
-      peer.say({ type: 'send', confirmed: 0, messages: numbered(n, 10) })
-      await clock.pass(100)
-    }
-    expect([waiting(peer), peer.last('ack').hi]).toEqual(['open', 4_090])
+    for (let n = 1; n <= 30; n += 10) peer.say({ type: 'send', confirmed: 0, messages: numbered(n, 10) })
+    await clock.settle()
+    expect([waiting(peer), peer.last('ack').hi]).toEqual(['open', 25])
+    peer.say({ type: 'send', confirmed: 25, messages: [] })
+    await clock.settle()
+    expect([waiting(peer), peer.last('ack').hi]).toEqual(['open', 30])
   })
 
-  it('(SEC10) [P30] [I30] acks that it does not read: closed with 4413, long before its time is up', async () => {
+  it('(SEC10) [P30] [I30] acks that it does not read: closed with 4413 when its time is up', async () => {
     const { open, clock } = fakeServer({ onMessage: () => 'r'.repeat(200_000) })
     const peer = await open()
     peer.isStalled = true
@@ -143,8 +170,27 @@ describe('what a client may make the server keep', () => {
       peer.say({ type: 'send', confirmed: n - 1, messages: numbered(n, 1) })
       await clock.settle()
     }
+    expect(waiting(peer)).toBe('open')
+    await clock.pass(32_000)
     expect(waiting(peer)).toBe('4413')
-    expect(peer.buffered).toBeLessThan(5 * 2 ** 20)
+  })
+
+  it('[P60] what the server writes in one turn is no slow consumer: the client goes on when it has read', async () => {
+    const { open, clock } = fakeServer({ limits: { messageBytes: 200_000 }, onMessage: () => 'r'.repeat(150_000) })
+    const peer = await open()
+    peer.isStalled = true
+    peer.say({ type: 'send', confirmed: 0, messages: numbered(1, 100) })
+    await clock.settle()
+    await clock.pass(5_000)
+    expect(waiting(peer)).toBe('open')
+    peer.isStalled = false
+    for (let times = 0; times < 200; times++) {
+      peer.read()
+      await clock.settle()
+    }
+    peer.say({ type: 'ping' })
+    await clock.settle()
+    expect([waiting(peer), peer.last('ack').hi, peer.all('pong').length]).toEqual(['open', 100, 1])
   })
 
   it('(SEC10) [P9] [I30] [I31] client ids: four for each session there may be, then the one away for longest is given up and counted', async () => {
@@ -177,13 +223,20 @@ describe('what a client may make the server keep', () => {
     expect(core.metrics().totals).toMatchObject({ volatile: 10, 'dropped.volatile': 7 })
   })
 
-  it('(SEC10) [I30] frames before the answer to hello: closed with 4429', async () => {
-    const { peer, clock } = fakeServer({ authenticate: never })
+  it('(SEC10) [P60] [I30] frames before the answer to hello: they wait, and nothing more is read', async () => {
+    let answer = (): void => {}
+    const { peer, clock } = fakeServer({
+      authorize: () => true,
+      authenticate: () => new Promise<{ user: string }>((resolve) => (answer = () => resolve({ user: 'ada' }))),
+    })
     const early = peer()
-    early.hello()
-    for (let times = 0; times <= 32; times++) early.say({ type: 'ping' })
+    early.hello({ user: 'ada' })
+    for (let times = 0; times <= 100; times++) early.say({ type: 'ping' })
     await clock.settle()
-    expect(waiting(early)).toBe('4429')
+    expect([waiting(early), early.isHeld]).toEqual(['open', true])
+    answer()
+    await clock.settle()
+    expect([waiting(early), early.isHeld, early.all('pong').length]).toEqual(['open', false, 101])
   })
 
   it('(SEC10) [I30] [BU5] large frames before the answer to hello: closed with 1009', async () => {

@@ -54,10 +54,10 @@ describe('what a socket brings before its hello is answered', () => {
     expect([deep.closedWith?.code, parsed]).toEqual([4400, 0])
   })
 
-  it('[BU6] a hello is counted by its subscriptions, like any other message', async () => {
-    const { open } = fakeServer({ limits: { messageBurst: 1_000, messagesPerSecond: 1 } })
+  it('[BU6] [P60] a hello is counted by its subscriptions, like any other message', async () => {
+    const { open } = fakeServer({ limits: { subscriptionBurst: 1_000, subscriptionsPerSecond: 1 } })
     const [few, many] = [await open({ subscriptions: channels(100) }), await open({ subscriptions: channels(1_001) })]
-    expect([few.closedWith, many.closedWith?.code]).toEqual([undefined, 4429])
+    expect([few.closedWith, many.closedWith, few.isHeld, many.isHeld]).toEqual([undefined, undefined, false, true])
   })
 })
 

@@ -1,6 +1,8 @@
-import { endOf, type ClientRecord, type Fate } from './client-record.ts'
+import { endOf, unitsOf, type ClientRecord, type Fate } from './client-record.ts'
+import { Confirmations } from './confirmations.ts'
 import { isPromise } from './deadline.ts'
 import type { Awaitable, Commit, Refusal } from './engine.ts'
+import { judgeNumber, REFUSALS } from './judge-number.ts'
 import type { LaneEntry } from './lane-entry.ts'
 import type { LaneConnection, LaneHost } from './lane-host.ts'
 import { LaneQueue } from './lane-queue.ts'
@@ -31,8 +33,11 @@ export class ClientLane {
   /** Connections that send under this client id now. */
   readonly connections: Set<LaneConnection> = new Set()
   readonly #host: LaneHost
+  readonly #confirmations: Confirmations
   readonly #queue = new LaneQueue()
   #batch: Done[] = []
+  /** Text of the replies in the batch. */
+  #units = 0
   #isRunning = false
   #isStopping = false
   #runs = 0
@@ -47,6 +52,7 @@ export class ClientLane {
   constructor(client: Id, host: LaneHost) {
     this.client = client
     this.#host = host
+    this.#confirmations = new Confirmations(host.limits)
   }
 
   /** Whether no number is on its way. */
@@ -92,6 +98,11 @@ export class ClientLane {
     if (!this.#isCrowded) for (const connection of this.connections) connection.crowd()
   }
 
+  /** The client has confirmed something, or a connection is gone. */
+  confirmed(): void {
+    this.#confirmations.changed()
+  }
+
   /** Takes numbers in the order they came. */
   push(entries: readonly LaneEntry[]): void {
     if (this.#isStopping) return this.#drop(entries)
@@ -101,10 +112,7 @@ export class ClientLane {
 
   /** Resolves when no number is on its way. */
   whenIdle(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.isIdle) resolve()
-      else this.#idle.push(resolve)
-    })
+    return new Promise((resolve) => (this.isIdle ? resolve() : void this.#idle.push(resolve)))
   }
 
   /** The server closes: drops what was not begun, and takes nothing more. */
@@ -113,6 +121,7 @@ export class ClientLane {
     const { waiting } = this.#queue
     this.#queue.keep([])
     this.#drop(waiting)
+    this.confirmed()
   }
 
   #drop(entries: readonly LaneEntry[]): void {
@@ -158,38 +167,35 @@ export class ClientLane {
       source.left()
       return undefined
     }
-    const isNext = n === (this.record?.hi ?? 0) + this.#batch.length + 1
-    if (!isNext && this.#batch.length > 0) {
+    const verdict = judgeNumber(this.record, this.#batch.length, entry)
+    if (verdict === 'next') {
+      const isOwed = this.#confirmations.isOwed(this.record, this.#batch.length, this.#units)
+      return isOwed ? this.#whenConfirmed(entry) : this.#apply(entry)
+    }
+    if (this.#batch.length > 0) {
       // Known or not is judged by what is committed, not by what is about to be.
-      const committing = this.#commit()
-      return committing === undefined ? this.#take(entry) : committing.then(() => this.#take(entry))
+      return this.#commit()?.then(() => this.#take(entry)) ?? this.#take(entry)
     }
-    if ((this.record === null && n !== 1) || (this.record !== null && this.record.user !== source.party.user)) {
-      this.#host.count('refused.unknown_client')
-      source.left()
-      source.unknownClient()
-      return undefined
-    }
-    if (!isNext) {
-      source.left()
-      this.#refuse(entry, this.record?.hi ?? 0)
-      return undefined
-    }
-    return this.#apply(entry)
+    source.left()
+    this.#host.count(REFUSALS[verdict])
+    if (verdict === 'unknown') source.unknownClient()
+    else if (verdict === 'conflict') source.conflict(n)
+    else if (verdict === 'gap') source.expected((this.record?.hi ?? 0) + 1)
+    else source.again(n)
+    return undefined
   }
 
-  #refuse({ n, id, source }: LaneEntry, hi: number): void {
-    const known = this.record?.idAt(n)
-    if (n > hi) {
-      this.#host.count('refused.expected')
-      source.expected(hi + 1)
-    } else if (known !== undefined && known !== id) {
-      this.#host.count('refused.conflict')
-      source.conflict(n)
-    } else {
-      this.#host.count('duplicates')
-      source.again(n)
-    }
+  /** What a connection that is gone has left can be confirmed by nobody: its client sends it again. */
+  async #whenConfirmed(entry: LaneEntry): Promise<void> {
+    await this.#commit()
+    this.#host.count('heldBack')
+    const { source } = entry
+    while (this.#confirmations.isOwed(this.record, 0, 0) && !source.isGone && !source.isRefusing && !this.#isStopping)
+      await this.#confirmations.change()
+    if (this.#isStopping) return this.#drop([entry])
+    if (!source.isGone) return this.#take(entry)
+    this.#host.count('dropped.unconfirmed')
+    source.left()
   }
 
   #apply(entry: LaneEntry): Promise<void> | undefined {
@@ -221,12 +227,14 @@ export class ClientLane {
     }
     const { n, id } = entry
     this.#batch.push({ entry, commit: { n, id, ...handled } })
+    this.#units += unitsOf(handled.fate)
   }
 
   #commit(): Promise<void> | undefined {
     const batch = this.#batch
     if (batch.length === 0) return undefined
     this.#batch = []
+    this.#units = 0
     this.#committing = batch.map(({ entry }) => entry)
     return this.#commitAll(batch)
   }
@@ -255,8 +263,7 @@ export class ClientLane {
 
   /**
    * One of these publishes to a channel that cannot be made. It would be the same at every repetition, and hold up what
-   * is behind it for ever: that one has failed, and
-   * the others commit.
+   * is behind it for ever: that one has failed, and the others commit.
    */
   #divide(batch: readonly Done[], refusal: Refusal): Promise<void> | undefined {
     const [first] = batch
@@ -288,6 +295,7 @@ export class ClientLane {
     this.#committing = []
     this.#isCrowded = false
     this.#batch = []
+    this.#units = 0
     this.#queue.keep([])
     this.#isLoaded = false
     for (const source of sources) source.failed()

@@ -145,7 +145,8 @@ export function bytesOf(fate: Fate): number {
   return NUMBER_BYTES + unitsOf(fate)
 }
 
-function unitsOf(fate: Fate): number {
+/** Text that the fate keeps, in UTF-16 units. */
+export function unitsOf(fate: Fate): number {
   return fate?.kind === 'applied' ? fate.reply.length : fate?.kind === 'rejected' ? fate.message.length : 0
 }
 

@@ -26,8 +26,7 @@ const CLOSES: { readonly [Name in CloseName]?: Omit<Refusal, 'kind' | 'level'> }
   },
   rate: {
     sentence: 'A client does more at a time than is allowed.',
-    option:
-      'limits.framesPerSecond, limits.messagesPerSecond, limits.sendWindow, limits.replyBytes, limits.resumesPerMinute, limits.sendOnly',
+    option: 'limits.sendWindow, limits.resumesPerMinute, limits.sendOnly, limits.sendOnlyPerMinute',
   },
 }
 

@@ -11,6 +11,7 @@ import type { Settings } from './options.ts'
 import type { Rights } from './rights.ts'
 import type { SendOnlyDesk } from './send-only-desk.ts'
 import type { Snapshots } from './snapshots.ts'
+import type { Standstill } from './standstill.ts'
 import type { CloseName, Id } from '../protocol/index.ts'
 import type { LogEntry } from '../core/ports.ts'
 
@@ -47,6 +48,8 @@ export interface ConnectionHost {
   /** What the connections share. */
   readonly budgets: Budgets
   readonly sockets: OpenSockets
+  /** How long the process stood still. */
+  readonly standstill: Standstill
   /** How often sessions are resumed, by token hash. */
   readonly resumes: KeyedRate
   /** Where refusals are told. */

@@ -4,25 +4,26 @@ import { closeRefusal, credentialRefusal, sessionsRefusal, userRefusal, versionR
 import type { ConnectionHost } from './connection-host.ts'
 import { ConnectionWatch } from './connection-watch.ts'
 import { checkCredential } from './credentials.ts'
-import { EarlyMessages } from './early-messages.ts'
 import { hashToken } from './hash-token.ts'
 import type { Holder } from './holder.ts'
+import { Inbox } from './inbox.ts'
 import { isTakenWhileClosing } from './is-taken-while-closing.ts'
-import { announcesOtherVersion } from './other-version.ts'
+import { announcesOtherVersion, SPOKEN } from './other-version.ts'
 import { Outbound } from './outbound.ts'
 import { limitsBeforeHello, limitsOfConnection } from './incoming-limits.ts'
 import type { Party } from './party.ts'
 import type { ServerSocket, SocketEvents, UpgradeRequest } from './ports.ts'
-import { RateBucket } from './rate-bucket.ts'
+import { ReadingPace } from './reading-pace.ts'
 import type { Refusal } from './refusals.ts'
 import { SendOnlyConnection } from './send-only-connection.ts'
 import type { RightsBearer } from './rights.ts'
 import type { Guest } from './send-only-desk.ts'
 import type { UpwardAdmission } from './upstream.ts'
-import type { CloseName } from '../protocol/close-codes.ts'
-import { UNCOUNTED_UNITS } from '../protocol/frames.ts'
-import { decodeClientMessage, PROTOCOL_VERSION } from '../protocol/index.ts'
+import { decodeClientMessage, PROTOCOL_VERSION, type CloseName } from '../protocol/index.ts'
 import type { Answer, Hello, Id, ServerMessage } from '../protocol/messages.ts'
+
+/** Bytes that a close can carry; what is said in one is ASCII. */
+const REASON_LENGTH = 123
 
 /** One accepted socket, from the upgrade to its end. It knows no network: its host brings text in and takes frames out. */
 export class Connection implements SocketEvents, Guest, RightsBearer {
@@ -35,10 +36,10 @@ export class Connection implements SocketEvents, Guest, RightsBearer {
   readonly #host: ConnectionHost
   readonly #request: UpgradeRequest
   readonly #outbound: Outbound
-  readonly #frames: RateBucket
+  readonly #pace: ReadingPace
+  readonly #inbox: Inbox
   readonly #watch: ConnectionWatch
   #phase: 'waiting' | 'opening' | 'open' | 'closed' = 'waiting'
-  readonly #early: EarlyMessages
   #lane: ClientLane | undefined
   #admitted: Admitted | undefined
   /** Gives back what a connection that only sends has taken. */
@@ -50,32 +51,36 @@ export class Connection implements SocketEvents, Guest, RightsBearer {
     this.#request = request
     this.#host = host
     const { clock, limits } = host.settings
-    // The announced rate is what a client keeps to; twice of it is what closes it.
-    this.#frames = new RateBucket(2 * limits.framesPerSecond, limits.frameBurst, clock.nowMs())
-    this.#early = new EarlyMessages(limits.frameBytes)
+    this.#pace = new ReadingPace(limits, clock, host.standstill)
+    this.#inbox = new Inbox({
+      clock,
+      socket,
+      pace: this.#pace,
+      frameBytes: limits.frameBytes,
+      isBusy: () => this.#phase === 'opening' || this.#admitted?.isBusy() === true,
+      take: (text) => this.#receive(text),
+      overrun: () => this.close('rate', 'P60: more than one message waits'),
+    })
     this.#outbound = new Outbound(socket, {
       flusher: host.flusher,
       incoming: limitsBeforeHello(limits),
-      nowMs: () => clock.nowMs(),
+      nowMs: () => host.standstill.awakeMs(clock.nowMs()),
       outboundBytes: limits.outboundBytes,
       frameBytes: limits.frameBytes,
       lost: (receiver, lost) => this.#admitted?.lost?.(receiver, lost),
-      overflowed: () => this.close('slowConsumer'),
     })
-    this.#watch = new ConnectionWatch(host.settings, this.#outbound)
+    this.#watch = new ConnectionWatch(host.settings, this.#outbound, host.standstill)
   }
 
   text(frame: string): void {
     if (this.#isClosed()) return
     this.#watch.heard()
     const heard = this.#outbound.line.receive(frame)
-    if (heard.type === 'bad') return this.close(heard.isTooLarge ? 'tooLarge' : 'badMessage')
+    if (heard.type === 'bad') return heard.isTooLarge ? this.close('tooLarge') : this.close('badMessage', 'P47: no frame of the protocol')
     if (heard.type === 'report' && heard.isNew) return this.#outbound.moved()
-    // What is more than the others pays for itself; parts are paid for with the whole.
-    const mayCome = heard.type === 'part' || (heard.type === 'message' && heard.text.length >= UNCOUNTED_UNITS) || this.#mayCome()
-    if (!mayCome || heard.type !== 'message') return
-    if (this.#phase !== 'opening') this.#receive(heard.text)
-    else if (!this.#early.keep(heard.text)) this.close('rate')
+    // Parts are paid for with the whole.
+    if (heard.type === 'message') this.#inbox.push(heard.text)
+    else if (heard.type !== 'part') this.#inbox.passed()
   }
 
   get isOpen(): boolean {
@@ -89,7 +94,7 @@ export class Connection implements SocketEvents, Guest, RightsBearer {
   control(): void {
     if (this.#isClosed()) return
     this.#watch.heard()
-    this.#mayCome()
+    this.#inbox.passed()
   }
 
   drained(): void {
@@ -101,14 +106,14 @@ export class Connection implements SocketEvents, Guest, RightsBearer {
     this.#host.sockets.gone(this)
   }
 
-  /** Closes the socket for a reason of the table. Nothing of this connection is read or sent any more. */
-  close(name: CloseName): void {
+  /** Closes the socket for a reason of the table, with a sentence of its own or the name. Nothing is read or sent any more. */
+  close(name: CloseName, why?: string): void {
     if (this.#isClosed()) return
     this.#outbound.finish(name)
     this.#end()
     this.#host.count(`closes.${name}`)
     this.#host.gate.refusals.tell(closeRefusal(name))
-    this.#socket.close(name)
+    this.#socket.close(name, why?.slice(0, REASON_LENGTH))
   }
 
   crowd(): void {
@@ -116,9 +121,9 @@ export class Connection implements SocketEvents, Guest, RightsBearer {
     this.end('busy')
   }
 
-  #refuse(name: CloseName, refusal: Refusal): void {
+  #refuse(name: CloseName, refusal: Refusal, why?: string): void {
     this.#host.gate.refusals.tell(refusal)
-    this.close(name)
+    this.close(name, why)
   }
 
   /** Closes the socket; what came on it and was not begun is not applied any more. */
@@ -147,22 +152,19 @@ export class Connection implements SocketEvents, Guest, RightsBearer {
   /** Looks at every time limit of the connection; called about once a second. */
   tick(nowMs: number): void {
     if (this.#isClosed()) return
-    const end = this.#watch.overdue(this.#phase, nowMs)
+    const end = this.#watch.overdue(this.#phase, this.#inbox.isHeld)
     if (end !== null) return this.close(end)
     if (this.#phase === 'open') this.#admitted?.tick(nowMs, this.#outbound.line.in.held > 0)
   }
 
-  /** Whether one frame more may come now; the connection is closed when not. */
-  #mayCome(): boolean {
-    if (!this.#frames.take(1, this.#host.settings.clock.nowMs())) this.close('rate')
-    return !this.#isClosed()
-  }
-
   #receive(text: string): void {
     const decoded = decodeClientMessage(text)
-    if (!decoded.ok) return announcesOtherVersion(text) ? this.#refuse('version', versionRefusal()) : this.close('badMessage')
+    if (!decoded.ok)
+      return announcesOtherVersion(text)
+        ? this.#refuse('version', versionRefusal(), SPOKEN)
+        : this.close('badMessage', `P1: ${decoded.error}`)
     const { message } = decoded
-    if ((message.type === 'hello') !== (this.#phase === 'waiting')) return this.close('badMessage')
+    if ((message.type === 'hello') !== (this.#phase === 'waiting')) return this.close('badMessage', 'P4: hello comes first, and once')
     if (this.#host.isClosing && !isTakenWhileClosing(message)) return this.#host.count('dropped.frames')
     if (message.type === 'hello') {
       this.#phase = 'opening'
@@ -178,7 +180,7 @@ export class Connection implements SocketEvents, Guest, RightsBearer {
   }
 
   async #enter(hello: Hello): Promise<void> {
-    if (hello.protocol !== PROTOCOL_VERSION) return this.#refuse('version', versionRefusal(hello.protocol))
+    if (hello.protocol !== PROTOCOL_VERSION) return this.#refuse('version', versionRefusal(hello.protocol), SPOKEN)
     const { outboxToken } = hello
     this.#outbound.meet(hello)
     this.#isGuest = outboxToken !== undefined
@@ -233,7 +235,7 @@ export class Connection implements SocketEvents, Guest, RightsBearer {
         : { type: 'session_init', session: fresh, ...answer, ...given },
     )
     connection.begin(hello.subscriptions)
-    this.#receiveEarly()
+    this.#inbox.go()
   }
 
   /** The app is not asked who it is, and no session is touched: the token says that. */
@@ -254,7 +256,7 @@ export class Connection implements SocketEvents, Guest, RightsBearer {
     this.#host.count('admitted.sendOnly')
     this.#open(connection, hello.user, (answer) => ({ type: 'send_only', ...answer }))
     connection.flush()
-    this.#receiveEarly()
+    this.#inbox.go()
   }
 
   /** Enters the lane of the client; `null` when the connection has ended meanwhile. */
@@ -262,7 +264,9 @@ export class Connection implements SocketEvents, Guest, RightsBearer {
     const lane = (this.#lane = this.#host.lanes.enter(hello.client, this))
     await lane.load()
     if (this.#isClosed()) return null
-    return { party, holder, lane, confirmed: hello.confirmed, outbound: this.#outbound, close: (name) => this.close(name) }
+    const goOn = (): void => this.#inbox.go()
+    const close = (name: CloseName, why?: string): void => this.close(name, why)
+    return { party, holder, lane, confirmed: hello.confirmed, outbound: this.#outbound, pace: this.#pace, goOn, close }
   }
 
   #open(admitted: Admitted, user: string | null, say: (answer: Answer) => ServerMessage): void {
@@ -272,11 +276,7 @@ export class Connection implements SocketEvents, Guest, RightsBearer {
     const { announced: limits, heartbeat } = settings
     this.#outbound.line.in.limits = limitsOfConnection(settings.limits)
     const { ledger, reach } = engine
-    this.#outbound.send(say({ protocol: PROTOCOL_VERSION, user, ledger, ...admitted.said(), reach, limits, heartbeat }))
-  }
-
-  #receiveEarly(): void {
-    for (const text of this.#early.take()) if (!this.#isClosed()) this.#receive(text)
+    this.#outbound.send(say({ protocol: PROTOCOL_VERSION, user, ledger, ...admitted.said(), reach, limits, heartbeat, features: [] }))
   }
 
   #isClosed(): boolean {
@@ -288,7 +288,7 @@ export class Connection implements SocketEvents, Guest, RightsBearer {
     if (this.#isClosed()) return
     this.#phase = 'closed'
     this.#outbound.end()
-    this.#early.take()
+    this.#inbox.end()
     this.#admitted?.end()
     this.#leave()
     this.#host.rights.leave(this)

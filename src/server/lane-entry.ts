@@ -36,15 +36,6 @@ export interface LaneEntry {
   readonly fate?: Fate
 }
 
-/** Windows of numbers the server remembers for a client that does not confirm. */
-const UNCONFIRMED_WINDOWS = 16
-const MIN_UNCONFIRMED = 4_096
-
-/** Numbers that a client may leave unconfirmed. */
-export function mostUnconfirmed(sendWindow: number): number {
-  return Math.max(MIN_UNCONFIRMED, UNCONFIRMED_WINDOWS * sendWindow)
-}
-
 /**
  * A numbered message on its way. With `messageBytes` its size is looked at, and one that is larger is refused without
  * asking anybody.

@@ -48,6 +48,7 @@ export class Lanes {
   /** A connection is gone. Its lane goes when nothing is on its way any more. */
   leave(lane: ClientLane, connection: LaneConnection): void {
     lane.connections.delete(connection)
+    lane.confirmed()
     void lane.whenIdle().then(() => {
       if (lane.connections.size > 0 || !lane.isIdle || this.#byClient.get(lane.client) !== lane) return
       this.#byClient.delete(lane.client)

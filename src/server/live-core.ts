@@ -25,6 +25,7 @@ import { Rights } from './rights.ts'
 import { SendOnlyDesk } from './send-only-desk.ts'
 import { shutDown } from './shut-down.ts'
 import { Snapshots } from './snapshots.ts'
+import { lookEveryMs, Standstill } from './standstill.ts'
 import { WatchedEngine } from './watched-engine.ts'
 import type { Cursor, Id } from '../protocol/index.ts'
 
@@ -43,6 +44,7 @@ export class LiveCore implements ConnectionHost {
   readonly snapshots: Snapshots
   readonly handler: MessageHandler
   readonly lanes: Lanes
+  readonly standstill: Standstill
   /** Who may open a socket. */
   readonly gate: Gate
   readonly sockets: OpenSockets = new OpenSockets()
@@ -68,6 +70,7 @@ export class LiveCore implements ConnectionHost {
     const logSafely = (entry: Parameters<typeof log>[0]): void => this.log(entry)
     const engine = (this.engine = new WatchedEngine(settings.engine, clock, (name, error) => this.#failed('engine_failed', error, name)))
     this.flusher = new Flusher(clock)
+    this.standstill = new Standstill(lookEveryMs(settings), clock.nowMs())
     this.channels = new Channels(engine, this.flusher, limits.frameBytes - ENVELOPE_BYTES)
     this.snapshots = new Snapshots({ hook: hooks.snapshot, clock, maxBytes: limits.frameBytes - ENVELOPE_BYTES, log: logSafely, count })
     this.handler = new MessageHandler({
@@ -79,7 +82,7 @@ export class LiveCore implements ConnectionHost {
       log: logSafely,
       count,
     })
-    this.lanes = new Lanes({ engine, handler: this.handler, log: logSafely, count, failed: (error) => this.failed(error) })
+    this.lanes = new Lanes({ engine, limits, handler: this.handler, log: logSafely, count, failed: (error) => this.failed(error) })
     this.gate = new Gate(settings, this)
     this.resumes = new KeyedRate(limits.resumesPerMinute, count)
     this.sendOnly = new SendOnlyDesk(this)
@@ -120,7 +123,7 @@ export class LiveCore implements ConnectionHost {
       hasTold: (error) => engine.hasTold(error),
       log: logSafely,
     })
-    const ticking = every(clock, tickMs(settings), () => this.#tick())
+    const ticking = every(clock, lookEveryMs(settings), () => this.#tick())
     this.#stopTimers = [ticking, every(clock, sessions.sweepMs, () => this.#sweep())]
   }
 
@@ -236,6 +239,7 @@ export class LiveCore implements ConnectionHost {
 
   #tick(): void {
     const { clock } = this.settings
+    this.standstill.look(clock.nowMs())
     inSlices(clock, [...this.#connections], (some) => {
       for (const connection of some) connection.tick(clock.nowMs())
     })
@@ -273,9 +277,4 @@ export class LiveCore implements ConnectionHost {
     this.count('failures')
     this.log({ level: 'error', event, method, error: kindOf(error) })
   }
-}
-
-/** One timer looks after all connections, often enough for the shortest of their limits. */
-function tickMs({ limits, heartbeat }: Settings): number {
-  return Math.max(10, Math.min(1_000, Math.floor(Math.min(limits.helloMs, limits.slowConsumerMs, heartbeat.timeoutMs) / 4)))
 }

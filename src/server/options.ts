@@ -76,14 +76,6 @@ export interface MessageContext<A extends Authenticated = Authenticated> {
 
 /** Limits of one server. All of {@link AnnouncedLimits} but the history, and those that a client need not know. */
 export interface ServerLimits extends Omit<AnnouncedLimits, 'history'> {
-  /**
-   * Frames a client may send at once. Default 200. A client is closed when it exceeds this at twice `framesPerSecond`.
-   */
-  readonly frameBurst: number
-  /** Messages a client may send per second, averaged. Default 10,000. */
-  readonly messagesPerSecond: number
-  /** Messages a client may send at once. Default 20,000. */
-  readonly messageBurst: number
   /** Bytes that may wait for one socket before its receivers are left at their places. Default 1 MiB. */
   readonly outboundBytes: number
   /** Time for `hello` after the upgrade, unless 1 KiB a second of it comes. Default 10 s. */
@@ -113,8 +105,6 @@ export interface ServerLimits extends Omit<AnnouncedLimits, 'history'> {
    * goes on. Default 60.
    */
   readonly resumesPerMinute: number
-  /** Replies kept for a client that has not confirmed them, in UTF-16 units of JSON text. Default 16 Mi. */
-  readonly replyBytes: number
   /**
    * What all anonymous connections together may have of any budget, in percent. Default 25; 100 without `authenticate`.
    */

@@ -2,6 +2,9 @@ import { isTooDeep } from '../protocol/decode.ts'
 import { PROTOCOL_VERSION } from '../protocol/index.ts'
 import { MAX_DEPTH } from '../protocol/limits.ts'
 
+/** What the close says of the versions of this server. */
+export const SPOKEN: string = `speaks ${PROTOCOL_VERSION}`
+
 /**
  * Whether what could not be read is the `hello` of another protocol version: its other fields may well have another
  * shape.

@@ -19,8 +19,6 @@ export interface OutboundHost {
   nowMs(): number
   /** The receiver's place is not in the log any more. */
   lost(receiver: Receiver, lost: LostPlace): void
-  /** More waits for the socket than the limits can explain: the client does not read. */
-  overflowed(): void
 }
 
 const HEAD = '{"type":"messages","batches":['
@@ -75,11 +73,13 @@ export class Outbound implements ReceiverOutbound {
 
   /** Sends a message that is JSON text already. */
   sendText(text: string, sub: number = CONTROL): void {
-    if (!this.#isOpen) return
-    const { outboundBytes, frameBytes } = this.#host
-    // Acks are not held back, so the socket of a client that only asks and never reads has its own end.
-    if (this.line.out.queued + this.#socket.bufferedBytes() > 4 * Math.max(outboundBytes, frameBytes)) this.#host.overflowed()
-    else this.line.out.send(sub, { text })
+    if (this.#isOpen) this.line.out.send(sub, { text })
+  }
+
+  /** Says that the server lives: by a report, or to a client that knows none by a `pong`, once its `hello` was answered. */
+  sayAlive(isAnswered: boolean): void {
+    if (!this.line.out.isPlain) this.line.report()
+    else if (isAnswered) this.send({ type: 'pong' })
   }
 
   /** What waits for a subscription is not wanted any more. */

@@ -27,8 +27,10 @@ export interface Random {
 export interface ServerSocket {
   /** Hands the frame to the network. Never throws, and does nothing after `close`. */
   send(frame: Frame): void
-  /** Starts the closing handshake, behind what was already sent. */
-  close(name: CloseName): void
+  /** Starts the closing handshake, behind what was already sent; `why` is said instead of the name. */
+  close(name: CloseName, why?: string): void
+  /** Stops or goes on reading; what was read already may still be told. Absent where the host cannot. */
+  hold?(isHeld: boolean): void
   /** Bytes handed over that the network has not taken yet. */
   bufferedBytes(): number
   /** Whether the network is behind; its `drained` event is then still to come. */

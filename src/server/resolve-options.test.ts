@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { DEFAULT_HEARTBEAT, DEFAULT_LIMITS } from '../protocol/index.ts'
-import { resolveOptions } from './resolve-options.ts'
+import { welcome } from '../core/testing/frames.ts'
+import { DEFAULT_HEARTBEAT, DEFAULT_LIMITS, decodeServerMessage } from '../protocol/index.ts'
+import { MAX_ITEMS } from '../protocol/limits.ts'
+import { LIMIT_RANGES, resolveOptions } from './resolve-options.ts'
 
 const refused: readonly [string, unknown][] = [
   ['an unknown option', { authentificate: () => null }],
@@ -11,6 +13,9 @@ const refused: readonly [string, unknown][] = [
   ['a limit out of range', { limits: { sendWindow: 0 } }],
   ['a limit that is undefined', { limits: { sendWindow: undefined } }],
   ['a frame too small for a message', { limits: { frameBytes: 100_000 } }],
+  ['a burst of messages below the window', { limits: { messageBurst: 10 } }],
+  ['a burst of subscriptions below the channels', { limits: { subscriptionBurst: 10 } }],
+  ['fewer unconfirmed numbers than the window', { limits: { unconfirmed: 10 } }],
   ['limits that are null', { limits: null }],
   ['unknown history', { history: { count: 1 } }],
   ['history out of range', { history: { messages: 0 } }],
@@ -34,6 +39,28 @@ describe('resolveOptions', () => {
   it('says how to allow everything to everybody', () => {
     expect(() => resolveOptions({ authenticate: () => null })).toThrow(/authorize .*\(\) => true/)
     expect(resolveOptions({ authenticate: () => null, authorize: () => true }).sendOnly).toBe(true)
+  })
+
+  it.each([
+    ['highest', 1],
+    ['lowest', 0],
+  ])('[P60] every limit at its %s value contradicts none of the others', (_, end) => {
+    const limits = Object.fromEntries(Object.entries(LIMIT_RANGES).map(([name, range]) => [name, range[end]]))
+    const { announced } = resolveOptions({ limits })
+    const { frameBytes, messageBytes, sendWindow, messageBurst, unconfirmed, channels, subscriptionBurst } = announced
+    // One message in a frame; a whole window, and every channel, at once; a list of a frame holds a window.
+    expect([frameBytes - 1_024 >= messageBytes, messageBurst >= sendWindow, unconfirmed >= sendWindow]).toEqual([true, true, true])
+    expect([subscriptionBurst >= channels, MAX_ITEMS >= sendWindow, MAX_ITEMS >= channels]).toEqual([true, true, true])
+    // A refusal of 2,000 characters that JSON escapes, and a question with its answer, fit the smallest frame.
+    expect([frameBytes >= 2_000 * 6 + 1_024, Math.floor(frameBytes / 128) > 0]).toEqual([true, true])
+    // What a server announces, clients take.
+    const answer = { ...welcome({ limits: announced }) }
+    expect(decodeServerMessage(JSON.stringify(answer))).toMatchObject({ ok: true })
+  })
+
+  it.each(Object.entries(LIMIT_RANGES))('[P60] %s at its highest, and the others left out, contradict nothing', (name, [, most]) => {
+    const given = name === 'messageBytes' ? { messageBytes: most, frameBytes: most + 1_024 } : { [name]: most }
+    expect(() => resolveOptions({ limits: given })).not.toThrow()
   })
 
   it('fills in what is left out', () => {

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
-import { DEFAULT_HEARTBEAT, DEFAULT_HISTORY, DEFAULT_LIMITS, type HistoryLimits } from '../protocol/index.ts'
+import { DEFAULT_HEARTBEAT, DEFAULT_HISTORY, DEFAULT_LIMITS, type AnnouncedLimits, type HistoryLimits } from '../protocol/index.ts'
+import { ANNOUNCED_RANGES, HEARTBEAT_RANGES, HISTORY_RANGES, type Range } from '../protocol/limits.ts'
 import { invalidOption, readOptions } from '../protocol/read-options.ts'
 import { answerNow } from './answer-now.ts'
 import { memoryEngine } from './engines/memory.ts'
@@ -7,17 +8,12 @@ import { nodeClock, nodeLog, nodeRandom } from './node-platform.ts'
 import type { Authenticated, LiveServerOptions, ServerLimits, SessionOptions, Settings } from './options.ts'
 import { readOrigin } from './origin.ts'
 
-type Range = readonly [min: number, max: number]
-
 const DAY_MS = 86_400_000
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 const { history: _announcedApart, ...announcedDefaults } = DEFAULT_LIMITS
 const LIMITS: ServerLimits = {
   ...announcedDefaults,
-  frameBurst: 200,
-  messagesPerSecond: 10_000,
-  messageBurst: 20_000,
   outboundBytes: 2 ** 20,
   helloMs: 10_000,
   slowConsumerMs: 30_000,
@@ -28,7 +24,6 @@ const LIMITS: ServerLimits = {
   addressSockets: 200,
   addressSocketsPerMinute: 600,
   resumesPerMinute: 60,
-  replyBytes: 16 * 2 ** 20,
   anonymousPercent: 25,
   sharePercent: 6,
   sendOnly: 100,
@@ -36,16 +31,9 @@ const LIMITS: ServerLimits = {
 }
 const SESSIONS: SessionOptions = { ttlMs: DAY_MS, clientTtlMs: 30 * DAY_MS, sweepMs: 60_000, max: 100_000, recordBytes: 256 * 2 ** 20 }
 
-// The announced ones have the floors and ceilings that a client accepts.
-const LIMIT_RANGES: { readonly [Name in keyof ServerLimits]: Range } = {
-  frameBytes: [4_096, 2 ** 28],
-  messageBytes: [1, 2 ** 28],
-  framesPerSecond: [1, 1_000_000],
-  sendWindow: [1, 20_000],
-  channels: [1, 20_000],
-  frameBurst: [1, 1_000_000],
-  messagesPerSecond: [1, 10_000_000],
-  messageBurst: [1, 10_000_000],
+/** What each limit may be. */
+export const LIMIT_RANGES: { readonly [Name in keyof ServerLimits]: Range } = {
+  ...ANNOUNCED_RANGES,
   outboundBytes: [65_536, 2 ** 30],
   helloMs: [10, MAX_TIMER_MS],
   slowConsumerMs: [10, MAX_TIMER_MS],
@@ -57,16 +45,10 @@ const LIMIT_RANGES: { readonly [Name in keyof ServerLimits]: Range } = {
   addressSocketsPerMinute: [1, 10_000_000],
   // A client makes up to 20 tries a minute.
   resumesPerMinute: [20, 10_000_000],
-  replyBytes: [1_024, 2 ** 32],
   anonymousPercent: [1, 100],
   sharePercent: [1, 100],
   sendOnly: [1, 1_000_000],
   sendOnlyPerMinute: [1, 10_000_000],
-}
-const HISTORY_RANGES: { readonly [Name in keyof HistoryLimits]: Range } = {
-  messages: [1, 1_000_000],
-  bytes: [1_024, 2 ** 32],
-  ageMs: [1_000, 2 ** 40],
 }
 const SESSION_RANGES: { readonly [Name in keyof SessionOptions]: Range } = {
   ttlMs: [10, 2 ** 40],
@@ -75,7 +57,6 @@ const SESSION_RANGES: { readonly [Name in keyof SessionOptions]: Range } = {
   max: [1, 100_000_000],
   recordBytes: [2 ** 20, 2 ** 40],
 }
-const HEARTBEAT_RANGES = { pingMs: [100, 3_600_000], hiddenPingMs: [100, 3_600_000], timeoutMs: [100, 3_600_000] } as const
 
 const hook = (): void => {}
 /** Every option, with a value of the right type; `undefined` where that is checked apart. */
@@ -114,12 +95,10 @@ export function resolveOptions<A extends Authenticated>(options: LiveServerOptio
   const sendOnly = options.sendOnly ?? true
   if (typeof sendOnly !== 'boolean' && sendOnly !== 'until-credential-ends')
     invalidOption('sendOnly', "must be true, false or 'until-credential-ends'")
-  const limits = numbers('limits', options.limits, LIMITS, LIMIT_RANGES)
-  // A message must fit into a frame with its envelope, or it could be accepted and never delivered.
-  if (limits.frameBytes < limits.messageBytes + 1_024) invalidOption('limits.frameBytes', 'must be at least limits.messageBytes + 1,024')
+  const limits = limitsOf(options.limits)
   const sessions = numbers('sessions', options.sessions, SESSIONS, SESSION_RANGES)
   const history = historyOf(options.history)
-  const { frameBytes, messageBytes, framesPerSecond, sendWindow, channels } = limits
+  const announced = Object.fromEntries(Object.keys(ANNOUNCED_RANGES).map((name) => [name, limits[name as keyof typeof ANNOUNCED_RANGES]]))
   // Where everybody is anonymous there is nobody to keep anything for.
   const areAllAnonymous = options.authenticate === undefined && options.limits?.anonymousPercent === undefined
   const anonymousPercent = areAllAnonymous ? 100 : limits.anonymousPercent
@@ -129,7 +108,7 @@ export function resolveOptions<A extends Authenticated>(options: LiveServerOptio
     sendOnly,
     allowedOrigins: origins(options.allowedOrigins),
     history,
-    announced: { frameBytes, messageBytes, framesPerSecond, sendWindow, channels, history: announcedHistory(options.history) },
+    announced: { ...(announced as Omit<AnnouncedLimits, 'history'>), history: announcedHistory(options.history) },
     limits,
     portions: { sharePercent: limits.sharePercent, anonymousPercent },
     sessions: { ...sessions, sweepMs: Math.min(sessions.sweepMs, Math.ceil(Math.min(sessions.ttlMs, sessions.clientTtlMs) / 2)) },
@@ -139,6 +118,28 @@ export function resolveOptions<A extends Authenticated>(options: LiveServerOptio
     clock: options.clock ?? nodeClock,
     random: options.random ?? nodeRandom,
   }
+}
+
+/** A limit that was not given follows those that were, where it could not be kept together with them. */
+function limitsOf(given: LiveServerOptions['limits']): ServerLimits {
+  const { sendWindow, channels, messageBytes } = numbers('limits', given, LIMITS, LIMIT_RANGES)
+  const fitting: ServerLimits = {
+    ...LIMITS,
+    messageBurst: Math.max(LIMITS.messageBurst, 2 * sendWindow),
+    unconfirmed: Math.max(LIMITS.unconfirmed, 2 * sendWindow),
+    subscriptionBurst: Math.max(LIMITS.subscriptionBurst, 2 * channels),
+  }
+  const limits = numbers('limits', given, fitting, LIMIT_RANGES)
+  const atLeast = (name: keyof ServerLimits, least: number, why: string): void => {
+    if (limits[name] < least) invalidOption(`limits.${name}`, `must be at least ${why}`)
+  }
+  // A message must fit into a frame with its envelope, or it could be accepted and never delivered.
+  atLeast('frameBytes', messageBytes + 1_024, 'limits.messageBytes + 1,024')
+  // Whoever keeps one of a pair must not break the other.
+  atLeast('messageBurst', sendWindow, 'limits.sendWindow')
+  atLeast('unconfirmed', sendWindow, 'limits.sendWindow')
+  atLeast('subscriptionBurst', channels, 'limits.channels')
+  return limits
 }
 
 function historyOf(given: LiveServerOptions['history']): Settings['history'] {

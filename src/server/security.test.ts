@@ -147,15 +147,16 @@ describe('the wire', () => {
     expect(head.toLowerCase()).not.toContain('sec-websocket-extensions')
   })
 
-  it.each<[string, string]>([
-    ['badMessage', '{"type":"SECRET"}'],
-    ['badMessage', JSON.stringify(hello()).replace('{', '{"__proto__":{"polluted":true},')],
-    ['version', JSON.stringify({ ...hello(), protocol: 99 })],
-  ])('(SEC13) (SEC15) the reason of a close is its name and nothing of a frame: %s', async (name, text) => {
+  it.each<[string, string, string]>([
+    ['badMessage', '{"type":"SECRET"}', 'P1: type is not known'],
+    ['badMessage', JSON.stringify(hello()).replace('{', '{"__proto__":{"polluted":true},'), 'P1: frame has a forbidden key'],
+    ['badMessage', JSON.stringify({ type: 'ping' }), 'P4: hello comes first, and once'],
+    ['version', JSON.stringify({ ...hello(), protocol: 99 }), 'speaks 1'],
+  ])('(SEC13) (SEC15) [P34] the reason of a close names the rule, and holds nothing of a frame: %s', async (name, text, reason) => {
     const server = await start()
     const client = await openWireClient(server.url)
     client.sendText(text)
-    expect(await client.closed).toEqual({ code: CLOSE[name as keyof typeof CLOSE].code, reason: name })
+    expect(await client.closed).toEqual({ code: CLOSE[name as keyof typeof CLOSE].code, reason })
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined()
   })
 

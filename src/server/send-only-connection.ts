@@ -26,6 +26,10 @@ export class SendOnlyConnection implements Admitted {
     return this.#upstream.said()
   }
 
+  isBusy(): boolean {
+    return false
+  }
+
   handle(message: Exclude<ClientMessage, Hello>, length: number): void {
     switch (message.type) {
       case 'send':
@@ -35,7 +39,7 @@ export class SendOnlyConnection implements Admitted {
       case 'ping':
         return this.#admission.outbound.sendText(PONG)
       default:
-        this.#admission.close('badMessage')
+        this.#admission.close('badMessage', 'P39: send, skip and ping, nothing else')
     }
   }
 

@@ -14,10 +14,7 @@ import type { Snapshots } from './snapshots.ts'
 import { isUnsendable, UNSENDABLE } from './unsendable.ts'
 import type { Cursor, NoValueReason, RefusedReason, ResetReason, SubscribeRequest } from '../protocol/index.ts'
 
-/**
- * Pause before a value that was asked for and could not be had is tried again; doubled each time, up to {@link
- * MAX_RETRY_MS}.
- */
+/** Pause before a value that could not be had is tried again; doubled each time, up to {@link MAX_RETRY_MS}. */
 const FIRST_RETRY_MS = 1_000
 const MAX_RETRY_MS = 30_000
 
@@ -25,7 +22,7 @@ const MAX_RETRY_MS = 30_000
  * Subscriptions that wait for permission, in multiples of the channels a session may have: a channel may be given up
  * and asked for again meanwhile.
  */
-const ENTERING = 4
+const ENTERING = 8
 
 /** What a client is told of a channel that cannot be made. */
 const REFUSALS: { readonly [Why in Refusal]: string } = {
@@ -187,7 +184,7 @@ export class Subscriptions {
       return this.#end(receiver)
     }
     const { head, value } = result
-    if (value === undefined) outbound.send({ type: 'subscribed', sub, head, verdict: 'start' }, sub)
+    if (value === undefined) outbound.send({ type: 'subscribed', sub, head, verdict: 'start', follows: true }, sub)
     else outbound.sendText(snapshotText(sub, head, value, true), sub)
     this.#goOn(receiver, head, 'live')
     await this.#answer(receiver)
@@ -227,7 +224,8 @@ export class Subscriptions {
       if (receiver.requestedFrom > from) continue
       receiver.requestedFrom = undefined
       // There is no value to give: the receiver's own place is said instead, where its log goes on in any case.
-      if (result.value === undefined) outbound.send({ type: 'subscribed', sub, head: receiver.place, verdict: 'start' }, sub)
+      if (result.value === undefined)
+        outbound.send({ type: 'subscribed', sub, head: receiver.place, verdict: 'start', follows: false }, sub)
       else outbound.sendText(snapshotText(sub, result.head, result.value, false), sub)
     }
     receiver.isAnswering = false

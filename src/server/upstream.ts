@@ -5,10 +5,10 @@ import { byteLength } from './encode-data.ts'
 import type { Engine } from './engine.ts'
 import type { Flushable, Flusher } from './flusher.ts'
 import type { Holder } from './holder.ts'
-import { laneEntry, mostUnconfirmed, type LaneEntry, type LaneSource } from './lane-entry.ts'
+import { laneEntry, type LaneEntry, type LaneSource } from './lane-entry.ts'
 import type { Outbound } from './outbound.ts'
 import type { Party } from './party.ts'
-import { RateBucket } from './rate-bucket.ts'
+import type { ReadingPace } from './reading-pace.ts'
 import type { Answer, CloseName, Id, Send, Skip } from '../protocol/index.ts'
 
 /** What a client that was admitted sends, and over which socket it is told about it. */
@@ -20,20 +20,21 @@ export interface UpwardAdmission {
   readonly outbound: Outbound
   /** Highest number whose stable ack the client has stored. */
   readonly confirmed: number
-  /** Closes the connection. */
-  readonly close: (name: CloseName) => void
+  /** How fast the client may go on. */
+  readonly pace: ReadingPace
+  /** What kept the connection from reading is over. */
+  readonly goOn: () => void
+  /** Closes the connection, with a sentence that says why. */
+  readonly close: (name: CloseName, why?: string) => void
 }
 
 /** What the upward side of a connection needs of it. */
-export interface UpstreamHost extends Omit<UpwardAdmission, 'lane' | 'confirmed'> {
+export interface UpstreamHost extends Omit<UpwardAdmission, 'lane' | 'confirmed' | 'goOn'> {
   readonly flusher: Flusher
   readonly engine: Engine
   readonly frameBytes: number
   readonly messageBytes: number
   readonly sendWindow: number
-  readonly replyBytes: number
-  /** Whether so many messages more may come now. */
-  readonly mayCome: (messages: number) => boolean
   count(name: string, count?: number): void
 }
 
@@ -41,15 +42,15 @@ export interface UpstreamHost extends Omit<UpwardAdmission, 'lane' | 'confirmed'
 const ENVELOPE_BYTES = 512
 
 /** The upward side of a connection that was admitted. */
-export function openUpstream(host: ConnectionHost, { party, holder, lane, outbound, confirmed, close }: UpwardAdmission): Upstream {
+export function openUpstream(host: ConnectionHost, { party, holder, lane, outbound, confirmed, pace, close }: UpwardAdmission): Upstream {
   const { settings, engine, flusher } = host
-  const { clock, limits } = settings
-  const { frameBytes, messageBytes, sendWindow, replyBytes } = limits
-  const messages = new RateBucket(limits.messagesPerSecond, limits.messageBurst, clock.nowMs())
-  const mayCome = (many: number): boolean => messages.take(many, clock.nowMs())
+  const { frameBytes, messageBytes, sendWindow } = settings.limits
   const count = (name: string, times?: number): void => host.count(name, times)
-  const bounds = { frameBytes, messageBytes, sendWindow, replyBytes, mayCome }
-  return new Upstream({ party, holder, outbound, flusher, engine, ...bounds, count, close }, lane, confirmed)
+  return new Upstream(
+    { party, holder, outbound, flusher, engine, frameBytes, messageBytes, sendWindow, pace, count, close },
+    lane,
+    confirmed,
+  )
 }
 
 /** What one connection sends under its client id, and what it is told about it. */
@@ -66,6 +67,8 @@ export class Upstream implements LaneSource, Flushable {
   #again: number[] = []
   #isAckDue: boolean
   #expected: number | undefined
+  /** What was said last: one gap has many numbers behind it, and is told once. */
+  #saidExpected = 0
 
   /** What is owed from before, above `confirmed`, is told with the first flush. */
   constructor(host: UpstreamHost, lane: ClientLane, confirmed: number) {
@@ -77,6 +80,7 @@ export class Upstream implements LaneSource, Flushable {
     this.#told = Math.min(confirmed, hi)
     this.#isAckDue = hi > confirmed
     if (this.known() !== null) host.engine.confirm(lane.client, confirmed)
+    lane.confirmed()
   }
 
   /** What the answer to `hello` says of the client; `null` when nothing is known of it, or not to this user. */
@@ -97,17 +101,11 @@ export class Upstream implements LaneSource, Flushable {
     return this.#waiting > 0
   }
 
-  /** Whether so many messages of any kind may come now; the connection is closed when not. */
-  mayTake(messages: number): boolean {
-    if (this.#host.mayCome(messages)) return true
-    this.#host.close('rate')
-    return false
-  }
-
   /** Takes the messages of a `send`; `length` is that of its frame, in UTF-16 units. */
   send({ messages, confirmed }: Send, length: number): void {
-    if (!this.mayTake(messages.length)) return
+    this.#host.pace.messages(messages.length)
     if (this.known() !== null) this.#host.engine.confirm(this.#lane.client, confirmed)
+    this.#lane.confirmed()
     const { client } = this.#lane
     // A UTF-16 unit has at most three bytes of UTF-8: only a frame that large can hold a message over the limit.
     const most = length * 3 > this.#host.messageBytes ? this.#host.messageBytes : undefined
@@ -116,7 +114,7 @@ export class Upstream implements LaneSource, Flushable {
 
   /** Takes the numbers of a `skip`. */
   skip({ numbers }: Skip): void {
-    if (!this.mayTake(numbers.length)) return
+    this.#host.pace.messages(numbers.length)
     this.#push(numbers.length, () => numbers.map(({ n, id }) => ({ source: this, n, id, message: undefined })))
   }
 
@@ -127,11 +125,6 @@ export class Upstream implements LaneSource, Flushable {
   committed(): void {
     this.#isAckDue = true
     this.#host.flusher.mark(this)
-    if (this.isGone || (this.#lane.record?.unconfirmedUnits ?? 0) <= this.#host.replyBytes) return
-    // What is told now can be confirmed with the next `hello`.
-    this.flush()
-    this.isRefusing = true
-    this.#host.close('rate')
   }
 
   again(n: number): void {
@@ -168,8 +161,12 @@ export class Upstream implements LaneSource, Flushable {
   flush(): void {
     if (this.isGone) return
     if (this.#isAckDue) this.#ack()
-    if (this.#expected !== undefined) this.#host.outbound.send({ type: 'expected', n: this.#expected })
+    const n = this.#expected
     this.#expected = undefined
+    // Not when it has come meanwhile, by another connection.
+    if (n === undefined || n === this.#saidExpected || n <= (this.#lane.record?.hi ?? 0)) return
+    this.#saidExpected = n
+    this.#host.outbound.send({ type: 'expected', n })
   }
 
   #ack(): void {
@@ -209,11 +206,9 @@ export class Upstream implements LaneSource, Flushable {
 
   #push(count: number, entries: () => LaneEntry[]): void {
     const { sendWindow } = this.#host
-    const isOverWindow = this.#waiting + count > 2 * sendWindow
-    const isOverMemory = (this.#lane.record?.unconfirmed ?? 0) > mostUnconfirmed(sendWindow)
-    if (isOverWindow || isOverMemory) {
+    if (this.#waiting + count > 2 * sendWindow) {
       this.isRefusing = true
-      this.#host.close('rate')
+      this.#host.close('rate', 'P16: more than twice sendWindow above the last ack')
       return
     }
     this.#host.count('received', count)

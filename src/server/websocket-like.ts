@@ -6,6 +6,9 @@ export interface WebSocketLike {
   readonly bufferedAmount: number
   send(text: string): unknown
   close(code?: number, reason?: string): unknown
+  /** Stops reading, and goes on: `ws` can. Where one cannot, what comes too fast is kept for a while. */
+  pause?(): unknown
+  resume?(): unknown
   /** Cuts it, when its peer does not answer a close. */
   terminate?(): unknown
   addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): unknown

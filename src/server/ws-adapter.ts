@@ -163,8 +163,13 @@ class WsSocket implements ServerSocket {
     this.#socket.write((frame.wire ??= textFrame(frame.text)))
   }
 
-  close(name: CloseName): void {
-    this.#webSocket.close(CLOSE[name].code, name)
+  close(name: CloseName, why: string = name): void {
+    this.#webSocket.close(CLOSE[name].code, why)
+  }
+
+  hold(isHeld: boolean): void {
+    if (isHeld) this.#webSocket.pause()
+    else this.#webSocket.resume()
   }
 
   bufferedBytes(): number {

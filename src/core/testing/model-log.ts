@@ -138,7 +138,7 @@ export class ModelLog {
       return this.#end(receiver)
     }
     if (this.hasValues) peer.send({ type: 'subscribed', sub: receiver.sub, head, verdict: 'snapshot', value: head, follows: true })
-    else peer.send({ type: 'subscribed', sub: receiver.sub, head, verdict: 'start' })
+    else peer.send({ type: 'subscribed', sub: receiver.sub, head, verdict: 'start', follows: true })
     Object.assign(receiver, { place: head, phase: 'live' })
     this.#flush()
   }
@@ -150,7 +150,7 @@ export class ModelLog {
     await this.#schedule('asked value')
     if ((receiver.phase as string) === 'opening' || this.#isOver(receiver) || this.#judge(head)) return
     if (this.hasValues) peer.send({ type: 'subscribed', sub: receiver.sub, head, verdict: 'snapshot', value: head, follows: false })
-    else peer.send({ type: 'subscribed', sub: receiver.sub, head: receiver.place, verdict: 'start' })
+    else peer.send({ type: 'subscribed', sub: receiver.sub, head: receiver.place, verdict: 'start', follows: false })
   }
 
   #isOver(receiver: Receiver): boolean {

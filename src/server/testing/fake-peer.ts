@@ -29,7 +29,9 @@ export class FakePeer implements ServerSocket {
   readonly frames: string[] = []
   readonly client: string = freshId()
   readonly sender: string = freshId()
-  closedWith: { readonly name: CloseName; readonly code: number } | undefined
+  closedWith: { readonly name: CloseName; readonly code: number; readonly why?: string } | undefined
+  /** Whether the server does not read. What is said all the same was on its way. */
+  isHeld = false
   /** What the socket says of itself. */
   buffered = 0
   draining = false
@@ -69,9 +71,13 @@ export class FakePeer implements ServerSocket {
     else queueMicrotask(() => this.#events.text(text))
   }
 
-  close(name: CloseName): void {
-    this.closedWith = { name, code: CLOSE[name].code }
+  close(name: CloseName, why?: string): void {
+    this.closedWith = { name, code: CLOSE[name].code, ...(why === undefined ? {} : { why }) }
     queueMicrotask(() => this.#events.closed())
+  }
+
+  hold(isHeld: boolean): void {
+    this.isHeld = isHeld
   }
 
   bufferedBytes(): number {
