@@ -1,4 +1,4 @@
-import { PART_BYTES, PARTS_FEATURE } from '../protocol/frames.ts'
+import { FEATURES, PART_BYTES } from '../protocol/frames.ts'
 import { afterClose, CLOSE } from '../protocol/close-codes.ts'
 import type { SendOnly, SessionInit, SessionRestored } from '../protocol/messages.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
@@ -94,7 +94,7 @@ export function greet(turn: Turn): void {
       credential: phase.credential,
       subscriptions: named,
       ...(sendOnly === null ? {} : { outboxToken: sendOnly }),
-      features: [PARTS_FEATURE],
+      features: FEATURES,
       ...(partBytes < PART_BYTES && { partBytes }),
     },
   })

@@ -96,7 +96,7 @@ describe('[I30] a hub', () => {
     expect(subOf(socket, 'two')).toBeGreaterThan(0)
   })
 
-  it('[HU26] takes in a tab that waits for any number of messages, or wants any number of channels, and breaks no call for it', async () => {
+  it('[HU27] takes in a tab that waits for any number of messages, or wants any number of channels, and breaks no call for it', async () => {
     const tab = world.tab(world.hub())
     const ids = Array.from({ length: 25_000 }, (_, at) => id(at))
     const answer = await tab.attach({ unsettled: ids, channels: ids.map((name) => newcomer(name)) })

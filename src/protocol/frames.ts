@@ -7,8 +7,12 @@ export interface Frame {
   wire?: Uint8Array
 }
 
-/** What `hello` names in `features` when the client knows parts and reports (PROTOCOL.md, P53). */
+/** What a peer names in `features` when it knows parts and reports (PROTOCOL.md, P53 and P63). */
 export const PARTS_FEATURE = 'parts'
+
+/** What both sides know beside the messages, as they tell it in `hello` and its answer. */
+export const FEATURES: readonly string[] = [PARTS_FEATURE]
+
 /** Longest frame that a sender puts on a socket, in bytes: what is longer travels in parts. */
 export const PART_BYTES = 16_384
 

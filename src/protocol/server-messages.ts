@@ -27,7 +27,7 @@ export interface Answer {
   readonly begun?: number
   readonly limits: AnnouncedLimits
   readonly heartbeat: Heartbeat
-  /** What the server can do beyond this version; names nobody knows are ignored. Absent: nothing. */
+  /** What the server knows beside the messages: `parts` (PROTOCOL.md, P53). Others are ignored. */
   readonly features?: readonly string[]
 }
 

@@ -141,13 +141,13 @@ describe.each(hosts)('[N8] a WebSocket of %s', (_name, host) => {
   })
 
   it('is closed for what is no text, and for a frame that is too large', async () => {
-    const live = start({ limits: { frameBytes: 4_096, messageBytes: 1_024 } })
+    const live = start({ limits: { frameBytes: 16_384, messageBytes: 1_024 } })
     const port = await host(live)
     const binary = await openWireClient(`ws://127.0.0.1:${port}/live`)
     binary.socket.send(Buffer.from([1]))
     expect((await binary.closed).code).toBe(1003)
     const large = await openWireClient(`ws://127.0.0.1:${port}/live`)
-    large.sendText('ä'.repeat(2_049))
+    large.sendText('ä'.repeat(8_193))
     expect((await large.closed).code).toBe(1009)
     expect(live.metrics().totals).toMatchObject({ 'closes.binary': 1, 'closes.tooLarge': 1 })
   })

@@ -19,6 +19,7 @@ import { SendOnlyConnection } from './send-only-connection.ts'
 import type { RightsBearer } from './rights.ts'
 import type { Guest } from './send-only-desk.ts'
 import type { UpwardAdmission } from './upstream.ts'
+import { FEATURES } from '../protocol/frames.ts'
 import { decodeClientMessage, PROTOCOL_VERSION, type CloseName } from '../protocol/index.ts'
 import type { Answer, Hello, Id, ServerMessage } from '../protocol/messages.ts'
 
@@ -270,13 +271,12 @@ export class Connection implements SocketEvents, Guest, RightsBearer {
   }
 
   #open(admitted: Admitted, user: string | null, say: (answer: Answer) => ServerMessage): void {
-    const { settings, engine } = this.#host
+    const { announced: limits, heartbeat, limits: taken } = this.#host.settings
+    const { ledger, reach } = this.#host.engine
     this.#admitted = admitted
     this.#phase = 'open'
-    const { announced: limits, heartbeat } = settings
-    this.#outbound.line.in.limits = limitsOfConnection(settings.limits)
-    const { ledger, reach } = engine
-    this.#outbound.send(say({ protocol: PROTOCOL_VERSION, user, ledger, ...admitted.said(), reach, limits, heartbeat, features: [] }))
+    this.#outbound.line.in.limits = limitsOfConnection(taken)
+    this.#outbound.send(say({ protocol: PROTOCOL_VERSION, user, ledger, reach, limits, heartbeat, features: FEATURES, ...admitted.said() }))
   }
 
   #isClosed(): boolean {

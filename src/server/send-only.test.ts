@@ -55,7 +55,7 @@ describe('a connection that only sends', () => {
         reach: { made: 0, forgotten: 0 },
         limits: scene.core.settings.announced,
         heartbeat: scene.core.settings.heartbeat,
-        features: [],
+        features: ['parts'],
       },
     ])
     const messages = numberedMessages(1, 2)
