@@ -110,6 +110,8 @@ describe('a port that anybody of the origin may open', () => {
     ['a call before it attached', 'send', [[message('stolen')], SINCE], 'closed'],
     ['a sign that is none', 'signal', [{ toString: null }], 'protocol'],
     ['30,000 messages', 'send', [Array.from({ length: 30_000 }, (_, at) => message(at)), SINCE], 'protocol'],
+    // No list of channels is too long (HU27): the port has no tab behind it.
+    ['30,000 channels', 'subscribe', [Array.from({ length: 30_000 }, (_, at) => ({ channel: `c${at}`, position: null }))], 'closed'],
     ['text nested 100,000 deep', 'send', [[{ ...message('deep'), json: '['.repeat(100_000) }], SINCE], 'protocol'],
     ['a cycle', 'attach', [cyclic], 'protocol'],
     [

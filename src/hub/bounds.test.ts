@@ -102,6 +102,13 @@ describe('[I30] a hub', () => {
     const answer = await tab.attach({ unsettled: ids, channels: ids.map((name) => newcomer(name)) })
     expect(answer).toMatchObject({ ok: true })
     await world.accept()
+    await settled()
+    // What is beyond the thousand is refused, in every call; of errors with one code a batch tells the newest.
+    const told = tab.errors.length
+    expect(tab.errors).toContain('limit')
+    expect(await tab.hub.subscribe(ids.map((name) => newcomer(name)))).toMatchObject({ ok: true })
+    await settled()
+    expect(tab.errors.slice(told)).toContain('limit')
     const messages = ids.map((name) => message(name))
     expect(await tab.hub.sendVolatile(messages)).toMatchObject({ ok: false, error: { code: 'dropped' } })
     expect(await tab.hub.unsubscribe(ids)).toMatchObject({ ok: true })
