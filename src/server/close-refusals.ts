@@ -26,7 +26,7 @@ const CLOSES: { readonly [Name in CloseName]?: Omit<Refusal, 'kind' | 'level'> }
   },
   rate: {
     sentence: 'A client does more at a time than is allowed.',
-    option: 'limits.sendWindow, limits.resumesPerMinute, limits.sendOnly, limits.sendOnlyPerMinute',
+    option: 'limits.sendWindow, limits.resumesPerMinute, limits.sendOnlyPerMinute',
   },
 }
 
@@ -69,6 +69,14 @@ export function userRefusal(claimed: string | null, found: string | null): Refus
 /** No session can be given up for a new one. */
 export function sessionsRefusal(max: number): Refusal {
   return { kind: 'session-room', sentence: 'No room for another session.', expected: `at most ${max}`, option: 'sessions.max' }
+}
+
+/** One connection that only sends is too many: of its client, or of all. */
+export const SEND_ONLY_ROOM: Refusal = {
+  kind: 'send-only-room',
+  level: 'info',
+  sentence: 'No room for another connection that only sends, or its client has one already.',
+  option: 'limits.sendOnly',
 }
 
 /** The library of the socket has ended it for what came on it. */

@@ -1,6 +1,6 @@
 import { AdmittedConnection, type Admitted } from './admitted-connection.ts'
 import type { ClientLane } from './client-lane.ts'
-import { closeRefusal, credentialRefusal, sessionsRefusal, userRefusal, versionRefusal } from './close-refusals.ts'
+import { closeRefusal, credentialRefusal, SEND_ONLY_ROOM, sessionsRefusal, userRefusal, versionRefusal } from './close-refusals.ts'
 import type { ConnectionHost } from './connection-host.ts'
 import { ConnectionWatch } from './connection-watch.ts'
 import { checkCredential } from './credentials.ts'
@@ -245,7 +245,7 @@ export class Connection implements SocketEvents, Guest, RightsBearer {
     await started
     if (this.#isClosed()) return
     const pass = sendOnly.enter(token, hello, this)
-    if (typeof pass === 'string') return this.close(pass)
+    if (typeof pass === 'string') return pass === 'busy' ? this.#refuse(pass, SEND_ONLY_ROOM) : this.close(pass)
     this.#leave = () => pass.leave()
     const asked = await pass.ask()
     if (typeof asked === 'string') return this.close(asked)

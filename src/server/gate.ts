@@ -144,7 +144,7 @@ export class Gate {
     this.#host.count(`refused.${why}`)
     if (refusal !== CLOSED) this.refusals.tell(refusal)
     if (why === 'origin') return { isAllowed: false, status: 403, close: 'forbidden', retryAfterSeconds: 0, refusal }
-    if (why === 'address') return { isAllowed: false, status: 429, close: 'rate', retryAfterSeconds, refusal }
+    if (why === 'address') return { isAllowed: false, status: 429, close: 'busy', retryAfterSeconds, refusal }
     return { isAllowed: false, status: 503, close: 'goingAway', retryAfterSeconds, refusal }
   }
 }

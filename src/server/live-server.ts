@@ -26,7 +26,7 @@ export interface LiveServer {
    * Takes over an open WebSocket that somebody else has upgraded: of `ws`, `@fastify/websocket`, a peer of crossws, a
    * context of Hono, or of anything with `send`, `close`, `bufferedAmount` and `addEventListener`. Call it in the turn
    * in which the socket opens, or its first message is lost. `request` is what it began as, of Node or of `fetch`;
-   * origins and limits are looked at as in `attach`, and a socket that may not come in is closed (4403, 4429, 1001).
+   * origins and limits are looked at as in `attach`, and a socket that may not come in is closed (4403, 1013, 1001).
    * Throws `invalid-option`.
    */
   accept(socket: AcceptedSocket, request: AcceptedRequest): void

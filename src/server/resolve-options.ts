@@ -43,12 +43,12 @@ export const LIMIT_RANGES: { readonly [Name in keyof ServerLimits]: Range } = {
   snapshotsPerSecond: [1, 1_000_000],
   addressSockets: [1, 100_000_000],
   addressSocketsPerMinute: [1, 10_000_000],
-  // A client makes up to 20 tries a minute.
+  // A client makes up to 20 tries a minute: PROTOCOL.md says so, and no server may be stricter.
   resumesPerMinute: [20, 10_000_000],
   anonymousPercent: [1, 100],
   sharePercent: [1, 100],
   sendOnly: [1, 1_000_000],
-  sendOnlyPerMinute: [1, 10_000_000],
+  sendOnlyPerMinute: [20, 10_000_000],
 }
 const SESSION_RANGES: { readonly [Name in keyof SessionOptions]: Range } = {
   ttlMs: [10, 2 ** 40],

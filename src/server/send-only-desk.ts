@@ -66,7 +66,7 @@ export class SendOnlyDesk {
     if (grant.user !== user) return this.#refuse('token', 'wrongUser')
     const key = keyOf(client, user)
     if (!this.#rate.take(key, clock.nowMs())) return this.#refuse('rate', 'rate')
-    if (this.#guests.size >= limits.sendOnly || this.#guests.has(key)) return this.#refuse('busy', 'rate')
+    if (this.#guests.size >= limits.sendOnly || this.#guests.has(key)) return this.#refuse('busy', 'busy')
     this.#guests.set(key, { client, guest })
     return {
       ask: async () => {
