@@ -11,6 +11,7 @@ import type { World } from '../world/world.ts'
 import { Farewells } from './farewells.ts'
 import { LogBook, type LogEntryFacts } from './log-book.ts'
 import { PaceBook } from './pace-book.ts'
+import { RateBook } from './rate-book.ts'
 import { RightsBook } from './rights-book.ts'
 import { SendOnlyBook } from './send-only-book.ts'
 import { StoredOutbox } from './stored-outbox.ts'
@@ -38,6 +39,7 @@ export class Checker {
   readonly passing: VolatileBook
   readonly told: ToldBook
   readonly pace: PaceBook
+  readonly rates: RateBook
   readonly farewells: Farewells
   readonly #world: World
   readonly #logs: LogBook
@@ -56,6 +58,7 @@ export class Checker {
     this.passing = new VolatileBook(world)
     this.told = new ToldBook(world)
     this.pace = new PaceBook(world)
+    this.rates = new RateBook(world)
     this.farewells = new Farewells(world)
     this.#logs = new LogBook(world)
   }

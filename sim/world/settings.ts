@@ -1,6 +1,7 @@
 import type { ConnectOptions } from '../../src/page/options.ts'
 import type { HistoryLimits } from '../../src/protocol/index.ts'
 import type { LiveServerOptions } from '../../src/server/options.ts'
+import type { ReadingLimits } from '../../src/server/reading-pace.ts'
 import { MEMORY_BOUNDS, type MemoryBounds } from '../../src/storage/fate-memory.ts'
 import type { SeededRandom } from '../../src/testing/seeded-random.ts'
 
@@ -42,6 +43,8 @@ export interface Settings {
   readonly credentialMs: number
   /** What the lines of all browsers carry, in bytes per millisecond, each way. */
   readonly lineBytesPerMs: number
+  /** Rates that are soon used up; left out: those of every server. */
+  readonly rates?: ReadingLimits
   /** Length of what makes the app's values long, in UTF-16 units. */
   readonly padUnits: number
 }
@@ -81,7 +84,7 @@ export function drawSettings(random: SeededRandom): Settings {
     maxChannels: oneOf(100_000, 100_000, 12, 7),
     memory: random.next() < 0.25 ? { maxFates: oneOf(2, 8, 100), maxFateUnits: 10_000, maxEnded: oneOf(0, 4, 20) } : MEMORY_BOUNDS,
   }
-  const settled = withLine(withTightBudgets(settings))
+  const settled = withTightRates(withLine(withTightBudgets(settings)))
   return random.next() < DAYS_SHARE ? withAbsences(settled, random) : settled
 }
 
@@ -110,6 +113,26 @@ function withTightBudgets(settings: Settings): Settings {
       limits: { ...server.limits, sharePercent: 1, anonymousPercent: 1, snapshotsPerSecond: 3, waitingBytes: 65_536 },
     },
   }
+}
+
+/**
+ * One simulation in eight has rates and windows that are soon used up. Told from what was drawn already, so that the
+ * other seeds mean what they meant.
+ */
+function withTightRates(settings: Settings): Settings {
+  if ((settings.busyMs / 1_000) % 8 !== 0) return settings
+  const { server } = settings
+  const { channels = 128 } = server.limits ?? {}
+  const rates = {
+    framesPerSecond: 16,
+    frameBurst: 32,
+    messagesPerSecond: 20,
+    messageBurst: 20,
+    subscriptionsPerSecond: 4,
+    subscriptionBurst: Math.max(channels, 6),
+  }
+  const limits = { ...server.limits, ...rates, sendWindow: 16, unconfirmed: 16, replyBytes: 1_024 }
+  return { ...settings, rates, server: { ...server, limits } }
 }
 
 /** The same, for days: with times to live that some of the absences outlast, and some do not. */

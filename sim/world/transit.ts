@@ -13,6 +13,8 @@ export type Way = 'up' | 'down'
 export class Transit {
   /** What is on its way never comes. */
   isCut = false
+  /** The server does not read. */
+  #isUnread = false
   readonly #world: World
   readonly #link: Link
   readonly #held: { readonly up: Parcel[]; readonly down: Parcel[] } = { up: [], down: [] }
@@ -23,6 +25,12 @@ export class Transit {
     this.#link = link
   }
 
+  /** The server stops reading, or goes on. */
+  hold(isUnread: boolean): void {
+    this.#isUnread = isUnread
+    this.goOn()
+  }
+
   send(way: Way, bytes: number, deliver: () => void): void {
     const parcel = { bytes, deliver }
     if (this.holds(way) || this.#held[way].length > 0) this.#held[way].push(parcel)
@@ -31,7 +39,7 @@ export class Transit {
 
   /** Whether nothing passes that way now. */
   holds(way: Way): boolean {
-    return way === 'up' ? this.#link.conditions.holdsUp : this.#link.conditions.holdsDown
+    return way === 'up' ? this.#isUnread || this.#link.conditions.holdsUp : this.#link.conditions.holdsDown
   }
 
   heldBytes(way: Way): number {

@@ -56,7 +56,10 @@ export class Wire implements ServerSocket {
       send: (text) => {
         if (this.hasClientEnded || !this.hub.isAlive) return
         const said = this.#said.up.take(text)
-        if (said.type === 'message') this.#world.check.wires.clientSays(this, said.text)
+        if (said.type === 'message') {
+          this.#world.check.wires.clientSays(this, said.text)
+          this.#world.check.rates.clientSays(this, said.text)
+        }
         this.#transit.send('up', text.length, () => this.#atServer((events) => events.text(text)))
       },
       bufferedBytes: () => this.#transit.heldBytes('up'),
@@ -89,6 +92,7 @@ export class Wire implements ServerSocket {
     if (this.#isServerClosing) return
     this.#isServerClosing = true
     this.#world.trace('close', this.id, name)
+    if (name === 'rate') this.#world.check.rates.closed(this)
     if (name === 'slowConsumer') this.#world.check.pace.closedAsSlow(this)
     if (name === 'signedOut') this.#world.check.wires.signedOut(this)
     if (name === 'replaced') this.#world.check.wires.replaced(this)
@@ -97,6 +101,10 @@ export class Wire implements ServerSocket {
       this.#world.schedule.at(this.link.latencyMs(), () => this.#tellServer())
     })
     this.#world.schedule.at(CLOSE_TIMEOUT_MS, () => this.#tellServer())
+  }
+
+  hold(isHeld: boolean): void {
+    this.#transit.hold(isHeld)
   }
 
   bufferedBytes(): number {

@@ -1,7 +1,7 @@
 import type { SubscribeRequest } from '../protocol/messages.ts'
 import { NO_ERRANDS } from './errand-list.ts'
 import type { Turn } from './events.ts'
-import { leftIn, ratesOf, reckoned, spend, waitMs } from './purse.ts'
+import { ratesOf, reckoned, spend, waitMs, wholeIn } from './purse.ts'
 import type { Link } from './state.ts'
 import { changeLink, liveLink, send, setTimer } from './turn.ts'
 
@@ -112,8 +112,7 @@ function take(turn: Turn, subscriptions: number): boolean {
 
 /** Subscriptions that may be asked for now. */
 function allowed({ limits, purses }: Link, nowMs: number): number {
-  const rate = ratesOf(limits).subscriptions
-  return waitMs(purses.subscriptions, rate, nowMs) > 0 ? 0 : Math.max(1, Math.floor(leftIn(purses.subscriptions, rate, nowMs)))
+  return wholeIn(purses.subscriptions, ratesOf(limits).subscriptions, nowMs)
 }
 
 function later(turn: Turn): void {

@@ -42,8 +42,13 @@ export function ratesOf(limits: AnnouncedLimits): { readonly [Name in keyof Purs
 }
 
 /** What is left now. A clock that went back fills nothing. */
-export function leftIn({ left, atMs }: Purse, { perSecond, burst }: Rate, nowMs: number): number {
+function leftIn({ left, atMs }: Purse, { perSecond, burst }: Rate, nowMs: number): number {
   return Math.min(burst, left + (Math.max(0, nowMs - atMs) / 1_000) * perSecond)
+}
+
+/** How many may be taken now. */
+export function wholeIn(purse: Purse, rate: Rate, nowMs: number): number {
+  return Math.max(0, Math.floor(leftIn(purse, rate, nowMs) + LEAST))
 }
 
 /** The purse after `count` were taken; it may owe. */

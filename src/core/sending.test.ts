@@ -419,6 +419,19 @@ describe('what a server announces of a rate', () => {
     expect(numbers(machine.feed({ type: 'timer', timer: 'pace' }).sent())).toEqual([['send', ...range(11, 20)]])
   })
 
+  it('[OB32] [P60] no frame holds more messages than are left of the rate, queued ones or volatile ones', () => {
+    const machine = createMachine().append(...range(1, 30))
+    const limits = { ...DEFAULT_LIMITS, sendWindow: 10, messageBurst: 10, messagesPerSecond: 5 }
+    machine.identify(welcome({ limits })).raised().frame(ack(10, 10)).raised().take()
+    machine.nowMs += 600
+    const frame = '{"type":"volatile","messages":[]}'
+    expect(whyDropped({ ...machine.state, outbox: { ...machine.state.outbox, sentThrough: 10 } }, frame, 3, machine.nowMs)).toBeNull()
+    expect(whyDropped({ ...machine.state, outbox: { ...machine.state.outbox, sentThrough: 10 } }, frame, 4, machine.nowMs)).toMatchObject({
+      code: 'dropped',
+    })
+    expect(numbers(machine.feed({ type: 'timer', timer: 'pace' }).sent())).toEqual([['send', ...range(11, 13)]])
+  })
+
   it('[OB32] [P60] more volatile messages at a time than the burst are dropped', () => {
     const machine = limited({ messageBurst: 10 })
     const frame = '{"type":"volatile","messages":[]}'

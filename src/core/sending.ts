@@ -7,7 +7,7 @@ import type { Turn } from './events.ts'
 import { exceedsFrame, mayExceed } from './frame-size.ts'
 import { entryAt, idAt, nextRecall, settleThrough } from './outbox.ts'
 import type { Fate, OutboxEntry, OutboxState } from './ports.ts'
-import { ratesOf, reckoned, spend, waitMs, type Purses } from './purse.ts'
+import { ratesOf, reckoned, spend, waitMs, wholeIn, type Purses } from './purse.ts'
 import { lastToLeave, lookForEnd } from './send-only.ts'
 import type { CoreState, Link } from './state.ts'
 import { change, changeLink, liveLink, sendText, setTimer, tell } from './turn.ts'
@@ -98,7 +98,8 @@ function sendEntries(turn: Turn, through: number): void {
   let purses = reckoned(link.purses, link.limits, nowMs)
   const ids: string[] = []
   while (sent < through && pauseMs(purses, link, nowMs) === 0 && ahead < AHEAD_UNITS && !link.isBehind) {
-    const run = nextRun(outbox, burying, sent + 1, through, Math.min(link.limits.frameBytes / 4, partBytes - SEND_UNITS))
+    const last = Math.min(through, sent + wholeIn(purses.messages, ratesOf(link.limits).messages, nowMs))
+    const run = nextRun(outbox, burying, sent + 1, last, Math.min(link.limits.frameBytes / 4, partBytes - SEND_UNITS))
     const first = run[0]
     if (!first) break
     if (!first.skip && exceedsFrame(first.json, link.limits.frameBytes)) {
@@ -132,7 +133,8 @@ export function confirm(turn: Turn): void {
   const { limits, sent, hi, toldConfirmed, replyUnits } = link
   if (sent - toldConfirmed < limits.unconfirmed / 2 && replyUnits < limits.replyBytes / 2) return
   sendText(turn, sendFrame([], confirmed), MESSAGES)
-  changeLink(turn, { toldConfirmed: confirmed, replyUnits: confirmed >= hi ? 0 : replyUnits })
+  const purses = spent(link.purses, link, 1, 0, turn.at.nowMs)
+  changeLink(turn, { purses, toldConfirmed: confirmed, replyUnits: confirmed >= hi ? 0 : replyUnits })
 }
 
 /** Sends what is sent once or not at all: now, or never. */
@@ -149,7 +151,8 @@ export function whyDropped({ phase, outbox }: CoreState, frame: string, count: n
   if (phase.name !== 'live' || phase.link.leaving) return { code: 'not-connected', message: 'there is no connection' }
   const { link } = phase
   if (mayExceed(frame, link.limits.frameBytes)) return dropped('the messages do not fit a frame')
-  if (count > link.limits.messageBurst || pauseMs(link.purses, link, nowMs) > 0) return dropped('more is sent than the server takes')
+  const left = wholeIn(link.purses.messages, ratesOf(link.limits).messages, nowMs)
+  if (count > left || pauseMs(link.purses, link, nowMs) > 0) return dropped('more is sent than the server takes')
   if (link.isBehind) return dropped('the line is not fast enough')
   const isBehind = link.sent < Math.min(outbox.sentThrough, link.hi + link.limits.sendWindow)
   return isBehind ? dropped('a queued message goes first') : null
