@@ -13,6 +13,8 @@ import { HoldfastError, type Id } from '../protocol/index.ts'
 interface Done {
   readonly entry: LaneEntry
   readonly commit: Commit
+  /** Text of the replies in the batch up to this one. */
+  readonly units: number
 }
 
 /** What becomes of a message that published to a channel which cannot be made. */
@@ -36,8 +38,6 @@ export class ClientLane {
   readonly #confirmations: Confirmations
   readonly #queue = new LaneQueue()
   #batch: Done[] = []
-  /** Text of the replies in the batch. */
-  #units = 0
   #isRunning = false
   #isStopping = false
   #runs = 0
@@ -169,7 +169,7 @@ export class ClientLane {
     }
     const verdict = judgeNumber(this.record, this.#batch.length, entry)
     if (verdict === 'next') {
-      const isOwed = this.#confirmations.isOwed(this.record, this.#batch.length, this.#units)
+      const isOwed = this.#confirmations.isOwed(this.record, this.#batch.length, this.#batch.at(-1)?.units ?? 0)
       return isOwed ? this.#whenConfirmed(entry) : this.#apply(entry)
     }
     if (this.#batch.length > 0) {
@@ -226,15 +226,13 @@ export class ClientLane {
       return
     }
     const { n, id } = entry
-    this.#batch.push({ entry, commit: { n, id, ...handled } })
-    this.#units += unitsOf(handled.fate)
+    this.#batch.push({ entry, commit: { n, id, ...handled }, units: (this.#batch.at(-1)?.units ?? 0) + unitsOf(handled.fate) })
   }
 
   #commit(): Promise<void> | undefined {
     const batch = this.#batch
     if (batch.length === 0) return undefined
     this.#batch = []
-    this.#units = 0
     this.#committing = batch.map(({ entry }) => entry)
     return this.#commitAll(batch)
   }
@@ -276,7 +274,7 @@ export class ClientLane {
     if (commit.publications.length === 0) throw new HoldfastError('protocol', 'The engine refused what publishes nothing.')
     const { id, message } = entry
     this.#host.log({ level: 'error', event: 'message_failed', id, channel: message?.channel ?? '', error: refusal })
-    return this.#commitAll([{ entry, commit: { ...commit, fate: UNPUBLISHED, publications: [] } }])
+    return this.#commitAll([{ ...first, commit: { ...commit, fate: UNPUBLISHED, publications: [] } }])
   }
 
   /** What has left the queue and is not committed, as far as is known. */
@@ -295,7 +293,6 @@ export class ClientLane {
     this.#committing = []
     this.#isCrowded = false
     this.#batch = []
-    this.#units = 0
     this.#queue.keep([])
     this.#isLoaded = false
     for (const source of sources) source.failed()
