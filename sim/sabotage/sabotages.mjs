@@ -10,6 +10,7 @@ import { MEMORY_SABOTAGES } from './memory-sabotages.mjs'
 import { SERVER_MEMORY_SABOTAGES } from './server-memory-sabotages.mjs'
 import { SIGN_OUT_SABOTAGES } from './sign-out-sabotages.mjs'
 import { SLOW_LINE_SABOTAGES } from './slow-line-sabotages.mjs'
+import { RATE_SABOTAGES } from './rate-sabotages.mjs'
 
 /**
  * @typedef {object} Sabotage
@@ -513,5 +514,6 @@ export const SABOTAGES = [
   ...SIGN_OUT_SABOTAGES,
   ...RIGHTS_SABOTAGES,
   ...SLOW_LINE_SABOTAGES,
+  ...RATE_SABOTAGES,
   ...TELLING_SABOTAGES,
 ]
