@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { sendsAtOnce } from './sending.ts'
 import { id } from './testing/frames.ts'
 import { createHost } from './testing/host.ts'
 import { createMachine, type Machine } from './testing/machine.ts'
@@ -33,6 +34,14 @@ describe('frames that do not pass', () => {
     const idle = createMachine()
     for (let times = 0; times < 3; times++) idle.identify().feed({ type: 'closed', code: 1006 })
     expect(idle.state.partBytes).toBe(16_384)
+  })
+
+  it('[P52] an end with nothing on its way in between says nothing of what was', () => {
+    const machine = endsWith(createMachine(), 1006)
+    machine.feed({ type: 'retry' }, { type: 'credential', credential: 'secret' }, { type: 'opened' }, { type: 'closed', code: 1006 })
+    expect(machine.state.partBytes).toBe(16_384)
+    endsWith(machine, 1006)
+    expect(machine.state.partBytes).toBe(8_192)
   })
 
   it.each([1001, 1011, 1012, 1013, 4413])('[P52] a server that closes with %i for a reason of its own says nothing of the way', (code) => {
@@ -113,5 +122,12 @@ describe('what is handed to the line', () => {
     expect(machine.sent()).toEqual([])
     machine.feed({ type: 'line', isBehind: false })
     expect(machine.sent()).toMatchObject([{ type: 'send' }])
+  })
+
+  it('[OB11] for a line that is behind nothing leaves at once, nor once or not at all, though nothing is queued', () => {
+    const machine = createMachine().identify()
+    expect(sendsAtOnce(machine.state)).toBe(true)
+    machine.feed({ type: 'line', isBehind: true }, { type: 'volatile', frame: '{"type":"volatile","messages":[]}', count: 0 })
+    expect([sendsAtOnce(machine.state), machine.sent()]).toEqual([false, []])
   })
 })

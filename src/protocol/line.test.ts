@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { CONTROL, endOfPiece, formOf, PART_BYTES, utf8Length } from './frames.ts'
 import { Line } from './line.ts'
+import { Outgoing } from './outgoing.ts'
 
 const LIMITS = { messageBytes: 2 ** 20, bytes: 2 ** 21, lanes: 8, partUnits: 1 }
 const bytes = (text: string): number => new TextEncoder().encode(text).length
@@ -218,5 +219,78 @@ describe('what comes on a line', () => {
     expect(own.receive(part(3, 10))).toEqual({ type: 'bad', isTooLarge: false })
     expect(own.receive(part(1, 5, '.'))).toEqual({ type: 'message', text: 'x'.repeat(85) })
     expect(own.in.held).toBe(60)
+  })
+})
+
+describe('what is on its way', () => {
+  /** A sender whose receiver reports when the test says so. */
+  function sending(host: { pull?: () => boolean } = {}) {
+    const frames: string[] = []
+    let [nowMs, most, units] = [0, 0, 0]
+    const write = ({ text }: { readonly text: string }): void => {
+      frames.push(text)
+      units += text.length
+      most = Math.max(most, units - out.moved)
+    }
+    const out: Outgoing = new Outgoing({ nowMs: () => nowMs, write, ...host })
+    return {
+      out,
+      frames,
+      /** All that was written arrives after so many milliseconds; gives the most that was on its way since. */
+      arrive(ms: number): number {
+        nowMs += ms
+        most = 0
+        out.reported(frames.length)
+        return most
+      },
+    }
+  }
+  const long = (units: number): { readonly text: string } => ({ text: `{${'x'.repeat(units)}` })
+
+  it('[P49] is never more than 4 MiB, on the fastest line', () => {
+    const { out, arrive } = sending()
+    for (let lane = 1; lane <= 24; lane++) out.send(lane, long(1_000_000))
+    const most = Array.from({ length: 12 }, () => arrive(1))
+    expect(Math.max(...most)).toBeLessThanOrEqual(2 ** 22)
+    expect(Math.max(...most)).toBeGreaterThan(3_000_000)
+  })
+
+  it('[P49] may be 16 KiB on the slowest', () => {
+    const { out, arrive } = sending()
+    out.send(1, long(1_000_000))
+    arrive(1)
+    for (let times = 0; times < 5; times++) arrive(60_000)
+    expect(arrive(60_000)).toBeGreaterThan(16_000)
+  })
+
+  it('[P49] is not more for what was short enough not to wait', () => {
+    const { out, arrive } = sending()
+    for (let times = 0; times < 1_000; times++) {
+      out.send(1, long(1_000))
+      arrive(1)
+    }
+    out.send(1, long(1_000_000))
+    out.send(2, long(1_000_000))
+    expect(out.queued).toBeGreaterThan(1_950_000)
+  })
+
+  it('[P48] lanes have their turn though the logs always have something', () => {
+    const { out, frames, arrive } = sending({ pull: () => (out.now(long(5_000)), true) })
+    out.send(1, long(100_000))
+    for (let times = 0; times < 20; times++) arrive(1)
+    expect(frames.filter((text) => text.startsWith('.1:'))).toHaveLength(1)
+  })
+
+  it('[BU8] leaves in turns of 16 frames, where others have to have theirs', () => {
+    const frames: string[] = []
+    let [isFull, went] = [true, 0]
+    const out = new Outgoing({ nowMs: () => 0, write: ({ text }) => void frames.push(text), isFull: () => isFull, goOn: () => void went++ })
+    out.isPlain = true
+    for (let lane = 1; lane <= 40; lane++) out.send(lane, { text: '{}' })
+    isFull = false
+    for (let turns = 1; turns <= 3; turns++) {
+      out.pump()
+      expect([frames.length, went]).toEqual(turns < 3 ? [16 * turns, turns] : [40, 2])
+    }
   })
 })

@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { describe, expect, it, vi } from 'vitest'
 import { memoryEngine } from './engines/memory.ts'
 import { fakeServer, freshId, type FakePeer, type FakeServer } from './testing/fake-peer.ts'
 import { numberedMessages } from './testing/numbered-messages.ts'
@@ -485,6 +487,19 @@ describe('how long an outbox token lives', () => {
 })
 
 describe('an outbox token that ends with the credential', () => {
+  it('[RT6] ends with the client record where the credential does not', async () => {
+    const DAY_MS = 86_400_000
+    const { open, clock } = fakeServer({ ...users, sendOnly: 'until-credential-ends', sessions: { clientTtlMs: 2 * DAY_MS } })
+    const hub = await open(as('ada'))
+    hub.drop()
+    const worker = async (): Promise<FakePeer> => open({ client: hub.client, user: 'ada', outboxToken: hub.answer().outboxToken ?? '' })
+    const early = await worker()
+    expect(early.all('send_only')).toHaveLength(1)
+    early.drop()
+    clock.advance(2 * DAY_MS)
+    expect((await worker()).closedWith?.code).toBe(4401)
+  })
+
   it('[RT6] is followed by another when that is renewed, and no other is', async () => {
     for (const sendOnly of [true, 'until-credential-ends'] as const) {
       const server: FakeServer = fakeServer({
@@ -542,5 +557,74 @@ describe('the key of a message', () => {
     await say(server, peer, freshId())
     expect(keys).toHaveLength(2)
     expect(peer.frames.join('\n')).not.toContain(peer.sender)
+  })
+})
+
+describe('what comes in between', () => {
+  /** An engine of which one call answers when the test says so. */
+  const waiting = (name: 'open' | 'start'): { readonly engine: ReturnType<typeof memoryEngine>; readonly go: () => void } => {
+    const inner = memoryEngine()
+    const going: (() => void)[] = []
+    const engine = new Proxy(inner, {
+      get(target, key) {
+        const value: unknown = Reflect.get(target, key, target)
+        if (typeof value !== 'function') return value
+        const call = value.bind(target) as (...given: unknown[]) => unknown
+        if (key !== name) return call
+        return (...given: unknown[]) => new Promise((resolve) => going.push(() => resolve(call(...given))))
+      },
+    })
+    return { engine, go: () => going.splice(0).forEach((one) => one()) }
+  }
+
+  it('[RT2] a channel that is opened for somebody whose right has ended meanwhile is let go of', async () => {
+    const { engine, go } = waiting('open')
+    const { core, open, clock } = fakeServer({ ...users, engine })
+    const peer = await open(as('ada', reads('room')))
+    await core.rights.unsubscribe('ada', 'room')
+    go()
+    await clock.settle()
+    expect([peer.all('refused').length, peer.all('subscribed').length, core.metrics().channelsRead]).toEqual([1, 0, 0])
+  })
+
+  it('[RT1] nothing is ended before the engine has started', async () => {
+    const { engine, go } = waiting('start')
+    const { core, clock } = fakeServer({ ...users, engine })
+    const end = vi.spyOn(core.engine, 'end')
+    const ending = core.rights.disconnect('ada', 'forbidden')
+    await clock.settle()
+    expect(end).not.toHaveBeenCalled()
+    go()
+    await ending
+    expect(end).toHaveBeenCalledOnce()
+  })
+
+  it('[RT4] [P32] where several credentials were given, the last one decides', async () => {
+    const answers: ((answer: { user: string } | null) => void)[] = []
+    const { open, clock } = fakeServer({
+      authenticate: ({ credential }) =>
+        credential === 'ada' ? { user: 'ada' } : new Promise<{ user: string } | null>((resolve) => answers.push(resolve)),
+    })
+    const peer = await open(as('ada'))
+    for (const credential of ['first', 'second']) peer.say({ type: 'authenticate', credential })
+    await clock.settle()
+    answers[1]?.({ user: 'ada' })
+    answers[0]?.(null)
+    await clock.settle()
+    expect([answers.length, peer.closedWith]).toEqual([2, undefined])
+  })
+
+  it('[RT1] [I24] a connection that is gone is remembered by nobody', async () => {
+    const { open, clock } = fakeServer(users)
+    const leave = async (): Promise<WeakRef<FakePeer>> => {
+      const peer = await open(as('ada', reads('room')))
+      peer.drop()
+      return new WeakRef(peer)
+    }
+    const held = await leave()
+    await clock.pass(120_000)
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    await expect.poll(() => [collect(), held.deref() === undefined]).toEqual([undefined, true])
   })
 })

@@ -1,5 +1,8 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { APP, holderOf, type Holder } from './holder.ts'
+import { AllPlaces } from './places.ts'
 import { shareLimits, Shares, type Share } from './shares.ts'
 
 const user = (name: string): Holder => holderOf(name, undefined, '')
@@ -101,5 +104,63 @@ describe('shares of a budget', () => {
       shares.add('new', stranger(`new ${at}`), 1)
     }
     expect([visits, shares.size]).toEqual([20_000, 20_000])
+  })
+})
+
+describe('the limits of a budget', () => {
+  it('[BU1] the app has no share: the total alone bounds it', () => {
+    const shares = new Shares<string>(LIMITS)
+    fill(shares, APP, 700)
+    expect([shares.over(APP, 1), shares.canFit(APP, 10_000), shares.canFit(APP, 10_001)]).toEqual([undefined, true, false])
+  })
+
+  it('[BU1] anonymous ones whose things are all in use get no more than their pool, though there is room', () => {
+    const shares = new Shares<string>(LIMITS)
+    for (let at = 0; at < 25; at++) for (const share of fill(shares, stranger(`s${at}`), 100)) shares.use(share)
+    expect([shares.canFit(stranger('new'), 1), shares.canFit(user('ada'), 1)]).toEqual([false, true])
+  })
+
+  it('[BU2] nobody is asked to pay, nor to end something, for who pays before him', () => {
+    const shares = new Shares<string>({ total: 100, anonymous: 100, holder: 100 })
+    fill(shares, APP, 50)
+    const adas = fill(shares, user('ada'), 50)
+    const payers = (holder: Holder): number => [...shares.payers(holder, 'total')].length
+    expect([payers(stranger('x')), payers(user('bob')), payers(APP)]).toEqual([0, 50, 100])
+    expect([shares.payer(stranger('x'), 1), shares.payer(user('bob'), 1)?.value]).toEqual([undefined, 'ada 0'])
+    for (const share of adas) shares.remove(share)
+    expect([shares.payer(user('bob'), 51), shares.payer(APP, 51)?.value]).toEqual([undefined, ' 0'])
+    for (const share of fill(shares, user('ada'), 51)) shares.use(share)
+    expect(shares.debtor(stranger('x'))).toBeUndefined()
+  })
+
+  it('[BU4] who is over his share has to make room himself, whoever else has something in use', () => {
+    const shares = new Shares<string>(LIMITS)
+    for (const share of [...fill(shares, stranger('x'), 10), ...fill(shares, user('ada'), 601)]) shares.use(share)
+    expect(shares.debtor(user('ada'))?.value).toBe('ada 0')
+  })
+
+  it('[BU1] what is in use is so under another holder, too', () => {
+    const shares = new Shares<string>(LIMITS)
+    const share = shares.add('one', stranger('x'), 1)
+    shares.use(share)
+    shares.move(share, user('ada'))
+    expect([share.isIdle, [...shares.idle], [...shares.used].length]).toEqual([false, [], 1])
+  })
+
+  it.each(['a share', 'places'])('[BU1] [I24] nothing is left of a holder who has given back %s', async (what) => {
+    const shares = new Shares<string>(LIMITS)
+    const places = new AllPlaces(100, { anonymousPercent: 25, sharePercent: 6 })
+    fill(shares, stranger('other'), 1)
+    const leave = (): WeakRef<Holder> => {
+      const holder = stranger('x')
+      if (what === 'places') places.of(holder).end()
+      else for (const share of fill(shares, holder, 2)) shares.remove(share)
+      return new WeakRef(holder)
+    }
+    const held = leave()
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    await expect.poll(() => [collect(), held.deref() === undefined]).toEqual([undefined, true])
+    expect([shares.size, places.taken]).toEqual([1, 0])
   })
 })

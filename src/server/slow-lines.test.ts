@@ -35,6 +35,27 @@ const sent = (units: number): object => ({
 })
 const code = (peer: FakePeer): number | undefined => peer.closedWith?.code
 
+describe('what is kept of messages that have not come whole', () => {
+  const part = (lane: number, units: number): string => `+${lane}:${'x'.repeat(units)}`
+
+  it('[P50] [I30] before hello was accepted it is one lane, and 64 KiB and 512 bytes for each channel', () => {
+    const { peer } = fakeServer({ limits: { channels: 100 } })
+    const [lanes, full, over] = [peer(), peer(), peer()]
+    for (const lane of [0, 1]) lanes.text(part(lane, 256))
+    for (let at = 0; at < 114; at++) for (const one of [full, over]) one.text(part(1, 1_024))
+    over.text(part(1, 1_024))
+    expect([lanes, full, over].map(code)).toEqual([4400, undefined, 1009])
+  })
+
+  it('[P50] a part of 256 units may come, a shorter one only as the last', async () => {
+    const { open } = fakeServer()
+    const [just, short] = [await open(), await open()]
+    just.text(part(1, 256))
+    short.text(part(1, 255))
+    expect([just, short].map(code)).toEqual([undefined, 4400])
+  })
+})
+
 describe('deadlines end what makes no progress', () => {
   it('[P51] [P4] [I40] a hello that comes at the floor rate is waited for, one that drips is not', async () => {
     const { peer, clock } = fakeServer()

@@ -76,6 +76,20 @@ describe('a server that closes', () => {
     expect(core.metrics().totals).toMatchObject({ received: 2, applied: 2, 'dropped.frames': 3 })
   })
 
+  it('[SD1] waits for who is signing out, whatever the engine takes for it', async () => {
+    const { core, open, clock } = fakeServer()
+    const peer = await open()
+    let go = (): void => {}
+    core.engine.forget = () => new Promise<void>((resolve) => (go = resolve))
+    peer.say({ type: 'sign_out' })
+    void core.close(5_000)
+    await clock.pass(1_000)
+    expect(peer.closedWith).toBeUndefined()
+    go()
+    await clock.settle()
+    expect(peer.closedWith?.name).toBe('signedOut')
+  })
+
   it('[SD1] waits for what is not numbered, too, and for what is tried again', async () => {
     let tries = 0
     const finish: (() => void)[] = []
@@ -240,6 +254,35 @@ describe("the app's own code", () => {
 })
 
 describe('a hook that takes its time', () => {
+  it('[P51] [HK1] reports every pingMs where that is sooner', async () => {
+    const { peer: connect, clock } = fakeServer({ heartbeat: { pingMs: 1_000 }, authenticate: () => new Promise<null>(() => {}) })
+    const peer = connect()
+    peer.hello({ user: 'u', credential: 'c' })
+    await clock.pass(2_900)
+    expect(peer.frames.length).toBeGreaterThanOrEqual(2)
+  })
+
+  it('[HK1] [P51] does not report for ever: a hello that no answer comes to ends', async () => {
+    const server = fakeServer()
+    server.core.engine.admit = () => new Promise<null>(() => {})
+    const peer = await server.open()
+    await server.clock.pass(69_000)
+    expect(peer.closedWith).toBeUndefined()
+    await server.clock.pass(3_000)
+    expect(peer.closedWith?.code).toBe(1011)
+  })
+
+  it('[HK2] [P32] a credential that was judged ends when it ends, and not when a hook would have to', async () => {
+    const server: FakeServer = fakeServer({ authenticate: () => ({ user: 'u', expiresAtMs: server.clock.wallMs() + 20_000 }) })
+    const peer = await server.open({ user: 'u', credential: 'first' })
+    await server.clock.pass(15_000)
+    peer.say({ type: 'authenticate', credential: 'second' })
+    await server.clock.pass(18_000)
+    expect(peer.closedWith).toBeUndefined()
+    await server.clock.pass(4_000)
+    expect(peer.closedWith?.name).toBe('unauthenticated')
+  })
+
   it('[HK1] [P51] reports every 3 s to a client that waits for its answer, however seldom it is pinged', async () => {
     let admit: ((verdict: Authenticated | PromiseLike<null>) => void) | undefined
     const { peer: connect, clock } = fakeServer({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Admittance, Commit } from '../engine.ts'
+import type { Admittance, Commit, Publication } from '../engine.ts'
 import type { Holder } from '../holder.ts'
 import { channels, EngineWorld, hello, idOf, MOST_CHANNELS, number, RECORD_BYTES, to, type MakeEngine } from '../testing/engine-world.ts'
 import type { Cursor } from '../../protocol/index.ts'
@@ -146,6 +146,79 @@ export function budgetContract(name: string, make: MakeEngine): void {
       expect(world.engine.counts().logBytes).toBeLessThanOrEqual(2 ** 20)
       expect(world.engine.counts()).toMatchObject({ channels: 4 })
       expect(world.engine.counts().logMessages).toBeGreaterThanOrEqual(8)
+    })
+
+    it('[BU1] a channel belongs to whoever pays last of those who published to it', async () => {
+      const world = await start()
+      const ada: Holder = { pool: 'user', name: 'ada' }
+      await world.engine.publish([to('known')], stranger(1))
+      await world.engine.publish([to('known')])
+      await world.engine.publish([to('full0')])
+      await world.engine.publish([to('full0')], stranger(1))
+      for (const key of ['full1', 'full2']) await world.engine.publish([to(key)], ada)
+      await world.read('full1', 'full2')
+      expect(await world.engine.publish([to('new')], ada)).toBe('no-room')
+      expect(await world.engine.publish([to('new')])).toMatchObject([{ offset: 1 }])
+    })
+
+    it('[BU2] what is about to be published to makes room for nothing, and does so again when that was refused', async () => {
+      const world = await start()
+      await world.engine.publish([to('spare0')], stranger(1))
+      for (const key of ['spare1', 'full2', 'full3']) await world.engine.publish([to(key)], { pool: 'user', name: 'ada' })
+      await world.read('full2', 'full3')
+      // Whoever pays first is the one that is published to.
+      expect(await world.engine.publish([to('spare0'), to('new')])).toMatchObject([{ offset: 2 }, { offset: 1 }])
+      expect(await world.engine.publish([to('spare0'), to('other'), to('another')])).toBe('no-room')
+      await world.read('new')
+      expect(await world.engine.publish([to('other')])).toMatchObject([{ offset: 1 }])
+    })
+
+    it('[BU3] every channel that is given up begins another epoch, also the second one', async () => {
+      const world = await start()
+      await channels(world, 2)
+      await world.engine.publish([to('new')])
+      await world.read('new')
+      const log = await world.engine.open('late')
+      const before = typeof log === 'string' ? undefined : log.headCursor()
+      await world.engine.publish([to('late')], stranger(1))
+      world.engine.release('late')
+      await world.engine.publish([to('other')])
+      expect(world.told.filter((told) => told === 'dropped.channels')).toHaveLength(3)
+      const again = await world.engine.open('late')
+      expect(typeof again === 'string' || before === undefined ? again : again.judge(before)).toMatchObject({ reason: 'epoch' })
+    })
+
+    it('[BU2] nobody gives up the record that he is about to commit to', async () => {
+      const world = await start()
+      await world.engine.commit(ADA, null, [number(1)], stranger(0))
+      const fate = { kind: 'applied', reply: `"${'r'.repeat(RECORD_BYTES)}"` } as const
+      await world.engine.commit(ADA, null, [{ ...number(2), fate }], stranger(0))
+      expect(await world.engine.loadClient(ADA)).toMatchObject({ hi: 2 })
+      expect(world.told).not.toContain('dropped.clients')
+    })
+
+    it('[BU2] [BU4] [BU8] so many give up something at a time, and nobody ends who is connected as long as others can', async () => {
+      const world = await EngineWorld.start(make, { maxSessions: 1_000 })
+      for (let at = 0; at < 4_000; at++) await world.engine.commit(idOf(`c${at}`), null, [number(1)], stranger(at))
+      world.used.add(ADA)
+      world.told.length = 0
+      const fate = { kind: 'applied', reply: `"${'r'.repeat(50_000)}"` } as const
+      await world.engine.commit(ADA, null, [{ ...number(1), fate }], stranger(5_000))
+      expect(world.told.filter((told) => told.startsWith('crowded'))).toEqual([])
+      expect(world.told.filter((told) => told === 'dropped.clients')).toHaveLength(64)
+    })
+
+    it('[BU1] [BU2] histories: what nobody reads goes before the channel that is published to keeps less, and one message stays', async () => {
+      const world = await EngineWorld.start(make, { maxHistoryBytes: 2 ** 20, history: { messages: 100, bytes: 2 ** 22, ageMs: 2 ** 40 } })
+      const of = (key: string, length: number): Publication => ({ key, data: JSON.stringify('x'.repeat(length)) })
+      await world.engine.publish([to('spare0')])
+      await world.read('full0')
+      for (let at = 0; at < 9; at++) await world.engine.publish([of('full0', 100_000)])
+      expect([world.told.filter((told) => told === 'dropped.channels').length, world.engine.counts().logMessages]).toEqual([1, 9])
+      const full = await EngineWorld.start(make, { maxHistoryBytes: 2 ** 20, history: { messages: 100, bytes: 2 ** 22, ageMs: 2 ** 40 } })
+      await channels(full, 0)
+      await full.engine.publish([of('full0', 300_000)])
+      expect(full.engine.counts().logMessages).toBe(4)
     })
   })
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { EngineWorld, hello, idOf, number } from '../testing/engine-world.ts'
+import { EngineWorld, hello, idOf, number, to } from '../testing/engine-world.ts'
 import { engineContract } from './engine-contract.ts'
 import { memoryEngine } from './memory.ts'
 import { Revocations } from './revocations.ts'
@@ -38,4 +38,21 @@ it('[BU8] forgets so many revocations in one sweep, the oldest first', () => {
   expect([0, 9_999, 10_000, 11_999].map((at) => revocations.at(idOf(`c${at}`), null))).toEqual([10_000, 10_000, 10_001, 12_000])
   revocations.sweep(1)
   expect(revocations.at(idOf('c10000'), null)).toBe(12_000)
+})
+
+it('[BU8] gives up so many channels for one message, and trims so many in one sweep', async () => {
+  const makeLarge = (): ReturnType<typeof memoryEngine> => memoryEngine({ maxChannels: 20_000, maxHistoryBytes: 20_000 * 1_024 })
+  const world = await EngineWorld.start(makeLarge, { history: { messages: 1_000, bytes: 2 ** 24, ageMs: 60_000 } })
+  const { engine, clock } = world
+  for (let at = 0; at < 20_000; at++) await engine.publish([to(`c${at}`)])
+  await engine.publish([{ key: 'c19999', data: JSON.stringify('x'.repeat(200_000)) }])
+  const left = [engine.counts().channels]
+  await engine.publish([to('c19998')])
+  left.push(engine.counts().channels)
+  clock.advance(120_000)
+  for (let sweeps = 0; sweeps < 2; sweeps++) {
+    engine.sweep()
+    left.push(engine.counts().logMessages)
+  }
+  expect(left).toEqual([19_936, 19_872, 9_873, 0])
 })
