@@ -1,6 +1,7 @@
 import type { Budgets } from './budgets.ts'
 import type { Channels } from './channels.ts'
 import type { Awaitable, Engine } from './engine.ts'
+import type { FairTurns } from './fair-turns.ts'
 import type { Flusher } from './flusher.ts'
 import type { Gate } from './gate.ts'
 import type { KeyedRate } from './keyed-rate.ts'
@@ -48,6 +49,8 @@ export interface ConnectionHost {
   /** What the connections share. */
   readonly budgets: Budgets
   readonly sockets: OpenSockets
+  /** Whose frames are taken when. */
+  readonly fairTurns: FairTurns
   /** How long the process stood still. */
   readonly standstill: Standstill
   /** How often sessions are resumed, by token hash. */

@@ -57,6 +57,7 @@ export class Connection implements SocketEvents, Guest, RightsBearer {
       clock,
       socket,
       pace: this.#pace,
+      fairTurns: host.fairTurns,
       frameBytes: limits.frameBytes,
       isBusy: () => this.#phase === 'opening' || this.#admitted?.isBusy() === true,
       take: (text) => this.#receive(text),
@@ -262,8 +263,9 @@ export class Connection implements SocketEvents, Guest, RightsBearer {
 
   /** Enters the lane of the client; `null` when the connection has ended meanwhile. */
   async #upward(hello: Hello, holder: Holder, party: Party): Promise<UpwardAdmission | null> {
+    this.#inbox.holder = `${holder.pool} ${holder.name}`
     const lane = (this.#lane = this.#host.lanes.enter(hello.client, this))
-    await lane.load()
+    await Promise.all([lane.load(), this.#host.fairTurns.turnOf(this.#inbox.holder)])
     if (this.#isClosed()) return null
     const goOn = (): void => this.#inbox.go()
     const close = (name: CloseName, why?: string): void => this.close(name, why)

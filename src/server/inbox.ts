@@ -1,4 +1,5 @@
 import { UNCOUNTED_UNITS } from '../protocol/frames.ts'
+import { NOBODY, type FairTurns, type Reader } from './fair-turns.ts'
 import type { ReadingPace } from './reading-pace.ts'
 import type { Clock, ServerSocket } from './ports.ts'
 
@@ -7,6 +8,7 @@ export interface InboxHost {
   readonly clock: Clock
   readonly socket: Pick<ServerSocket, 'hold'>
   readonly pace: ReadingPace
+  readonly fairTurns: FairTurns
   /** Largest message. */
   readonly frameBytes: number
   /** Whether the connection can take nothing now; {@link Inbox.go} is called when it can again. */
@@ -23,7 +25,8 @@ const READ_AHEAD_UNITS = 262_144
 const LEAST_HOLD_MS = 50
 
 /** What came on a socket, in order. While something waits for its turn, or more was read than is due, the socket is not read. */
-export class Inbox {
+export class Inbox implements Reader {
+  holder: string = NOBODY
   readonly #host: InboxHost
   #waiting: string[] = []
   #next = 0
@@ -60,8 +63,9 @@ export class Inbox {
   go(): void {
     if (this.#isGoing || this.#isOver) return
     this.#isGoing = true
-    const { pace } = this.#host
-    while (this.#next < this.#waiting.length && this.#cancel === undefined && !this.#host.isBusy()) {
+    const { pace, fairTurns } = this.#host
+    const mayTake = (): boolean => this.#next < this.#waiting.length && this.#cancel === undefined && !this.#host.isBusy()
+    while (mayTake() && fairTurns.mayGo(this)) {
       const text = this.#waiting[this.#next++] ?? ''
       this.#units -= text.length
       // What is much longer than the others pays for itself.
@@ -82,6 +86,7 @@ export class Inbox {
   /** The connection is over. */
   end(): void {
     this.#isOver = true
+    this.#host.fairTurns.leave(this)
     this.#cancel?.()
     this.#cancel = undefined
     this.#waiting = []

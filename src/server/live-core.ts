@@ -5,6 +5,7 @@ import { Connection } from './connection.ts'
 import type { ConnectionHost, HostedConnection } from './connection-host.ts'
 import { Counters } from './counters.ts'
 import { HOOK_MS, isPromise, kindOf } from './deadline.ts'
+import { FairTurns } from './fair-turns.ts'
 import { Fences } from './fences.ts'
 import type { Awaitable } from './engine.ts'
 import { every } from './every.ts'
@@ -44,6 +45,7 @@ export class LiveCore implements ConnectionHost {
   readonly snapshots: Snapshots
   readonly handler: MessageHandler
   readonly lanes: Lanes
+  readonly fairTurns: FairTurns
   readonly standstill: Standstill
   /** Who may open a socket. */
   readonly gate: Gate
@@ -70,6 +72,7 @@ export class LiveCore implements ConnectionHost {
     const logSafely = (entry: Parameters<typeof log>[0]): void => this.log(entry)
     const engine = (this.engine = new WatchedEngine(settings.engine, clock, (name, error) => this.#failed('engine_failed', error, name)))
     this.flusher = new Flusher(clock)
+    this.fairTurns = new FairTurns(clock)
     this.standstill = new Standstill(lookEveryMs(settings), clock.nowMs())
     this.channels = new Channels(engine, this.flusher, limits.frameBytes - ENVELOPE_BYTES)
     this.snapshots = new Snapshots({ hook: hooks.snapshot, clock, maxBytes: limits.frameBytes - ENVELOPE_BYTES, log: logSafely, count })

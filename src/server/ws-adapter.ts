@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws'
 import { CLOSE_TIMEOUT_MS } from './accept-socket.ts'
 import { frameRefusal } from './close-refusals.ts'
+import { NOBODY } from './fair-turns.ts'
 import { CLOSED } from './gate.ts'
 import { answerUpgrade } from './http-answer.ts'
 import { HttpPaths, type HttpServer, type PathOwner } from './http-paths.ts'
@@ -84,6 +85,18 @@ export class WsAdapter {
       return
     }
     socket.once('close', passage.leave)
+    const turn = this.#core.fairTurns.turnOf(NOBODY)
+    if (turn === undefined) return this.#open(request, socket, head, from)
+    // While it waits nobody else hears that it fails.
+    const ignore = (): void => {}
+    socket.on('error', ignore)
+    void turn.then(() => {
+      socket.off('error', ignore)
+      if (!socket.destroyed) this.#open(request, socket, head, from)
+    })
+  }
+
+  #open(request: IncomingMessage, socket: Duplex, head: Buffer, from: UpgradeRequest): void {
     this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, socket, from))
   }
 
