@@ -71,6 +71,7 @@ export class AdmittedConnection implements Admitted {
   #credentialEndsAtMs: number
   #noticeMs: number
   #wasCredentialAskedFor = false
+  #stopWatch = (): void => {}
   #credentialRound = 0
   /** Credentials that the app is judging. */
   #checking = 0
@@ -113,6 +114,7 @@ export class AdmittedConnection implements Admitted {
   begin(subscriptions: readonly SubscribeRequest[]): void {
     this.#upstream.flush()
     this.tick(this.#host.settings.clock.nowMs())
+    this.#watchCredential()
     this.#subscribe(subscriptions)
   }
 
@@ -173,6 +175,21 @@ export class AdmittedConnection implements Admitted {
     }
   }
 
+  /** Looks in time when the credential is to be asked for, and when it ends: a second later is too late for a short one. */
+  #watchCredential(): void {
+    this.#stopWatch()
+    if (this.#hasEnded) return
+    const { clock } = this.#host.settings
+    const leftMs = this.#credentialEndsAtMs - clock.nowMs()
+    const dueMs = this.#wasCredentialAskedFor ? leftMs : leftMs - this.#noticeMs
+    // One that is judged when it ends is left to the ticks.
+    if (dueMs <= 0 || dueMs === Infinity) return
+    this.#stopWatch = clock.setTimer(Math.ceil(dueMs), () => {
+      this.tick(clock.nowMs())
+      this.#watchCredential()
+    })
+  }
+
   lost(receiver: Receiver, lost: LostPlace): void {
     this.#subscriptions.lost(receiver, lost)
   }
@@ -191,6 +208,7 @@ export class AdmittedConnection implements Admitted {
 
   end(): void {
     this.#hasEnded = true
+    this.#stopWatch()
     this.#upstream.isGone = true
     this.#subscriptions.endAll()
   }
@@ -232,7 +250,7 @@ export class AdmittedConnection implements Admitted {
     const { request, party, close } = this.#admission
     const round = ++this.#credentialRound
     this.#checking++
-    const verdict = await checkCredential(hooks.authenticate, clock, (entry) => this.#host.log(entry), credential, request)
+    const verdict = await checkCredential(hooks.authenticate, clock, this.#host, credential, request)
     this.#checking--
     // Where several were given, the last one decides.
     if (this.#hasEnded || round !== this.#credentialRound) return
@@ -241,6 +259,7 @@ export class AdmittedConnection implements Admitted {
     this.#credentialEndsAtMs = verdict.endsAtMs
     this.#noticeMs = noticeMs(verdict.endsAtMs, clock.nowMs())
     this.#wasCredentialAskedFor = false
+    this.#watchCredential()
     this.#subscriptions.renew()
     const { settings, sendOnly } = this.#host
     if (settings.sendOnly !== 'until-credential-ends') return

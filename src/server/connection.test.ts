@@ -74,11 +74,44 @@ describe('opening', () => {
     expect(peer.received).toEqual([])
   })
 
-  it('[P5] closes with 4401 when authenticate does not settle', async () => {
-    const { open, clock } = fakeServer({ authenticate: () => new Promise(() => {}) })
+  it('[P5] [N9] closes with 4401 when authenticate does not settle, and says so as an error', async () => {
+    const lines: unknown[] = []
+    const { open, clock } = fakeServer({ authenticate: () => new Promise(() => {}), log: (entry) => lines.push(entry) })
     const peer = await open({ user: 'ada', credential: 'x' })
     await clock.pass(30_000)
     expect(peer.closedWith?.code).toBe(4401)
+    expect(lines).toContainEqual({ level: 'error', event: 'authenticate_failed', error: 'Error' })
+  })
+
+  it('[N9] an authenticate that throws is an error once a minute, and a flood of it no more than that', async () => {
+    const levels: string[] = []
+    const { open, clock } = fakeServer({
+      authenticate: () => {
+        throw new TypeError('no such table')
+      },
+      log: ({ event, level }) => event === 'authenticate_failed' && levels.push(level),
+    })
+    for (let at = 0; at < 3; at++) await open({ user: 'ada', credential: 'x' })
+    expect(levels).toEqual(['error', 'info', 'info'])
+    await clock.pass(60_000)
+    await open({ user: 'ada', credential: 'x' })
+    expect(levels.at(-1)).toBe('error')
+  })
+
+  it.each([
+    ['null', () => null],
+    [
+      'forbidden',
+      () => {
+        throw new HoldfastError('forbidden', 'banned')
+      },
+    ],
+  ])('[N9] an authenticate that refuses with %s is no error', async (_what, authenticate) => {
+    const lines: unknown[] = []
+    const { open } = fakeServer({ authenticate, log: (entry) => lines.push(entry) })
+    await open({ user: 'ada', credential: 'x' })
+    expect(lines.length).toBeGreaterThan(0)
+    expect(lines).not.toContainEqual(expect.objectContaining({ level: 'error' }))
   })
 
   it('[P5] closes with 4403 a user who may not connect', async () => {
@@ -247,6 +280,37 @@ describe('staying alive', () => {
     expect(peer.closedWith).toBeUndefined()
     expect(peer.all('authenticate').length).toBeGreaterThanOrEqual(4)
     expect(peer.all('authenticate').length).toBeLessThanOrEqual(7)
+  })
+
+  it.each([300, 700, 1_200, 2_500])('[P32] asks at half of a life of %i ms, and closes when it has ended', async (lifeMs) => {
+    const server: FakeServer = fakeServer({ authenticate: () => ({ user: 'ada', expiresAtMs: server.clock.wallMs() + lifeMs }) })
+    const peer = await server.open({ user: 'ada', credential: 'x' })
+    await server.clock.pass(lifeMs / 2 - 1)
+    expect(peer.all('authenticate')).toEqual([])
+    await server.clock.pass(1)
+    expect(peer.last('authenticate').withinMs).toBe(lifeMs / 2)
+    await server.clock.pass(lifeMs / 2 - 1)
+    expect(peer.closedWith).toBeUndefined()
+    await server.clock.pass(1)
+    expect([peer.closedWith?.code, peer.all('authenticate').length]).toEqual([4401, 1])
+  })
+
+  it('[P32] a renewed credential has a time of its own, and a connection that is gone none', async () => {
+    let lifeMs = 500
+    const server: FakeServer = fakeServer({ authenticate: () => ({ user: 'ada', expiresAtMs: server.clock.wallMs() + lifeMs }) })
+    const idle = server.clock.timers
+    const peer = await server.open({ user: 'ada', credential: 'x' })
+    lifeMs = 400
+    await server.clock.pass(300)
+    peer.say({ type: 'authenticate', credential: 'x' })
+    await server.clock.pass(399)
+    expect([peer.closedWith, peer.all('authenticate').length]).toEqual([undefined, 2])
+    await server.clock.pass(1)
+    expect(peer.closedWith?.code).toBe(4401)
+    lifeMs = 3_600_000
+    const other = await server.open({ user: 'ada', credential: 'x' })
+    other.drop()
+    expect(server.clock.timers).toBe(idle)
   })
 
   it.each([

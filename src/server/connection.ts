@@ -195,7 +195,7 @@ export class Connection implements SocketEvents, Guest, RightsBearer {
   async #enterSession(hello: Hello): Promise<void> {
     const { settings, engine, resumes, started } = this.#host
     const { hooks, clock, random } = settings
-    const verdict = await checkCredential(hooks.authenticate, clock, (entry) => this.#host.log(entry), hello.credential, this.#request)
+    const verdict = await checkCredential(hooks.authenticate, clock, this.#host, hello.credential, this.#request)
     if (!verdict.isAccepted) return this.#refuse(verdict.close, credentialRefusal(hello.credential, verdict.close))
     if (verdict.user !== hello.user) return this.#refuse('wrongUser', userRefusal(hello.user, verdict.user))
     await started

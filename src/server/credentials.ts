@@ -2,6 +2,7 @@ import { HOOK_MS, isPromise, kindOf, within } from './deadline.ts'
 import { errorFacts } from './error-facts.ts'
 import type { ContextOf, Loose, Settings } from './options.ts'
 import type { Clock, UpgradeRequest } from './ports.ts'
+import type { Refusals } from './refusals.ts'
 import type { LogEntry } from '../core/ports.ts'
 
 /**
@@ -19,11 +20,17 @@ export type Verdict =
     }
   | { readonly isAccepted: false; readonly close: 'unauthenticated' | 'forbidden' }
 
+/** Where it is told that the hook does not work. */
+export interface CredentialLog {
+  log(entry: LogEntry): void
+  readonly gate: { readonly refusals: Pick<Refusals, 'isDue'> }
+}
+
 /** Asks the app's `authenticate` hook. Never rejects. */
 export async function checkCredential(
   hook: Settings['hooks']['authenticate'],
   clock: Clock,
-  log: (entry: LogEntry) => void,
+  host: CredentialLog,
   credential: string | null,
   request: UpgradeRequest,
 ): Promise<Verdict> {
@@ -34,7 +41,7 @@ export async function checkCredential(
     if (answer === null) return { isAccepted: false, close: 'unauthenticated' }
     const { user, expiresAtMs = Infinity, ...context } = answer
     if (!isUser(user) || typeof expiresAtMs !== 'number' || Number.isNaN(expiresAtMs)) {
-      log({ level: 'error', event: 'authenticate_answer_invalid' })
+      host.log({ level: 'error', event: 'authenticate_answer_invalid' })
       return { isAccepted: false, close: 'unauthenticated' }
     }
     // Turned into a time of the clock that never jumps, once and now: a wall clock that is set later ends it neither
@@ -43,8 +50,13 @@ export async function checkCredential(
     if (leftMs <= 0) return { isAccepted: false, close: 'unauthenticated' }
     return { isAccepted: true, user, context, endsAtMs: clock.nowMs() + leftMs, expiresAtMs }
   } catch (error) {
-    log({ level: 'info', event: 'authenticate_failed', error: kindOf(error) })
-    return { isAccepted: false, close: errorFacts(error).code === 'forbidden' ? 'forbidden' : 'unauthenticated' }
+    const kind = kindOf(error)
+    const { code } = errorFacts(error)
+    const isRefusal = code === 'forbidden' || code === 'unauthenticated'
+    // A stranger may bring it about at will: what is the matter is told as an error, and not for every try.
+    const level = !isRefusal && host.gate.refusals.isDue('authenticate_failed', kind) ? 'error' : 'info'
+    host.log({ level, event: 'authenticate_failed', error: kind })
+    return { isAccepted: false, close: code === 'forbidden' ? 'forbidden' : 'unauthenticated' }
   }
 }
 

@@ -50,6 +50,20 @@ export class Refusals {
   tell(refusal: Refusal | undefined): void {
     if (refusal === undefined) return
     const { kind, level = 'error', ...details } = refusal
+    const texts = Object.entries(details).map(([name, text]) => [name, text.slice(0, MAX_TEXT)] as const)
+    const all = texts.join('\n')
+    const untold = this.#take(kind, all)
+    if (untold === undefined) return
+    this.#log({ level, event: 'refused', kind, ...Object.fromEntries(texts), ...(untold > 0 ? { untold } : {}) })
+  }
+
+  /** Whether something has not been told enough: as often as a refusal, for whoever writes a line of another kind. */
+  isDue(kind: string, text: string): boolean {
+    return this.#take(kind, text) !== undefined
+  }
+
+  /** Counts a line of a kind; gives how many had none in the time before, or nothing where this one has none. */
+  #take(kind: string, text: string): number | undefined {
     const nowMs = this.#clock.nowMs()
     let told = this.#told.get(kind)
     let untold = 0
@@ -57,14 +71,12 @@ export class Refusals {
       untold = told?.untold ?? 0
       this.#told.set(kind, (told = { atMs: nowMs, texts: new Set(), untold: 0 }))
     }
-    const texts = Object.entries(details).map(([name, text]) => [name, text.slice(0, MAX_TEXT)] as const)
-    const all = texts.join('\n')
-    if (told.texts.has(all) || told.texts.size >= LINES_PER_KIND) {
+    if (told.texts.has(text) || told.texts.size >= LINES_PER_KIND) {
       told.untold++
-      return
+      return undefined
     }
-    told.texts.add(all)
-    this.#log({ level, event: 'refused', kind, ...Object.fromEntries(texts), ...(untold > 0 ? { untold } : {}) })
+    told.texts.add(text)
+    return untold
   }
 }
 
