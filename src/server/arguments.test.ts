@@ -6,6 +6,8 @@ import { memoryEngine } from './engines/memory.ts'
 
 const refusal = (message: string): unknown => expect.objectContaining({ code: 'invalid-option', message: expect.stringContaining(message) })
 
+const ID = 'A'.repeat(22)
+
 const servers: LiveServer[] = []
 
 function start(): LiveServer {
@@ -23,6 +25,8 @@ describe('arguments of a live server', () => {
     ['pat is not one of path', createServer(), { pat: '/live' }],
     ['path must be of type string, not number', createServer(), { path: 5 }],
     ['path must begin with /', createServer(), { path: 'live' }],
+    ['path must be written as clients ask for it, /%C3%A9', createServer(), { path: '/é' }],
+    ['path must be written as clients ask for it, /live', createServer(), { path: '/a/../live' }],
     ['options must be of type Object, not string', createServer(), '/live'],
     ['options must be of type Object, not Null', createServer(), null],
     ['server must be the HTTP or HTTPS server itself', 'x', undefined],
@@ -31,6 +35,16 @@ describe('arguments of a live server', () => {
     ['server must be the HTTP or HTTPS server itself', createTcpServer(), undefined],
   ])('[TB19] attach refuses: %s', (message, server, options) => {
     expect(() => start().attach(server as never, options as never)).toThrow(refusal(message))
+  })
+
+  it.each<[string, (live: LiveServer) => Promise<void>]>([
+    ['of.reason is not one of session', (live) => live.disconnect({ session: ID, reason: 'forbidden' } as never)],
+    ['of.user is not one of session', (live) => live.disconnect({ session: ID, user: 'ada' } as never)],
+    ['disconnect takes no more than 2 arguments', (live) => live.disconnect(...(['ada', 'forbidden', 1] as never as ['ada']))],
+    ['unsubscribe takes no more than 2 arguments', (live) => live.unsubscribe(...(['ada', 'a', 1] as never as ['ada', 'a']))],
+    ['revoke takes no more than 1 argument', (live) => live.revoke(...(['ada', 'forbidden'] as never as ['ada']))],
+  ])('[TB19] [RT1] the end of a right refuses: %s', async (message, call) => {
+    await expect(call(start())).rejects.toEqual(refusal(message))
   })
 
   it.each<[string, unknown]>([

@@ -98,6 +98,8 @@ export function createLiveServer<A extends Authenticated = Authenticated>(option
           'must be the HTTP or HTTPS server itself, as createServer of node:http gives it, or createSecureServer of node:http2 with allowHTTP1',
         )
       if (!/^\/[^?#\s]*$/.test(path)) invalidOption('path', 'must begin with / and hold no query')
+      const asked = new URL(`http://host${path}`).pathname
+      if (asked !== path) invalidOption('path', `must be written as clients ask for it, ${asked}`)
       if (core.isClosing) throw new HoldfastError('closed', 'The server is closed.')
       return adapter.attach(server, path)
     },
@@ -110,9 +112,18 @@ export function createLiveServer<A extends Authenticated = Authenticated>(option
     },
     publish: (channel, data) => core.publish(channel, data),
     sendToUser: (user, data) => core.sendToUser(user, data),
-    disconnect: (of, reason = 'unauthenticated') => core.rights.disconnect(of, reason),
-    unsubscribe: (user, channel) => core.rights.unsubscribe(user, channel),
-    revoke: (user) => core.rights.revoke(user),
+    async disconnect(of, reason = 'unauthenticated', ...more: readonly unknown[]) {
+      nothingMore('disconnect', 2, more)
+      await core.rights.disconnect(of, reason)
+    },
+    async unsubscribe(user, channel, ...more: readonly unknown[]) {
+      nothingMore('unsubscribe', 2, more)
+      await core.rights.unsubscribe(user, channel)
+    },
+    async revoke(user, ...more: readonly unknown[]) {
+      nothingMore('revoke', 1, more)
+      await core.rights.revoke(user)
+    },
     async close(given = {}) {
       const { drainMs = DEFAULT_DRAIN_MS } = readOptions(given, { drainMs: 0 })
       if (!Number.isInteger(drainMs) || drainMs < 0) invalidOption('drainMs', `must be a whole number from 0, not ${drainMs}`)
@@ -121,4 +132,9 @@ export function createLiveServer<A extends Authenticated = Authenticated>(option
     readiness: () => core.readiness,
     metrics: () => core.metrics(),
   }
+}
+
+/** Who gives more means something that does not happen. */
+function nothingMore(name: string, most: number, more: readonly unknown[]): void {
+  if (more.length > 0) invalidOption(name, `takes no more than ${most} argument${most === 1 ? '' : 's'}`)
 }

@@ -7,6 +7,7 @@ import type { Party } from './party.ts'
 import type { SendOnlyDesk } from './send-only-desk.ts'
 import { isId } from '../protocol/decode.ts'
 import { HoldfastError, type CloseName, type Id } from '../protocol/index.ts'
+import { readOptions } from '../protocol/read-options.ts'
 import type { LogEntry } from '../core/ports.ts'
 
 /** What rights need of the server. */
@@ -105,6 +106,7 @@ export class Rights {
     if (close !== 'unauthenticated' && close !== 'forbidden')
       throw new HoldfastError('invalid-data', "The reason is 'unauthenticated' or 'forbidden'.")
     if (typeof of === 'object') {
+      if (of !== null) readOptions(of, { session: undefined }, 'of')
       if (!isId(of?.session)) throw new HoldfastError('invalid-data', 'A session is named by its id: { session }.')
       return this.#end({ type: 'disconnect', of: { session: of.session }, close })
     }
