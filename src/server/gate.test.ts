@@ -85,6 +85,16 @@ describe('the gate', () => {
     expect(await statusOf(port)).toBe('503')
   })
 
+  it.each([5, null, {}, true])('[P35] [N9] refuses with 503, and a line, when the app gives %j for an address', async (address) => {
+    const logs: unknown[] = []
+    const { port } = await start({ addressOf: () => address as never, log: (entry) => logs.push(entry) })
+    expect(await statusOf(port)).toBe('503')
+    expect(logs.slice(-2)).toMatchObject([
+      { level: 'error', event: 'address_failed', error: 'HoldfastError invalid-option' },
+      { event: 'refused', kind: 'address-unknown', option: 'addressOf' },
+    ])
+  })
+
   it('(HS12) (SEC12) [P35] [I30] refuses with 503 while too many sockets wait for their hello', async () => {
     const { port, live } = await start({ limits: { waitingSockets: 2, helloMs: 100 } })
     expect([await statusOf(port), await statusOf(port)]).toEqual(['101', '101'])

@@ -6,6 +6,7 @@ import { judgeOrigin } from './origin.ts'
 import type { UpgradeRequest } from './ports.ts'
 import { Refusals, type Refusal } from './refusals.ts'
 import type { CloseName } from '../protocol/index.ts'
+import { invalidOption } from '../protocol/read-options.ts'
 import type { LogEntry } from '../core/ports.ts'
 
 /** What the gate needs of its server. */
@@ -79,13 +80,15 @@ export class Gate {
     let address: string | undefined
     try {
       address = answerNow('addressOf', hooks.addressOf?.(request))
+      // Taken for no address, it would switch the limits off.
+      if (address !== undefined && typeof address !== 'string') invalidOption('addressOf', 'must give a string or undefined')
     } catch (error) {
       const came = kindOf(error)
       this.#host.log({ level: 'error', event: 'address_failed', error: came })
       const sentence = 'The server cannot tell where this request comes from.'
       return this.#refuse('unavailable', { kind: 'address-unknown', sentence, option: 'addressOf', came })
     }
-    if (typeof address === 'string') {
+    if (address !== undefined) {
       const refused = this.#enterFrom(address)
       if (refused !== undefined) return refused
       this.#known.set(request, address)
