@@ -26,10 +26,21 @@ describe('the origin of a request', () => {
     expect(refusal?.advice).toContain(line)
   })
 
-  it.each(['null', 'file://', 'capacitor://localhost', 'https://app.example.com/', 'HTTPS://app.example.com'])(
-    '[N10] %s has no host of its own to compare',
+  it('[N10] an app shell has no host of its own to compare, and may be allowed by name', () => {
+    const refusal = judgeOrigin({ origin: 'capacitor://localhost', host: 'app.example.com' }, undefined)
+    expect(refusal?.sentence).toContain('has to be allowed by name')
+    expect(refusal?.advice).toBeUndefined()
+  })
+
+  it.each(['null', 'file://', 'https://app.example.com/', 'HTTPS://app.example.com'])(
+    '[N9] [N10] [N11] %s is refused, and nobody is told to list what cannot be listed',
     (origin) => {
-      expect(judgeOrigin({ origin, host: 'app.example.com' }, undefined)?.sentence).toContain('has to be allowed by name')
+      for (const allowed of [undefined, ['https://app.example.com']]) {
+        const refusal = judgeOrigin({ origin, host: 'app.example.com' }, allowed)
+        expect(refusal?.sentence).toContain(origin)
+        expect(refusal?.sentence).not.toContain('by name')
+        expect(refusal?.advice).toContain("allowedOrigins: '*'")
+      }
     },
   )
 

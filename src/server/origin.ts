@@ -11,6 +11,8 @@ export interface OriginRefusal {
 }
 
 const HOST_LINE = 'proxy_set_header Host $http_host;'
+/** Anybody can have a page of these: to list one would be to list them all. */
+const NO_ORIGIN = "It names no page: sandboxed frames and files have no origin of their own. Only allowedOrigins: '*' takes it."
 
 /**
  * Whether a page of this origin may open a socket: nothing, or why not. Compared as a whole: an origin that a browser
@@ -30,17 +32,24 @@ export function judgeOrigin(headers: Headers, allowed: readonly string[] | '*' |
   }
   if (allowed !== undefined) {
     if (allowed.includes(origin)) return undefined
-    return { sentence: `The origin ${origin} is not one of the allowed ones.`, expected: allowed.join(' ') }
+    return { sentence: `The origin ${origin} is not one of the allowed ones.`, expected: allowed.join(' '), ...adviceOn(origin) }
   }
   const host = one(headers['host'])
   const page = webOrigin(origin)
   if (page === undefined) {
-    const sentence = `The origin ${origin} is not that of a web page on the host of the request, and has to be allowed by name.`
-    return { sentence, expected: host ?? 'a Host header' }
+    const advice = adviceOn(origin)
+    const how = advice === undefined ? ', and has to be allowed by name' : ''
+    const sentence = `The origin ${origin} is not that of a web page on the host of the request${how}.`
+    return { sentence, expected: host ?? 'a Host header', ...advice }
   }
   const own = `${page.protocol}//${host ?? ''}`
   if (host !== undefined && URL.canParse(own) && new URL(own).host === page.host) return undefined
   return hostRefusal(page, host, one(headers['x-forwarded-host']))
+}
+
+/** What to say of an origin that cannot be listed. */
+function adviceOn(origin: string): Pick<OriginRefusal, 'advice'> | undefined {
+  return readOrigin(origin) === origin ? undefined : { advice: NO_ORIGIN }
 }
 
 /** Reads an entry of `allowedOrigins`; `undefined` when no browser or app shell would ever send it. */
