@@ -232,6 +232,16 @@ describe('a WebSocket of an unknown library', () => {
     expect(third.done[0]).toContain('session_init')
   })
 
+  it('[N8] [TB19] accept refuses a socket that was given before, to this server or another', async () => {
+    const socket = new FakeWebSocket()
+    start().accept(socket, { headers: {} })
+    for (const live of [start(), start()])
+      expect(() => live.accept(socket, { headers: {} })).toThrow(
+        expect.objectContaining({ code: 'invalid-option', message: expect.stringContaining('socket was given to accept before') }),
+      )
+    expect(socket.done).toEqual([])
+  })
+
   it.each([
     ['socket must have send', {}, { headers: {} }],
     ['socket must have send', null, { headers: {} }],

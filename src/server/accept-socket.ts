@@ -4,6 +4,7 @@ import type { LiveCore } from './live-core.ts'
 import type { Frame, ServerSocket, SocketEvents, UpgradeRequest } from './ports.ts'
 import type { AcceptedRequest, WebSocketLike } from './websocket-like.ts'
 import { CLOSE, type CloseName } from '../protocol/index.ts'
+import { invalidOption } from '../protocol/read-options.ts'
 
 /** Time for the peer's half of the closing handshake, then the socket is cut. */
 export const CLOSE_TIMEOUT_MS = 5_000
@@ -12,9 +13,14 @@ const HIGH_WATER_BYTES = 16 * 1_024
 /** How often a socket that is behind is looked at: a WebSocket tells nobody that it has caught up. */
 const DRAIN_LOOK_MS = 20
 
+/** Sockets that were given once: two connections on one would each answer what the other heard. */
+const given = new WeakSet<WebSocketLike>()
+
 /** Lets an open WebSocket in, or closes it. From then on it belongs to the live server. */
-export function acceptSocket(core: LiveCore, webSocket: WebSocketLike, given: AcceptedRequest): void {
-  const request = requestOf(given)
+export function acceptSocket(core: LiveCore, webSocket: WebSocketLike, began: AcceptedRequest): void {
+  if (given.has(webSocket)) invalidOption('socket', 'was given to accept before')
+  given.add(webSocket)
+  const request = requestOf(began)
   const passage = core.gate.enter(request)
   if (!passage.isAllowed) {
     new AnySocket(webSocket, core).close(passage.close)
