@@ -14,7 +14,7 @@ export interface Metrics {
   readonly logBytes: number
   /** What client records take of `sessions.recordBytes`. */
   readonly recordBytes: number
-  /** Clients with a lane, and numbers that are on their way in them. */
+  /** Clients that are connected or have numbers on their way, and those numbers. */
   readonly lanes: number
   readonly queued: number
   /** Connections that only send. */
