@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
@@ -180,10 +180,19 @@ describe('README', () => {
 
   it('shows examples that compile', { timeout: 120_000 }, () => {
     const marked = readme.split('<!-- checked -->').length - 1
-    const examples = [...readme.matchAll(/<!-- checked -->\n```ts\n(.*?)```/gs)].flatMap(([, text]) => text ?? [])
+    const examples = examplesIn(readme)
     expect(examples.length).toBeGreaterThan(5)
     expect(examples.length).toBe(marked)
     expect([...readme.matchAll(/^```ts$/gm)]).toHaveLength(marked)
+    expect(typeErrors(examples)).toEqual([])
+  })
+
+  it('has pages whose marked examples compile', { timeout: 120_000 }, () => {
+    const pages = readdirSync('docs').filter((name) => name.endsWith('.md'))
+    const texts = pages.map((name) => readFileSync(`docs/${name}`, 'utf8'))
+    const examples = texts.flatMap(examplesIn)
+    expect(examples.length).toBe(texts.join('').split('<!-- checked -->').length - 1)
+    expect(examples.length).toBeGreaterThan(0)
     expect(typeErrors(examples)).toEqual([])
   })
 
@@ -191,6 +200,11 @@ describe('README', () => {
     expect(typeErrors([`import { connect } from 'holdfast'\nconnect({ adress: '/live' })\n`])).toEqual([expect.stringContaining('adress')])
   })
 })
+
+/** The programs in a text that are marked to be compiled. */
+function examplesIn(text: string): readonly string[] {
+  return [...text.matchAll(/<!-- checked -->\n```ts\n(.*?)```/gs)].flatMap(([, program]) => program ?? [])
+}
 
 /** The part of React that the examples use: this repository does not have it. */
 const REACT = `declare module 'react' {
