@@ -99,6 +99,10 @@ describe('[N12] nginx', () => {
       'the Connection of the request',
       'proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $http_connection; proxy_set_header Host $http_host;',
     ],
+    [
+      'the version left out',
+      'proxy_pass http://app; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade"; proxy_set_header Host $http_host;',
+    ],
     ['buffering off', `proxy_pass http://app; ${UPGRADE} proxy_set_header Host $http_host; proxy_buffering off;`],
   ])('with %s works', async (_what, location) => {
     const { ask } = await proxied(server(location))
