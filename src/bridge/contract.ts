@@ -261,6 +261,7 @@ export interface ParkedView {
   /** Wall-clock time it was taken. */
   readonly atMs: number
   readonly fate: 'rejected' | 'expired'
+  /** `expired`, `may-repeat`, or a sentence: the text of `Rejected`, or what the server or the hub says. */
   readonly reason: string
   readonly json: string
 }

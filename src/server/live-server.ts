@@ -46,7 +46,7 @@ export interface LiveServer {
    * Closes every connection of a user, or the one of a session, on every node; what of it was not begun is not applied.
    * `'unauthenticated'` (4401, the default) has the client come back with a fresh credential, which `authenticate` is
    * asked about; `'forbidden'` (4403) has it stay away until the app acts. Its outbox tokens stay good: see `revoke`.
-   * Change first what your hooks say, then call this. Rejects with `invalid-data` and `closed`; with any other error
+   * Change first what your hooks say, then call this. Rejects with `invalid-data`, `invalid-option` and `closed`; with any other error
    * the engine has failed, and it is to be called again.
    */
   disconnect(of: string | { readonly session: string }, reason?: DisconnectReason): Promise<void>

@@ -93,7 +93,8 @@ export interface ServerLimits extends Omit<AnnouncedLimits, 'history'> {
   readonly subscriptions: number
   /**
    * Values a connection may be given per second, averaged, where one `snapshot` call may serve several; what comes too
-   * often waits. All anonymous connections together may have ten times as many, with `authenticate`. Default 100.
+   * often waits. At once it may have four times `channels`. All anonymous connections together may have ten times as
+   * many, and ten times `channels` at once, with `authenticate`. Default 100.
    */
   readonly snapshotsPerSecond: number
   /** Sockets of one address, where `addressOf` names it; a further upgrade is refused with 429. Default 200. */
@@ -149,16 +150,15 @@ export interface SessionOptions {
  */
 export interface LiveServerOptions<A extends Authenticated = Authenticated> {
   /**
-   * Says whose the credential is; `{ user: null }` lets somebody in who is nobody in particular. `null`, or throwing,
+   * Says whose the credential is; `{ user: null }` lets somebody in who is nobody in particular. `null`
    * refuses the connection (4401); throwing a `HoldfastError` with `forbidden` says that this user may not connect
-   * (4403). Without this hook everybody is anonymous.
+   * (4403). Throwing anything else refuses (4401), too, and is an error in the log. Without this hook everybody is anonymous.
    */
   readonly authenticate?: (hello: { readonly credential: string | null; readonly request: UpgradeRequest }) => Awaitable<A | null>
   /**
    * The address a request comes from, for the limits per address; `undefined` when it cannot be told, and then none
-   * applies. Without this hook there are
-   * none: behind a proxy only the app knows which header to believe. Give one string for a whole IPv6 /64. Throwing
-   * refuses (503).
+   * applies. Without this hook there are none: behind a proxy only the app knows which header to believe. Give one
+   * string for a whole IPv6 /64. Throwing, or giving anything else, refuses (503).
    */
   readonly addressOf?: (request: UpgradeRequest) => string | undefined
   /**
@@ -200,7 +200,7 @@ export interface LiveServerOptions<A extends Authenticated = Authenticated> {
   readonly onMessage?: (message: IncomingMessage, context: MessageContext<NoInfer<A>>) => unknown
   /**
    * Origins that may connect, or `'*'`. Default: the host that the request itself names. Extensions and app shells have
-   * origins, too, such as `capacitor://localhost`. Programs that are no browser send none and may connect.
+   * origins, too, such as `capacitor://localhost`; `null` and `file://` cannot be listed. Programs that are no browser send none and may connect.
    */
   readonly allowedOrigins?: readonly string[] | '*'
   /**
