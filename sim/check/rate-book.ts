@@ -1,5 +1,6 @@
 import { UNCOUNTED_UNITS } from '../../src/protocol/frames.ts'
 import type { ClientMessage } from '../../src/protocol/index.ts'
+import type { Process } from '../world/process.ts'
 import type { Wire } from '../world/wire.ts'
 import type { World } from '../world/world.ts'
 
@@ -17,6 +18,8 @@ interface Left extends Counted {
 
 /** Holds clients to the announced rates, and servers to closing nobody for one (P60). */
 export class RateBook {
+  /** Whoever says again what others said heeds no answer. */
+  readonly repeaters: WeakSet<Process> = new WeakSet()
   readonly #world: World
   readonly #left = new WeakMap<Wire, Left>()
 
@@ -25,12 +28,14 @@ export class RateBook {
   }
 
   /** A server closes a client for what it sends. None that the simulation knows sends too much. */
-  closed({ id }: Wire): void {
+  closed({ id, hub }: Wire): void {
+    if (this.repeaters.has(hub)) return
     this.#world.check.holds(false, 'P60', () => `wire ${id} is closed for a rate`)
   }
 
   /** A client says something, just now. */
   clientSays(wire: Wire, text: string): void {
+    if (this.repeaters.has(wire.hub)) return
     const { settings, schedule, check, totals } = this.#world
     if (settings.rates === undefined) return
     const { framesPerSecond, frameBurst, messagesPerSecond, messageBurst, subscriptionsPerSecond, subscriptionBurst } = settings.rates

@@ -93,7 +93,8 @@ export class Wire implements ServerSocket {
     this.#isServerClosing = true
     this.#world.trace('close', this.id, name)
     if (name === 'rate') this.#world.check.rates.closed(this)
-    if (name === 'slowConsumer') this.#world.check.pace.closedAsSlow(this)
+    // On a line that was cut nothing moves, and the server may not have been told.
+    if (name === 'slowConsumer' && !this.#transit.isCut) this.#world.check.pace.closedAsSlow(this)
     if (name === 'signedOut') this.#world.check.wires.signedOut(this)
     if (name === 'replaced') this.#world.check.wires.replaced(this)
     this.#transit.send('down', 0, () => {

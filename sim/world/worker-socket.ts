@@ -51,6 +51,7 @@ function sayAgain({ schedule, check }: World, profile: Profile, said: readonly s
   if (hello && check.upward.wasGivenUp(hello.client)) return
   const ghost = new Process(schedule, `${profile.name}/ghost`)
   check.wires.hubs.set(ghost, () => true)
+  check.rates.repeaters.add(ghost)
   const socket = profile.link.openSocket(ghost)({
     opened: () => said.slice(0, 20).forEach((text) => socket.send(text)),
     frame: () => {},
