@@ -44,6 +44,18 @@ describe('frames that do not pass', () => {
     expect(machine.state.partBytes).toBe(8_192)
   })
 
+  it('[P52] the same number of another client id is another message', () => {
+    const machine = endsWith(createMachine(), 1006).identify().frame({ type: 'unknown_client' })
+    const outbox = { ...machine.state.outbox, client: id('another') }
+    machine.feed({ type: 'restarted', outbox }, { type: 'credential', credential: 'secret' }, { type: 'opened' })
+    expect(machine.state.outbox.client).toBe(id('another'))
+    machine.feed({ type: 'closed', code: 1006 })
+    endsWith(machine, 1006)
+    expect(machine.state.partBytes).toBe(16_384)
+    endsWith(machine, 1006)
+    expect(machine.state.partBytes).toBe(8_192)
+  })
+
   it.each([1001, 1011, 1012, 1013, 4413])('[P52] a server that closes with %i for a reason of its own says nothing of the way', (code) => {
     const machine = createMachine()
     for (let times = 0; times < 3; times++) endsWith(machine, code)

@@ -71,6 +71,9 @@ describe('the origin of a request', () => {
     'a.example',
     'app://',
     'data://x',
+    'HTTPS://app.example.com',
+    'https://App.example.com',
+    'Capacitor://localhost',
   ])('[N11] %s cannot be listed: no page and no shell sends it', (text) => {
     expect(readOrigin(text)).toBeUndefined()
   })
