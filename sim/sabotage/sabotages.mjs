@@ -291,6 +291,7 @@ export const SABOTAGES = [
   },
   {
     name: 'what is sent during a resend stays behind',
+    seeds: 2000,
     number: 20,
     edits: [
       {
