@@ -188,6 +188,9 @@ class FakeWebSocket {
   addEventListener(type: string, listener: (event: { readonly data: unknown }) => void): void {
     this.#listeners.set(type, listener)
   }
+  on(event: 'ping' | 'pong', listener: () => void): void {
+    this.#listeners.set(event, listener)
+  }
   tell(type: string, data?: unknown): void {
     this.#listeners.get(type)?.({ data })
   }
@@ -240,6 +243,40 @@ describe('a WebSocket of an unknown library', () => {
         expect.objectContaining({ code: 'invalid-option', message: expect.stringContaining('socket was given to accept before') }),
       )
     expect(socket.done).toEqual([])
+  })
+
+  it('[N8] is not cut when it has ended in time', async () => {
+    const { core, clock } = fakeServer({ limits: { helloMs: 1_000 } })
+    const socket = new FakeWebSocket()
+    acceptSocket(core, socket, { headers: {} })
+    await clock.pass(1_500)
+    socket.tell('close')
+    await clock.pass(60_000)
+    expect(socket.done).toEqual(['close 4408'])
+  })
+
+  it('[N8] is not read any more after a frame that was too large', async () => {
+    const { core, clock } = fakeServer({ limits: { frameBytes: 16_384, messageBytes: 1_024 } })
+    const socket = new FakeWebSocket()
+    acceptSocket(core, socket, { headers: {} })
+    socket.tell('message', 'x'.repeat(16_385))
+    socket.tell('message', JSON.stringify(helloOf()))
+    await clock.pass(0)
+    expect(socket.done).toEqual(['close 1009'])
+  })
+
+  it.each(['ping', 'pong'])('[N8] [P31] lives as long as it tells of a %s', async (type) => {
+    const { core, clock } = fakeServer()
+    const socket = new FakeWebSocket()
+    acceptSocket(core, socket, { headers: {} })
+    socket.tell('message', JSON.stringify(helloOf()))
+    for (let times = 0; times < 10; times++) {
+      await clock.pass(20_000)
+      socket.tell(type)
+    }
+    expect(socket.done.join()).not.toContain('close')
+    await clock.pass(60_000)
+    expect(socket.done.slice(-2)).toEqual(['close 1001', 'cut'])
   })
 
   it.each([

@@ -96,6 +96,14 @@ describe('the end of a stop', () => {
     await closing
   })
 
+  it('[SD1] is no line in the log for each newcomer that it refuses: it was asked for', async () => {
+    const { core, logs } = fakeServer()
+    const closing = core.close(0)
+    const passage = core.gate.enter({ headers: {}, origin: undefined, remoteAddress: undefined })
+    expect([passage, core.metrics().totals['refused.unavailable'], logs]).toMatchObject([{ isAllowed: false, status: 503 }, 1, []])
+    await closing
+  })
+
   it('[SD2] a server whose engine starts when it closes already is never ready', async () => {
     const inner = memoryEngine()
     let begin = (): void => {}
@@ -104,13 +112,13 @@ describe('the end of a stop', () => {
       await new Promise<void>((resolve) => (begin = resolve))
       await start(host)
     }
-    const { core, peer, clock } = fakeServer({ engine: inner })
-    const waiting = peer()
-    waiting.isStalled = true
+    const { core, clock } = fakeServer({ engine: inner })
+    // It keeps the stop from being over.
+    expect(new LingeringPeer(core).closedWith).toBeUndefined()
     const closing = core.close(1_000)
     begin()
     await clock.settle()
-    expect(core.readiness).not.toBe('ready')
+    expect(core.readiness).toBe('closing')
     await clock.pass(1_000)
     await closing
     expect(core.readiness).toBe('closed')
