@@ -20,7 +20,7 @@ const RUNS = 16
 const LIGHT_MS_PER_SECOND = 4
 const LIGHT_BURST_MS = 20
 
-/** Accounts that are remembered; beyond it the oldest is forgotten, when nothing of it waits. */
+/** Accounts that are remembered; beyond it the oldest of which nothing waits is forgotten. */
 const MAX_ACCOUNTS = 10_000
 
 /** The holder whose account is that of all who are not known yet. */
@@ -97,7 +97,7 @@ export class FairTurns {
     return false
   }
 
-  /** The reader has gone, or waits for something else now. */
+  /** The reader has gone. */
   leave(reader: Reader): void {
     const waits = this.#waiting.get(reader)
     if (waits === undefined) return
@@ -144,11 +144,18 @@ export class FairTurns {
     if (holder === NOBODY) return this.#nobody
     let account = this.#accounts.get(holder)
     if (account !== undefined) return account
-    const [oldest] = this.#accounts.values()
-    if (this.#accounts.size >= MAX_ACCOUNTS && oldest?.readers.first === undefined) this.#accounts.delete(oldest?.holder ?? '')
+    if (this.#accounts.size >= MAX_ACCOUNTS) this.#forgetOldest()
     account = new Account(holder, nowMs)
     this.#accounts.set(holder, account)
     return account
+  }
+
+  /** One of which something waits counts as the youngest instead: it must not keep the others from being forgotten. */
+  #forgetOldest(): void {
+    const [oldest] = this.#accounts.values()
+    if (oldest === undefined) return
+    this.#accounts.delete(oldest.holder)
+    if (oldest.readers.first !== undefined) this.#accounts.set(oldest.holder, oldest)
   }
 
   #line(account: Account, nowMs: number): Chain<Account> {
